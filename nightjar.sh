@@ -1,0 +1,213 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The one door to this tree: installs what is missing, builds, runs, tests.
+#
+# It starts from a Debian 12 that holds git and the checkout and nothing else, as root or through
+# sudo, so it asks only for what every Debian has: sh, dpkg, apt.
+set -eu
+
+top=$(cd "$(dirname "$0")" && pwd)
+
+# What each command needs: Debian packages. "package@command" is satisfied by any such command.
+build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-config libxxhash-dev'
+test_packages='gcc libcmocka-dev python3@python3 python3-pytest python3-paho-mqtt
+	mosquitto mosquitto-clients nodejs@node npm@npm
+	clang clang-tidy clang-format libclang-rt-14-dev llvm'
+bench_packages='python3@python3 mosquitto'
+
+say()
+{
+	echo "nightjar.sh: $*"
+}
+
+die()
+{
+	echo "nightjar.sh: $*" >&2
+	exit 1
+}
+
+usage()
+{
+	cat <<'TEXT'
+usage: ./nightjar.sh <command>
+
+  run [arguments]   build, then start the broker in the foreground (nightjar broker [arguments])
+  build             leave the program at build/nightjar
+  test              run every check and test; the last line says how many passed
+  bench             measure against Debian's mosquitto on this machine
+  install           install the program under /usr/local (DESTDIR is honoured)
+  clean             remove what build and test left in the tree
+
+What is missing is installed with apt, as root or through sudo.
+TEXT
+}
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+is_installed()
+{
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+# Prints those of the given packages that this machine lacks.
+missing_of()
+{
+	for entry in "$@"; do
+		package=${entry%@*}
+		is_installed "$package" && continue
+		case $entry in
+		*@*) command -v "${entry#*@}" >/dev/null 2>&1 && continue ;;
+		esac
+		printf '%s ' "$package"
+	done
+}
+
+apt_knows_all()
+{
+	for package in "$@"; do
+		apt-cache show "$package" >/dev/null 2>&1 || return 1
+	done
+}
+
+apt_get()
+{
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Use-Pty=0 "$@" >>"$apt_log" 2>&1
+}
+
+# Once only: what a fresh list does not cure, a second one will not.
+apt_update()
+{
+	[ -z "$apt_is_fresh" ] || return 1
+	apt_is_fresh=yes
+	apt_get update || apt_failed "cannot fetch apt's package lists"
+}
+
+apt_failed()
+{
+	release_services
+	tail -n 15 "$apt_log" >&2
+	rm -f "$apt_log"
+	die "$1: apt's own words are above."
+}
+
+# Installs $2... because of $1. Services that come with a package are not started meanwhile.
+install_packages()
+{
+	why=$1
+	shift
+	missing=$(missing_of "$@")
+	[ -n "$missing" ] || return 0
+	command -v apt-get >/dev/null 2>&1 ||
+		die "needs ${missing}to $why, and this system has no apt-get: install them by hand."
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 ||
+		die "needs ${missing}to $why: run it as root, or install sudo."
+	say "installing ${missing}to $why"
+	apt_log=$(mktemp)
+	apt_is_fresh=
+	policy_is_ours=
+	# shellcheck disable=SC2086 # a list of words
+	set -- $missing
+	apt_knows_all "$@" || apt_update
+	hold_services
+	apt_get install -y --no-install-recommends "$@" ||
+		{ apt_update && apt_get install -y --no-install-recommends "$@"; } ||
+		apt_failed "cannot install $missing"
+	release_services
+	case " $* " in
+	*' mosquitto '*) keep_mosquitto_off ;;
+	esac
+	rm -f "$apt_log"
+}
+
+# Debian starts a service as soon as its package is there, unless this file forbids it.
+policy=/usr/sbin/policy-rc.d
+hold_services()
+{
+	[ ! -e "$policy" ] || return 0
+	policy_is_ours=yes
+	trap 'release_services; exit 1' INT TERM HUP
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod 755 "$policy"
+}
+
+release_services()
+{
+	[ -n "$policy_is_ours" ] || return 0
+	policy_is_ours=
+	as_root rm -f "$policy"
+	trap - INT TERM HUP
+}
+
+# The tests start mosquitto themselves; as a service it would take port 1883 after the next boot.
+keep_mosquitto_off()
+{
+	if [ -d /run/systemd/system ]; then
+		as_root systemctl disable mosquitto >/dev/null 2>&1 || true
+	fi
+}
+
+# A release build: link-time optimisation, hardened (see meson.build), assertions kept.
+build()
+{
+	# shellcheck disable=SC2086 # a list of words
+	install_packages 'build nightjar' $build_packages
+	if [ ! -f "$top/build/build.ninja" ]; then
+		meson setup "$top/build" "$top" --buildtype=release -Db_lto=true -Dtests=false ||
+			die 'cannot configure the build: the reason is above.'
+	fi
+	ninja -C "$top/build" || die 'cannot build: the reason is above.'
+	[ -x "$top/build/nightjar" ] || die 'the build left no program at build/nightjar.'
+}
+
+case ${1-} in
+build)
+	build
+	say "built build/nightjar"
+	;;
+run)
+	shift
+	build
+	exec "$top/build/nightjar" broker "$@"
+	;;
+test)
+	# shellcheck disable=SC2086 # a list of words
+	install_packages 'build and test nightjar' $build_packages $test_packages
+	exec python3 "$top/tests/pipeline.py"
+	;;
+bench)
+	shift
+	build
+	# shellcheck disable=SC2086 # a list of words
+	install_packages 'measure against mosquitto' $bench_packages
+	exec python3 "$top/tests/bench/bench.py" "$@"
+	;;
+install)
+	build
+	as_root env DESTDIR="${DESTDIR-}" meson install -C "$top/build" --no-rebuild --quiet ||
+		die 'cannot install: the reason is above.'
+	say "installed nightjar"
+	;;
+clean)
+	rm -rf "$top/build" "$top/build-test"
+	say 'removed build and build-test'
+	;;
+-h | --help | help)
+	usage
+	;;
+'')
+	usage >&2
+	exit 1
+	;;
+*)
+	die "unknown command '$1': try ./nightjar.sh help."
+	;;
+esac
