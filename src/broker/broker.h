@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker without sockets, threads or clock: shards that are given streams, readiness and time.
+ * One thread drives a shard:
+ *
+ *     wait for readiness, at most shard_wait_ms, asleep only if shard_sleep said so
+ *     shard_turn_begin(now)
+ *     shard_accept / shard_ready for whatever is there
+ *     shard_turn_end()          decides, logs, applies, answers: see turn.c
+ *
+ * A test drives all shards from one thread, on simulated streams and clock.
+ */
+#ifndef NIGHTJAR_BROKER_BROKER_H
+#define NIGHTJAR_BROKER_BROKER_H
+
+#include "broker/settings.h"
+#include "io/stream.h"
+#include "trace/event.h"
+
+struct broker;
+struct shard;
+
+/* Time is an argument. */
+struct moment {
+	uint64_t steady_ms; /* never goes back */
+	uint64_t wall_ms;   /* since 1970 */
+};
+
+struct broker_hooks {
+	void *context;
+	/* Another thread has mail for this shard, which said it sleeps: wake it. Any thread. */
+	void (*wake)(void *context, unsigned shard);
+	/* The stream (at its final address) belongs to this shard now: report its readiness to
+	 * shard_ready. On the shard's thread. 0 or a negative error (the stream is closed then). */
+	int (*attach)(void *context, unsigned shard, struct stream *stream);
+	/* An event happened; on the shard's thread; NULL when nobody wants to know. */
+	void (*event)(void *context, unsigned shard, const struct event *event,
+		      const struct event_detail *detail);
+};
+
+/* NULL when there is no memory. Settings and hooks are copied. 1 to SHARDS_MAX shards.
+ * `seed` must be unpredictable outside of tests. */
+#define SHARDS_MAX 64
+struct broker *broker_new(const struct settings *settings, const struct broker_hooks *hooks,
+			  unsigned shard_count, uint64_t seed, struct moment now);
+/* After all shards' threads have ended. */
+void broker_free(struct broker *b);
+struct shard *broker_shard(struct broker *b, unsigned index);
+
+/* Where a connection comes from. */
+struct peer {
+	char address[56]; /* "127.0.0.1:43210", "[::1]:43210", "unix" */
+	uint16_t port;    /* of our listener */
+};
+
+/* Takes over the stream, also when it fails (then it is closed). */
+void shard_accept(struct shard *s, const struct stream *stream, const struct peer *peer);
+void shard_turn_begin(struct shard *s, struct moment now);
+/* A stream may be reported once more in the turn in which it was closed: that is ignored. */
+void shard_ready(struct shard *s, struct stream *stream, bool is_readable, bool is_writable);
+void shard_turn_end(struct shard *s);
+
+/* How long the thread may wait; 0 when there is work left, UINT64_MAX for "until something comes". */
+uint64_t shard_wait_ms(const struct shard *s);
+/* False when mail has come in: take another turn instead of sleeping. */
+bool shard_sleep(struct shard *s) MUST_USE;
+
+/* Says goodbye (v5: DISCONNECT with that reason) to all connections and closes them when their
+ * output is flushed, at the latest after some turns; wills are not published on 0x8B... they stay
+ * with their sessions. Call on the shard's thread, then go on taking turns until
+ * shard_connection_count() is 0 or patience ends. */
+void shard_shutdown(struct shard *s, uint8_t reason_code);
+uint64_t shard_connection_count(const struct shard *s);
+
+/* Counters of one shard, read by its own thread or after it ended. */
+struct shard_status {
+	uint64_t connections, connections_total, sessions, subscriptions;
+	uint64_t messages_in, messages_out, bytes_in, bytes_out;
+	uint64_t dropped_qos0, dropped_queue_full, dropped_too_large, dropped_expired;
+	uint64_t retained_messages, retained_bytes, queued_messages, queued_bytes;
+};
+void shard_status(const struct shard *s, struct shard_status *out);
+
+const struct event_ring *shard_events(const struct shard *s);
+
+#endif
