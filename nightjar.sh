@@ -11,10 +11,10 @@ top=$(cd "$(dirname "$0")" && pwd)
 
 # What each command needs: Debian packages. "package@command" is satisfied by any such command.
 build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-config libxxhash-dev'
-test_packages='gcc libcmocka-dev python3@python3 python3-pytest python3-paho-mqtt
+test_packages='gcc libcmocka-dev python3 python3-pytest python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
-bench_packages='python3@python3 mosquitto'
+bench_packages='python3 mosquitto'
 
 say()
 {
@@ -181,14 +181,14 @@ run)
 test)
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'build and test nightjar' $build_packages $test_packages
-	exec python3 "$top/tests/pipeline.py"
+	exec /usr/bin/python3 "$top/tests/pipeline.py"
 	;;
 bench)
 	shift
 	build
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'measure against mosquitto' $bench_packages
-	exec python3 "$top/tests/bench/bench.py" "$@"
+	exec /usr/bin/python3 "$top/tests/bench/bench.py" "$@"
 	;;
 install)
 	build
