@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/send.h"
+
+#include "base/mem.h"
+
+#define SEND_CAPACITY_MIN 8
+
+static struct sending *at(const struct send *s, uint64_t position)
+{
+	return &s->ring[position & (s->capacity - 1)];
+}
+
+void send_init(struct send *s, uint16_t receive_maximum)
+{
+	*s = (struct send){.receive_maximum = receive_maximum};
+}
+
+void send_release(struct send *s, void (*drop)(void *context, struct sending *), void *context)
+{
+	for (uint64_t p = s->oldest; p != s->next; p++)
+		if (at(s, p)->state != SEND_NONE && at(s, p)->message)
+			drop(context, at(s, p));
+	mem_free(s->ring);
+	*s = (struct send){.receive_maximum = s->receive_maximum};
+}
+
+static int grow(struct send *s)
+{
+	uint32_t capacity = s->capacity ? s->capacity * 2 : SEND_CAPACITY_MIN;
+	struct sending *ring = mem_alloc(capacity * sizeof(*ring));
+	if (!ring)
+		return ERROR_NO_MEMORY;
+	for (uint64_t p = s->oldest; p != s->next; p++)
+		ring[p & (capacity - 1)] = *at(s, p);
+	mem_free(s->ring);
+	s->ring = ring;
+	s->capacity = capacity;
+	return 0;
+}
+
+int send_begin(struct send *s, uint8_t qos, const struct sending *entry, uint16_t *packet_id_out)
+{
+	ASSERT(send_is_open(s));
+	if (s->next - s->oldest == s->capacity) {
+		int error = grow(s);
+		if (error)
+			return error;
+	}
+	struct sending *mine = at(s, s->next);
+	*mine = *entry;
+	mine->state = send_table[SEND_NONE][qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2].next;
+	*packet_id_out = send_packet_id(s->next);
+	s->next++;
+	s->resend = s->next;
+	s->quota_used++;
+	return 0;
+}
+
+/* The position in [oldest, next) that has this id; false when there is none. */
+static bool position_of(const struct send *s, uint16_t packet_id, uint64_t *position_out)
+{
+	if (packet_id == 0 || packet_id > SEND_SPAN_MAX)
+		return false;
+	uint32_t first = (uint32_t)(s->oldest % SEND_SPAN_MAX);
+	uint32_t wanted = packet_id - 1u;
+	uint32_t ahead = wanted >= first ? wanted - first : wanted + SEND_SPAN_MAX - first;
+	if (ahead >= s->next - s->oldest)
+		return false;
+	*position_out = s->oldest + ahead;
+	return true;
+}
+
+static void finish(struct send *s, uint64_t position)
+{
+	at(s, position)->state = SEND_NONE;
+	at(s, position)->message = NULL;
+	if (position < s->resend && s->quota_used > 0)
+		s->quota_used--;
+	while (s->oldest != s->next && at(s, s->oldest)->state == SEND_NONE)
+		s->oldest++;
+	if (s->resend < s->oldest)
+		s->resend = s->oldest;
+}
+
+unsigned send_answer(struct send *s, enum send_event event, uint16_t packet_id,
+		     struct sending *entry_out)
+{
+	uint64_t position;
+	*entry_out = (struct sending){0};
+	if (!position_of(s, packet_id, &position))
+		return send_table[SEND_NONE][event].steps;
+	struct sending *entry = at(s, position);
+	const struct transition *row = &send_table[entry->state][event];
+	if (!row->steps)
+		return 0;
+	*entry_out = *entry;
+	entry->state = row->next;
+	if (row->steps & STEP_FORGET_MESSAGE)
+		entry->message = NULL;
+	if (row->steps & STEP_RELEASE_ID)
+		finish(s, position);
+	return row->steps;
+}
+
+void send_restart(struct send *s, uint16_t receive_maximum)
+{
+	s->receive_maximum = receive_maximum;
+	s->quota_used = 0;
+	s->resend = s->oldest;
+}
+
+unsigned send_again(struct send *s, struct sending **entry_out, uint16_t *packet_id_out)
+{
+	while (s->resend != s->next && at(s, s->resend)->state == SEND_NONE)
+		s->resend++;
+	if (s->resend == s->next || s->quota_used >= s->receive_maximum)
+		return 0;
+	struct sending *entry = at(s, s->resend);
+	*entry_out = entry;
+	*packet_id_out = send_packet_id(s->resend);
+	s->resend++;
+	s->quota_used++;
+	return send_table[entry->state][SEND_EVENT_AGAIN].steps;
+}
+
+struct sending *send_next(const struct send *s, uint64_t *position)
+{
+	if (*position < s->oldest)
+		*position = s->oldest;
+	while (*position < s->next) {
+		struct sending *entry = at(s, (*position)++);
+		if (entry->state != SEND_NONE)
+			return entry;
+	}
+	return NULL;
+}
+
+void send_cancel(struct send *s, uint64_t position)
+{
+	ASSERT(position >= s->oldest && position < s->next);
+	finish(s, position);
+}
+
+void send_trim(struct send *s)
+{
+	if (!send_is_idle(s))
+		return;
+	mem_free(s->ring);
+	s->ring = NULL;
+	s->capacity = 0;
+}
