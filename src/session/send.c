@@ -59,7 +59,7 @@ int send_begin(struct send *s, uint8_t qos, const struct sending *entry, uint16_
 /* The position in [oldest, next) that has this id; false when there is none. */
 static bool position_of(const struct send *s, uint16_t packet_id, uint64_t *position_out)
 {
-	if (packet_id == 0 || packet_id > SEND_SPAN_MAX)
+	if (packet_id == 0)
 		return false;
 	uint32_t first = (uint32_t)(s->oldest % SEND_SPAN_MAX);
 	uint32_t wanted = packet_id - 1u;
