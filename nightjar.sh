@@ -34,7 +34,7 @@ usage: ./nightjar.sh <command>
 
   run [arguments]   build, then start the broker in the foreground (nightjar broker [arguments])
   build             leave the program at build/nightjar
-  test              run every check and test; the last line says how many passed
+  test [stage...]   run every check and test; the last line says how many passed
   bench             measure against Debian's mosquitto on this machine
   install           install the program under /usr/local (DESTDIR is honoured)
   clean             remove what build and test left in the tree
@@ -181,7 +181,8 @@ run)
 test)
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'build and test nightjar' $build_packages $test_packages
-	exec /usr/bin/python3 "$top/tests/pipeline.py"
+	shift
+	exec /usr/bin/python3 "$top/tests/pipeline.py" "$@"
 	;;
 bench)
 	shift

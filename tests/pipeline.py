@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that is tested, in stages; called by `nightjar.sh test`.
+
+Each stage prints one line with its counts and its time, and what failed. A stage whose tests do
+not exist in this tree is left out. The last line, alone, is "N passed, N failed" over all tests.
+With stage names as arguments only those run: `tests/pipeline.py tidy unit`.
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+BUILDS = TOP / 'build-test'
+E2E = TOP / 'tests' / 'e2e'
+JOBS = os.cpu_count() or 2
+FUZZ_SECONDS = 10
+# A stage that hangs must fail, and the whole must end: minutes, far above what a stage takes.
+STAGE_SECONDS_MAX = 600
+
+SANITIZER_ENVIRONMENT = {
+    'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
+    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
+    'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1',
+}
+
+# The builds that the stages share: meson options, compiler.
+CONFIGURATIONS = {
+    'gcc': ([], 'gcc'),
+    'clang-asan': (['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dfuzz=true'], 'clang'),
+    'gcc-tsan': (['-Db_sanitize=thread', '-Db_lundef=false'], 'gcc'),
+}
+
+
+class Absent(Exception):
+    """This tree holds no such test."""
+
+
+class Broken(Exception):
+    """A stage could not run: counts as one failure."""
+
+
+class Result:
+    """What a stage found: counts, and the words for each failure."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.failures = []
+
+    def add(self, passed, failed=0, words=''):
+        self.passed += passed
+        self.failed += failed
+        if failed:
+            self.failures.append(words)
+
+
+def run(command, log, environment=None, seconds=STAGE_SECONDS_MAX, cwd=TOP):
+    """Runs a command with its output in build-test/logs/<log>; gives (exit status, output)."""
+    path = BUILDS / 'logs' / f'{log}.log'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('wb') as out:
+        try:
+            done = subprocess.run([str(word) for word in command], stdout=out,
+                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=cwd,
+                                  env={**os.environ, **(environment or {})}, timeout=seconds,
+                                  check=False)
+            status = done.returncode
+        except subprocess.TimeoutExpired:
+            out.write(f'\nended after {seconds} s\n'.encode())
+            status = -1
+    return status, path.read_text(errors='replace')
+
+
+def must(command, log, **options):
+    """As run, for what has to work before there is anything to test."""
+    status, output = run(command, log, **options)
+    if status != 0:
+        raise Broken(f'{command[0]} failed:\n{tail(output)}')
+    return output
+
+
+def tail(text, lines=40):
+    return '\n'.join(text.splitlines()[-lines:])
+
+
+# Builds
+
+
+def built(name):
+    """The folder of an up-to-date build of that configuration."""
+    options, compiler = CONFIGURATIONS[name]
+    folder = BUILDS / name
+    if not (folder / 'build.ninja').exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        must(['meson', 'setup', folder, TOP, *options], f'{name}-setup',
+             environment={'CC': compiler})
+    must(['ninja', '-C', folder, f'-j{JOBS}'], f'{name}-build')
+    return folder
+
+
+def without_address_randomisation():
+    """Words that start a program at fixed addresses, where the kernel lets us.
+
+    gcc 12's thread sanitizer cannot map its shadow on kernels that randomise more bits than it
+    knows.
+    """
+    words = ['setarch', os.uname().machine, '-R']
+    if shutil.which(words[0]):
+        done = subprocess.run([*words, 'true'], capture_output=True, check=False)
+        if done.returncode == 0:
+            return words
+    return []
+
+
+# Tests that meson lists
+
+
+def has_suite(folder, suite):
+    tests = json.loads(must(['meson', 'introspect', '--tests', folder], 'introspect'))
+    return any(name.split(':')[-1] == suite for test in tests for name in test['suite'])
+
+
+def count_cmocka(output):
+    """(passed, failed) as a cmocka program says them in its last lines."""
+    passed = sum(int(n) for n in re.findall(r'\[  PASSED  \] (\d+) test', output))
+    failed = sum(int(n) for n in re.findall(r'\[  FAILED  \] (\d+) test', output))
+    return passed, failed
+
+
+def add_meson_test(result, test):
+    """One program of meson's log. A program that ends badly fails at least once."""
+    output = test.get('stdout', '') + test.get('stderr', '')
+    passed, failed = count_cmocka(output)
+    is_good = test['result'] in ('OK', 'EXPECTEDFAIL')
+    if is_good and passed + failed == 0:
+        passed = 1
+    if not is_good and failed == 0:
+        failed = 1
+    result.add(passed, failed, f'{test["name"]}: {test["result"]}\n{tail(output)}')
+
+
+def meson_tests(name, suite):
+    """Builds the configuration and runs one suite of it."""
+    folder = built(name)
+    if not has_suite(folder, suite):
+        raise Absent
+    log = folder / 'meson-logs' / 'testlog.json'
+    log.unlink(missing_ok=True)
+    prefix = without_address_randomisation() if name.endswith('tsan') else []
+    jobs = 1 if suite == 'stress' else JOBS
+    _, output = run([*prefix, 'meson', 'test', '-C', folder, '--no-rebuild', '--suite', suite,
+                     '--num-processes', jobs], f'{name}-{suite}',
+                    environment=SANITIZER_ENVIRONMENT)
+    result = Result()
+    if not log.exists():
+        raise Broken(tail(output))
+    for line in log.read_text().splitlines():
+        add_meson_test(result, json.loads(line))
+    return result
+
+
+# Tests that pytest runs
+
+
+def pytest(log, folder, environment=None):
+    """Runs a folder of pytest files."""
+    report = BUILDS / 'logs' / f'{log}.xml'
+    report.unlink(missing_ok=True)
+    status, output = run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider',
+                          f'--junitxml={report}', folder], log, environment=environment)
+    if not report.exists():
+        raise Broken(tail(output))
+    result = Result()
+    for case in ElementTree.parse(report).getroot().iter('testcase'):
+        bad = case.find('failure') if case.find('failure') is not None else case.find('error')
+        skipped = case.find('skipped')
+        if bad is None and skipped is None:
+            result.add(1)
+            continue
+        # Nothing is skipped here: all that a test needs was installed.
+        words = bad.text if bad is not None else f'skipped: {skipped.get("message")}'
+        result.add(0, 1, f'{case.get("classname")}::{case.get("name")}\n{tail(words or "")}')
+    if status != 0 and result.failed == 0:
+        result.add(0, 1, f'pytest ended with {status}\n{tail(output)}')
+    return result
+
+
+# The stages
+
+
+def sources(*roots):
+    return sorted(path for root in roots for path in (TOP / root).rglob('*.[ch]')
+                  if 'node_modules' not in path.parts)
+
+
+def check_format(result):
+    bad = []
+    for path in sources('src', 'include', 'tests'):
+        laid_out = subprocess.run(['clang-format', path], capture_output=True, check=True).stdout
+        if laid_out != path.read_bytes():
+            bad.append(str(path.relative_to(TOP)))
+    result.add(not bad, int(bool(bad)), 'clang-format -i ' + ' '.join(bad))
+
+
+def check_mistakes(result):
+    """clang-tidy over each file of src/, several at a time."""
+    folder = built('clang-asan')
+
+    def one(path):
+        done = subprocess.run(['clang-tidy', '-p', folder, '--quiet', path], capture_output=True,
+                              text=True, check=False)
+        return path, done.returncode, done.stdout
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        for path, status, output in pool.map(one, [p for p in sources('src') if p.suffix == '.c']):
+            result.add(status == 0, int(status != 0),
+                       f'clang-tidy {path.relative_to(TOP)}\n{tail(output)}')
+
+
+def stage_tidy():
+    result = pytest('tidy', TOP / 'tests' / 'tidy')
+    check_format(result)
+    check_mistakes(result)
+    return result
+
+
+def stage_fuzz():
+    """Each target from its corpus for a few seconds, several at a time."""
+    folder = built('clang-asan') / 'tests' / 'fuzz'
+    targets = sorted(path for path in folder.glob('fuzz_*')
+                     if path.is_file() and os.access(path, os.X_OK))
+    if not targets:
+        raise Absent
+
+    def one(target):
+        corpus = TOP / 'tests' / 'fuzz' / 'corpus' / target.name.removeprefix('fuzz_')
+        found = BUILDS / 'fuzz' / target.name
+        found.mkdir(parents=True, exist_ok=True)
+        seeds = [corpus] if corpus.is_dir() else []
+        return target.name, run([target, f'-max_total_time={FUZZ_SECONDS}', '-rss_limit_mb=1024',
+                                 f'-artifact_prefix={found}/', found, *seeds], target.name,
+                                environment=SANITIZER_ENVIRONMENT, seconds=FUZZ_SECONDS + 60)
+
+    result = Result()
+    with ThreadPoolExecutor(JOBS) as pool:
+        for name, (status, output) in pool.map(one, targets):
+            result.add(status == 0, int(status != 0), f'{name}\n{tail(output)}')
+    return result
+
+
+def prepare_e2e():
+    """The broker as it ships, and the JavaScript client that the tests drive."""
+    if not list(E2E.glob('test_*.py')):
+        raise Absent
+    must([TOP / 'nightjar.sh', 'build'], 'build')
+    if (E2E / 'package.json').exists() and not (E2E / 'node_modules').is_dir():
+        must(['npm', 'ci', '--no-audit', '--no-fund'], 'npm', cwd=E2E)
+
+
+def stage_e2e():
+    prepare_e2e()
+    return pytest('e2e', E2E, {'NIGHTJAR': str(TOP / 'build' / 'nightjar')})
+
+
+def stage_e2e_asan():
+    prepare_e2e()
+    binary = built('clang-asan') / 'nightjar'
+    return pytest('e2e-asan', E2E, {'NIGHTJAR': str(binary), **SANITIZER_ENVIRONMENT})
+
+
+STAGES = {
+    'tidy': ('floors, licences, sizes, clang-format, clang-tidy', stage_tidy),
+    'unit': ('unit tests, gcc', lambda: meson_tests('gcc', 'unit')),
+    'unit-asan': ('unit tests, clang, address and undefined sanitizers',
+                  lambda: meson_tests('clang-asan', 'unit')),
+    'unit-tsan': ('unit tests, gcc, thread sanitizer', lambda: meson_tests('gcc-tsan', 'unit')),
+    'stress-asan': ('many clients, address sanitizer',
+                    lambda: meson_tests('clang-asan', 'stress')),
+    'stress-tsan': ('many clients, thread sanitizer', lambda: meson_tests('gcc-tsan', 'stress')),
+    'fuzz': (f'fuzz targets, {FUZZ_SECONDS} s each', stage_fuzz),
+    'e2e': ('end to end, the program as it ships', stage_e2e),
+    'e2e-asan': ('end to end, address sanitizer', stage_e2e_asan),
+}
+
+
+def run_stage(name):
+    """Runs one stage and prints its line; gives its result, or None where it is absent."""
+    words, stage = STAGES[name]
+    started = time.monotonic()
+    try:
+        result = stage()
+    except Absent:
+        return None
+    except Broken as error:
+        result = Result()
+        result.add(0, 1, str(error))
+    seconds = time.monotonic() - started
+    print(f'{name:12} {result.passed:5} good {result.failed:3} bad {seconds:6.1f} s   {words}',
+          flush=True)
+    for failure in result.failures:
+        print('    ' + failure.replace('\n', '\n    '), flush=True)
+    return result
+
+
+def main():
+    names = sys.argv[1:] or list(STAGES)
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        print(f'unknown stage {unknown[0]}: one of {" ".join(STAGES)}', file=sys.stderr)
+        return 1
+    results = [result for result in map(run_stage, names) if result]
+    passed = sum(result.passed for result in results)
+    failed = sum(result.failed for result in results)
+    print(f'{passed} passed, {failed} failed')
+    return 1 if failed or not passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
