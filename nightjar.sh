@@ -156,13 +156,21 @@ keep_mosquitto_off()
 }
 
 # A release build: link-time optimisation, hardened (see meson.build), assertions kept.
+configure()
+{
+	mkdir -p "$top/build"
+	meson setup "$top/build" "$top" --buildtype=release -Db_lto=true -Dtests=false \
+		>"$top/build/setup.log" 2>&1 && return 0
+	tail -n 15 "$top/build/setup.log" >&2
+	die 'cannot configure the build: the reason is above.'
+}
+
 build()
 {
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'build nightjar' $build_packages
 	if [ ! -f "$top/build/build.ninja" ]; then
-		meson setup "$top/build" "$top" --buildtype=release -Db_lto=true -Dtests=false ||
-			die 'cannot configure the build: the reason is above.'
+		configure
 	fi
 	ninja -C "$top/build" || die 'cannot build: the reason is above.'
 	[ -x "$top/build/nightjar" ] || die 'the build left no program at build/nightjar.'
