@@ -35,8 +35,10 @@ struct connect {
 };
 /* Flaws: 0x84 for a protocol name or level that is not one of ours, 0x85 for an empty client id
  * with clean session 0 in 3.1.1 [MQTT-3.1.3-8] and any empty one in 3.1, 0x90 for a will topic
- * with wildcards, 0x81/0x82 else. `out->version` is set as soon as the level was read (5 when
- * unknown and higher), so that a CONNACK can be sent in the client's version; 0 before that. */
+ * with wildcards, 0x81/0x82 else. `out->version` is set as soon as the level was read, so that a CONNACK can be sent
+ * in the client's version; 0 before that. A level that is not ours is to be answered as 3.1.1,
+ * return code 1 [3.1.1 MQTT-3.1.2-2] (bridges that set bit 7 fall back on it); the next level, 6,
+ * as 5. */
 const struct flaw *connect_decode(struct span body, struct connect *out) MUST_USE;
 size_t connect_encode(const struct connect *p, struct room room) MUST_USE;
 
@@ -76,7 +78,8 @@ struct ack {
 	struct properties properties;
 };
 /* An unlisted reason code is a flaw (0x82). */
-const struct flaw *ack_decode(uint8_t type, struct span body, uint8_t version, struct ack *out) MUST_USE;
+const struct flaw *ack_decode(uint8_t type, struct span body, uint8_t version,
+			      struct ack *out) MUST_USE;
 size_t ack_encode(const struct ack *p, uint8_t version, struct room room) MUST_USE;
 /* The common four bytes, without reason and properties, inlined on the hot path. */
 #define ACK_BYTES_MIN 4
@@ -107,7 +110,8 @@ struct subscribe {
 /* Checks the whole packet: at least one filter, options, UTF-8, packet id, no local on a shared
  * subscription (0x82). Whether a filter is valid in itself is judged one by one by the caller
  * (topic_filter_is_valid), since SUBACK can say it. */
-const struct flaw *subscribe_decode(struct span body, uint8_t version, struct subscribe *out) MUST_USE;
+const struct flaw *subscribe_decode(struct span body, uint8_t version,
+				    struct subscribe *out) MUST_USE;
 /* False at the end. `rest` starts as subscribe.filters and shrinks. */
 bool subscribe_next(struct span *rest, struct span *filter_out,
 		    struct subscription_options *options_out);

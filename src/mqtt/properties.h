@@ -47,7 +47,8 @@ enum property_id {
 struct properties {
 	uint64_t present; /* 1 << property id */
 	struct span raw;  /* decoding: all property bytes, without the length in front */
-	struct span user; /* encoding only: encoded properties (User Properties, further Subscription
+	struct span
+		user; /* encoding only: encoded properties (User Properties, further Subscription
 			     Identifiers) appended as they are; must be set, SPAN_NONE if none */
 	uint32_t message_expiry_interval;
 	uint32_t session_expiry_interval;
@@ -97,20 +98,29 @@ static inline void properties_clear(struct properties *p)
  * Response Topic: wildcards are a flaw (0x82). Subscription Identifier in a PUBLISH is accepted
  * here: who sent it is the caller's question.
  */
-const struct flaw *properties_decode(struct reader *r, unsigned where, struct properties *out) MUST_USE;
+const struct flaw *properties_decode(struct reader *r, unsigned where,
+				     struct properties *out) MUST_USE;
+
+/* Nothing to encode? */
+static inline bool properties_are_empty(const struct properties *p)
+{
+	return (p->present & ~(UINT64_C(1) << PROPERTY_USER_PROPERTY)) == 0 && p->user.len == 0;
+}
 
 /* Bytes of the encoded properties, without the length in front. */
 size_t properties_size(const struct properties *p);
+/* As properties_size, with the length in front. */
+size_t properties_size_with_length(const struct properties *p);
 /* The length in front and the properties, in order of identifier, then `user`. */
 void properties_encode(struct writer *w, const struct properties *p);
 
 /* One property at a time, in wire order, from bytes that properties_decode has accepted. */
 struct property {
 	uint8_t id;
-	uint32_t number;    /* byte, two byte, four byte and variable integers */
-	struct span text;   /* strings and binary data; the name of a pair */
-	struct span value;  /* the value of a pair */
-	struct span raw;    /* the whole property as it stands */
+	uint32_t number;   /* byte, two byte, four byte and variable integers */
+	struct span text;  /* strings and binary data; the name of a pair */
+	struct span value; /* the value of a pair */
+	struct span raw;   /* the whole property as it stands */
 };
 /* False at the end. `rest` starts as properties.raw and shrinks. */
 bool property_next(struct span *rest, struct property *property_out);

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mqtt/topic.h"
 
+#include "mqtt/scan.h"
+
 static const struct span share_prefix = {(const uint8_t *)"$share/", 7};
 
-bool topic_name_is_valid(struct span topic)
+bool topic_has_wildcard(struct span topic)
 {
-	if (topic.len == 0)
+	if (LIKELY(scan_is_ascii_topic(topic)))
 		return false;
 	for (size_t i = 0; i < topic.len; i++)
 		if (topic.ptr[i] == '+' || topic.ptr[i] == '#')
-			return false;
-	return true;
+			return true;
+	return false;
+}
+
+bool topic_name_is_valid(struct span topic)
+{
+	return topic.len > 0 && !topic_has_wildcard(topic);
 }
 
 /* A wildcard fills its level; `#` is the last one [MQTT-4.7.1-1, -2]. */
@@ -88,7 +95,8 @@ bool topic_matches(struct span filter, struct span topic)
 			return false;
 		size_t t_len = level_len(topic, t);
 		bool is_plus = f_len == 1 && filter.ptr[f] == '+';
-		if (!is_plus && (f_len != t_len || memcmp(filter.ptr + f, topic.ptr + t, t_len) != 0))
+		if (!is_plus &&
+		    (f_len != t_len || memcmp(filter.ptr + f, topic.ptr + t, t_len) != 0))
 			return false;
 		f += f_len + 1;
 		t += t_len + 1;

@@ -5,6 +5,8 @@
 
 #include "mqtt/types.h"
 
+/* Is there a `+` or `#` anywhere? */
+bool topic_has_wildcard(struct span topic);
 /* At least one byte, no `+`, no `#` [MQTT-4.7.0-1, 4.7.3-1]. */
 bool topic_name_is_valid(struct span topic);
 /* Wildcards only where they may stand [MQTT-4.7.1-1, -2], at least one byte; for `$share/` also
