@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a broker is told: settings, listeners, log and process, from a file in mosquitto.conf's
+ * grammar and from the command line. One table of options (option.h) drives parsing, defaults,
+ * range checks and the manual page.
+ *
+ *     config_init          every default
+ *     config_load_file     none or one file
+ *     config_set, config_add_port, config_set_verbose    the command line, which wins
+ *     config_finish        what follows from all of it: listeners, who may come in
+ *
+ * Nothing is parsed and ignored: what the broker doesn't do is an error that says so. All mistakes
+ * of a file are reported, not only the first.
+ */
+#ifndef NIGHTJAR_CONFIG_CONFIG_H
+#define NIGHTJAR_CONFIG_CONFIG_H
+
+#include "base/buffer.h"
+#include "broker/settings.h"
+#include "config/option.h"
+#include "trace/lines.h"
+
+/* More would be a mistake of the file: each takes a socket per address family. */
+#define CONFIG_LISTENERS_MAX 64
+/* A configuration is written by hand; what is larger is another file, or a device. */
+#define CONFIG_FILE_BYTES_MAX ((size_t)1 << 20)
+#define CONFIG_LINE_BYTES_MAX 4096
+/* Reported mistakes; the rest is counted. */
+#define CONFIG_ERRORS_MAX 100
+
+enum socket_family {
+	SOCKET_FAMILY_ANY,
+	SOCKET_FAMILY_IPV4,
+	SOCKET_FAMILY_IPV6,
+};
+
+/* Bits of config.log_destinations. */
+#define LOG_TO_STDERR 0x01
+#define LOG_TO_STDOUT 0x02
+#define LOG_TO_SYSLOG 0x04
+#define LOG_TO_FILE 0x08
+
+/* One `listener` line (or port and bind_address, or none at all: then the loopback). */
+struct config_listener {
+	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. */
+	char *address;
+	uint16_t port;
+	uint8_t family;   /* enum socket_family: which of the address's families to bind */
+	/* Bind 127.0.0.1, and ::1 where the machine has it (or the one that `family` names). */
+	bool is_loopback;
+	unsigned line;    /* of the file, 0 when it is none's */
+	/* What the file asks of this listener; config_finish carries it to the settings. */
+	int64_t connections_max; /* -1: no limit of its own */
+	int64_t qos_max;         /* -1: not said, as below */
+	int64_t topic_alias_max;
+};
+
+struct config {
+	struct settings settings; /* of use after config_finish */
+	struct config_listener listeners[CONFIG_LISTENERS_MAX];
+	size_t listener_count;
+
+	uint32_t shards;          /* 0: one per core; at most SHARDS_MAX */
+	bool tcp_nodelay;         /* set TCP_NODELAY on accepted connections */
+	char *pid_file;           /* NULL: none; to be written before the privileges go */
+	/* When started as root: change to this user and its groups once listeners are open.
+	 * NULL: not said: `mosquitto`, else `nobody`, as mosquitto does. "root": stay. */
+	char *user;
+
+	unsigned log_destinations; /* LOG_TO_ bits; 0: no log */
+	char *log_file;            /* with LOG_TO_FILE: append to it, reopen it on SIGHUP */
+	int32_t log_facility;      /* with LOG_TO_SYSLOG: 0 to 7: local0 to local7; -1: daemon */
+	unsigned log_types;        /* LOG_TYPE_ bits of trace/lines.h: which lines to write */
+	bool log_timestamp;        /* each line begins with a time and ": " */
+	char *log_timestamp_format; /* for strftime in local time; NULL: seconds since 1970 */
+
+	/* Below: for src/config alone. */
+	struct config_listener default_listener; /* what stands before the first `listener` */
+	bool has_port, has_bind_address;
+	bool has_log_destination, has_log_type, has_connection_messages_off;
+	char *response_information;
+	unsigned current_listener; /* 0: the default one, else index + 1 */
+	unsigned given_line[OPTION_COUNT_MAX]; /* by option: line + 1 of the first, 0: not given */
+	uint16_t ports[CONFIG_LISTENERS_MAX];  /* of the command line */
+	size_t port_count;
+};
+
+/* Lines of text for a person, each ended by '\n'. Zero-initialised is empty. */
+struct config_report {
+	struct buffer errors;  /* "nightjar.conf:12: max_qos: 3 is not between 0 and 2" */
+	struct buffer notices; /* to be logged at start: what the configuration means */
+	unsigned error_count;
+	bool is_out_of_memory;
+};
+void config_report_release(struct config_report *r);
+
+/* The defaults; holds no memory yet. */
+void config_init(struct config *c);
+void config_release(struct config *c);
+
+/* 0, ERROR_INVALID (mistakes were reported) or ERROR_NO_MEMORY. Each goes as far as it can. */
+int config_load_file(struct config *c, const char *path, struct config_report *report) MUST_USE;
+/* The same for text that was read already; `name` stands for the file in messages. */
+int config_load_text(struct config *c, const char *name, struct span text,
+		     struct config_report *report) MUST_USE;
+/* One option of the command line; takes the place of what a file said. */
+int config_set(struct config *c, const char *name, const char *value,
+	       struct config_report *report) MUST_USE;
+/* -p: a loopback listener on that port; an error with a file that names ports itself. */
+int config_add_port(struct config *c, const char *port, struct config_report *report) MUST_USE;
+/* -v: lines of every type, whatever the file says. */
+void config_set_verbose(struct config *c);
+/* Once, after all of the above; ERROR_INVALID when any of them, or this, reported a mistake. */
+int config_finish(struct config *c, struct config_report *report) MUST_USE;
+
+#endif

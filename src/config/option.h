@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of options: every name that mosquitto 2.0 knows, and our own. Parsing, range checks,
+ * the suggestions for misspelt names and the manual page all read it.
+ */
+#ifndef NIGHTJAR_CONFIG_OPTION_H
+#define NIGHTJAR_CONFIG_OPTION_H
+
+#include "base/base.h"
+
+/* Room for the table's rows; a test holds the table to it. */
+#define OPTION_COUNT_MAX 192
+
+enum option_type {
+	OPTION_BOOL,     /* true or false, also 1 and 0 */
+	OPTION_NUMBER,   /* decimal, from min to max */
+	OPTION_DURATION, /* a number and one of h d w m y; kept in seconds */
+	OPTION_CHOICE,   /* one of the words of `choices` */
+	OPTION_TEXT,     /* the rest of the line */
+	OPTION_SPECIAL,  /* has a reader of its own */
+};
+
+enum option_status {
+	OPTION_SUPPORTED,
+	OPTION_ONLY,    /* known, but the only value that holds here is `only` */
+	OPTION_LATER,   /* mosquitto has it, this version has not */
+	OPTION_REMOVED, /* mosquitto itself gave it up */
+};
+
+/* Whose member the value goes to. */
+enum option_target {
+	OPTION_TO_NOTHING, /* a special reader, or no value but one */
+	OPTION_TO_CONFIG,
+	OPTION_TO_SETTINGS,
+	OPTION_TO_LISTENER, /* the one whose `listener` line stands above */
+};
+
+struct option {
+	const char *name;
+	uint8_t type;   /* enum option_type */
+	uint8_t status; /* enum option_status */
+	uint8_t target; /* enum option_target */
+	uint8_t size;   /* of the member, in bytes */
+	uint16_t offset;
+	bool is_ours;   /* no option of mosquitto's */
+	bool may_repeat;
+	int64_t min, max;   /* OPTION_NUMBER, in the unit of the file */
+	uint32_t scale;     /* the member's units in one of the file's; 0 = 1 */
+	int64_t zero_means; /* OPTION_NUMBER: what a 0 in the file puts into the member; 0 = 0 */
+	const char *const *choices; /* OPTION_CHOICE: words for 0, 1, ...; ends with NULL */
+	const char *only;           /* OPTION_ONLY: the value that is accepted */
+	const char *value;          /* how the manual names the value */
+	const char *text;           /* supported: what it does; else: what to do instead */
+};
+
+/* The table's rows by index; NULL past the end. */
+const struct option *option_at(size_t index);
+size_t option_count(void);
+/* NULL when there is none of that name. */
+const struct option *option_find(struct span name);
+/* The row nearest to a misspelt name, NULL when none is near. */
+const struct option *option_nearest(struct span name);
+size_t option_index(const struct option *option);
+
+#endif
