@@ -203,7 +203,7 @@ def sources(*roots):
 
 def check_format(result):
     bad = []
-    for path in sources('src', 'include', 'tests'):
+    for path in sources('src', 'include', 'man', 'tests'):
         laid_out = subprocess.run(['clang-format', path], capture_output=True, check=True).stdout
         if laid_out != path.read_bytes():
             bad.append(str(path.relative_to(TOP)))
@@ -256,18 +256,26 @@ def stage_fuzz():
     return result
 
 
+def release_build():
+    must([TOP / 'nightjar.sh', 'build'], 'build')
+    return {'NIGHTJAR': str(TOP / 'build' / 'nightjar')}
+
+
+def stage_release():
+    return pytest('release', TOP / 'tests' / 'release', release_build())
+
+
 def prepare_e2e():
-    """The broker as it ships, and the JavaScript client that the tests drive."""
+    """The JavaScript client that the tests drive."""
     if not list(E2E.glob('test_*.py')):
         raise Absent
-    must([TOP / 'nightjar.sh', 'build'], 'build')
     if (E2E / 'package.json').exists() and not (E2E / 'node_modules').is_dir():
         must(['npm', 'ci', '--no-audit', '--no-fund'], 'npm', cwd=E2E)
 
 
 def stage_e2e():
     prepare_e2e()
-    return pytest('e2e', E2E, {'NIGHTJAR': str(TOP / 'build' / 'nightjar')})
+    return pytest('e2e', E2E, release_build())
 
 
 def stage_e2e_asan():
@@ -286,6 +294,7 @@ STAGES = {
                     lambda: meson_tests('clang-asan', 'stress')),
     'stress-tsan': ('many clients, thread sanitizer', lambda: meson_tests('gcc-tsan', 'stress')),
     'fuzz': (f'fuzz targets, {FUZZ_SECONDS} s each', stage_fuzz),
+    'release': ('the program as it ships: hardened, whole', stage_release),
     'e2e': ('end to end, the program as it ships', stage_e2e),
     'e2e-asan': ('end to end, address sanitizer', stage_e2e_asan),
 }

@@ -58,7 +58,7 @@ def check_include(top, path, included, floors):
 
 
 def sources_of(top):
-    for root in ('src', 'tests'):
+    for root in ('src', 'man', 'tests'):
         for path in sorted((top / root).rglob('*.[ch]')):
             if 'node_modules' not in path.parts:
                 yield path.relative_to(top)
