@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A raw MQTT client: it does exactly what the test says, never more."""
+
+import itertools
+import socket
+import time
+
+from . import packets as p
+from .process import DEADLINE
+
+_numbers = itertools.count(1)
+
+
+def unique(prefix):
+    """A name that no other test of this run uses."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+class Closed(AssertionError):
+    """The broker closed the connection where a packet was expected."""
+
+
+class Client:
+    def __init__(self, port, version=5, receive_buffer=None):
+        self.version = version
+        self.client_id = None
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(DEADLINE)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.address = "%s:%d" % self.socket.getsockname()
+        self._splitter = p.Splitter()
+        self._packet_ids = itertools.count(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.cut()
+
+    # Sending
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def send_if_open(self, data):
+        """For bytes that the broker may refuse while they are still being sent."""
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def cut(self):
+        """Closes the connection without DISCONNECT."""
+        self.socket.close()
+
+    def reset(self):
+        """Closes with a TCP reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.socket.close()
+
+    # Receiving
+
+    def receive(self, timeout=DEADLINE):
+        """The next packet; None when the broker has closed the connection."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self._splitter.next()
+            if found:
+                return p.parse(*found[:3], self.version)
+            left = deadline - time.monotonic()
+            assert left > 0, f"{self.client_id}: nothing received for {timeout} s"
+            self.socket.settimeout(left)
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            except socket.timeout:
+                continue
+            if not data:
+                assert not self._splitter.buffer, "the broker closed inside a packet"
+                return None
+            self._splitter.feed(data)
+
+    def expect(self, kind, **fields):
+        """The next packet is of this kind and has these fields."""
+        got = self.receive()
+        if got is None:
+            raise Closed(f"{self.client_id}: closed instead of {p.NAMES[kind]} {fields}")
+        assert got.kind == kind, f"{self.client_id}: {got}, expected {p.NAMES[kind]} {fields}"
+        for name, value in fields.items():
+            assert getattr(got, name) == value, f"{self.client_id}: {got}, expected {name}={value}"
+        return got
+
+    def expect_close(self, *codes):
+        """
+        The broker closes; a version 5 client is told one of `codes` before. Returns the
+        DISCONNECT, None for the older versions.
+        """
+        got = self.receive()
+        if self.version < 5:
+            assert got is None, f"{got}, expected the end of the connection"
+            return None
+        assert got is not None, f"closed without DISCONNECT {[hex(c) for c in codes]}"
+        assert got.kind == p.DISCONNECT, f"{got}, expected DISCONNECT {[hex(c) for c in codes]}"
+        assert got.code in codes, f"{got}, expected {[hex(c) for c in codes]}"
+        assert self.receive() is None
+        return got
+
+    # Whole exchanges
+
+    def connect(self, client_id=None, code=0, **options):
+        """Sends CONNECT, returns CONNACK."""
+        self.client_id = client_id if client_id is not None else unique("client")
+        self.send(p.connect(self.client_id, self.version, **options))
+        return self.expect(p.CONNACK, code=code)
+
+    def subscribe(self, *filters, qos=0, options=None, props=()):
+        """Returns the SUBACK's codes."""
+        packet_id = next(self._packet_ids)
+        bits = qos if options is None else options
+        self.send(p.subscribe(packet_id, [(f, bits) for f in filters], self.version, props))
+        return self.expect(p.SUBACK, packet_id=packet_id).codes
+
+    def unsubscribe(self, *filters):
+        packet_id = next(self._packet_ids)
+        self.send(p.unsubscribe(packet_id, filters, self.version))
+        return self.expect(p.UNSUBACK, packet_id=packet_id).codes
+
+    def send_publish(self, topic, payload=b"", qos=0, **options):
+        """Sends PUBLISH; returns the packet id, None at QoS 0."""
+        packet_id = next(self._packet_ids) if qos else None
+        self.send(p.publish(topic, payload, qos, packet_id, self.version, **options))
+        return packet_id
+
+    def publish(self, topic, payload=b"", qos=0, **options):
+        """Publishes and finishes the handshake; returns the PUBACK or PUBREC, None at QoS 0."""
+        packet_id = self.send_publish(topic, payload, qos, **options)
+        if qos == 0:
+            return None
+        if qos == 1:
+            return self.expect(p.PUBACK, packet_id=packet_id)
+        answer = self.expect(p.PUBREC, packet_id=packet_id)
+        if answer.code < 0x80:
+            self.send(p.ack(p.PUBREL, packet_id))
+            self.expect(p.PUBCOMP, packet_id=packet_id)
+        return answer
+
+    def take(self, **fields):
+        """Receives a PUBLISH and finishes its handshake."""
+        got = self.expect(p.PUBLISH, **fields)
+        if got.qos == 1:
+            self.send(p.ack(p.PUBACK, got.packet_id))
+        elif got.qos == 2:
+            self.send(p.ack(p.PUBREC, got.packet_id))
+            self.expect(p.PUBREL, packet_id=got.packet_id)
+            self.send(p.ack(p.PUBCOMP, got.packet_id))
+        return got
+
+    def ping(self):
+        """The broker answers, and sends nothing else before."""
+        self.send(p.PING)
+        self.expect(p.PINGRESP)
+
+    def disconnect(self, code=None, props=None):
+        """Says goodbye; the broker has closed when this returns."""
+        self.send(p.disconnect(self.version, code, props))
+        assert self.receive() is None
+        self.socket.close()
