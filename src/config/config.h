@@ -45,10 +45,10 @@ struct config_listener {
 	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. */
 	char *address;
 	uint16_t port;
-	uint8_t family;   /* enum socket_family: which of the address's families to bind */
+	uint8_t family; /* enum socket_family: which of the address's families to bind */
 	/* Bind 127.0.0.1, and ::1 where the machine has it (or the one that `family` names). */
 	bool is_loopback;
-	unsigned line;    /* of the file, 0 when it is none's */
+	unsigned line; /* of the file, 0 when it is none's */
 	/* What the file asks of this listener; config_finish carries it to the settings. */
 	int64_t connections_max; /* -1: no limit of its own */
 	int64_t qos_max;         /* -1: not said, as below */
@@ -60,18 +60,18 @@ struct config {
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	size_t listener_count;
 
-	uint32_t shards;          /* 0: one per core; at most SHARDS_MAX */
-	bool tcp_nodelay;         /* set TCP_NODELAY on accepted connections */
-	char *pid_file;           /* NULL: none; to be written before the privileges go */
+	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
+	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
+	char *pid_file;   /* NULL: none; to be written before the privileges go */
 	/* When started as root: change to this user and its groups once listeners are open.
 	 * NULL: not said: `mosquitto`, else `nobody`, as mosquitto does. "root": stay. */
 	char *user;
 
-	unsigned log_destinations; /* LOG_TO_ bits; 0: no log */
-	char *log_file;            /* with LOG_TO_FILE: append to it, reopen it on SIGHUP */
-	int32_t log_facility;      /* with LOG_TO_SYSLOG: 0 to 7: local0 to local7; -1: daemon */
-	unsigned log_types;        /* LOG_TYPE_ bits of trace/lines.h: which lines to write */
-	bool log_timestamp;        /* each line begins with a time and ": " */
+	unsigned log_destinations;  /* LOG_TO_ bits; 0: no log */
+	char *log_file;             /* with LOG_TO_FILE: append to it, reopen it on SIGHUP */
+	int32_t log_facility;       /* with LOG_TO_SYSLOG: 0 to 7: local0 to local7; -1: daemon */
+	unsigned log_types;         /* LOG_TYPE_ bits of trace/lines.h: which lines to write */
+	bool log_timestamp;         /* each line begins with a time and ": " */
 	char *log_timestamp_format; /* for strftime in local time; NULL: seconds since 1970 */
 
 	/* Below: for src/config alone. */
@@ -79,7 +79,7 @@ struct config {
 	bool has_port, has_bind_address;
 	bool has_log_destination, has_log_type, has_connection_messages_off;
 	char *response_information;
-	unsigned current_listener; /* 0: the default one, else index + 1 */
+	unsigned current_listener;             /* 0: the default one, else index + 1 */
 	unsigned given_line[OPTION_COUNT_MAX]; /* by option: line + 1 of the first, 0: not given */
 	uint16_t ports[CONFIG_LISTENERS_MAX];  /* of the command line */
 	size_t port_count;

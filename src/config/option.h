@@ -42,7 +42,7 @@ struct option {
 	uint8_t target; /* enum option_target */
 	uint8_t size;   /* of the member, in bytes */
 	uint16_t offset;
-	bool is_ours;   /* no option of mosquitto's */
+	bool is_ours; /* no option of mosquitto's */
 	bool may_repeat;
 	int64_t min, max;   /* OPTION_NUMBER, in the unit of the file */
 	uint32_t scale;     /* the member's units in one of the file's; 0 = 1 */

@@ -9,20 +9,32 @@
 #include "base/base.h"
 
 enum event_kind {
-	EVENT_CONNECTION_OPENED,    /* detail: address; number = listener port */
-	EVENT_CONNECTION_REFUSED,   /* before a session: reason_code, text; detail: address */
-	EVENT_CLIENT_CONNECTED,     /* CONNECT accepted; packet_id = keep alive; detail: all */
-	EVENT_CLIENT_DISCONNECTED,  /* reason_code and text say why; flags: EVENT_FLAG_CLEAN when the
-				       client said goodbye */
-	EVENT_PACKET_IN,            /* a whole packet was received and understood */
-	EVENT_PACKET_OUT,           /* a packet was put into the output buffer */
-	EVENT_FILTER,               /* a filter of SUBSCRIBE or UNSUBSCRIBE; qos, reason_code = answer;
-				       packet_type tells which; topic = filter */
-	EVENT_DELIVERY_STEP,        /* state, step: see session/delivery.h */
-	EVENT_QUEUED,               /* a message waits for this client; number = queue length */
-	EVENT_DROPPED,              /* a message was not delivered; text says why */
+	/* detail: address; number = listener port */
+	EVENT_CONNECTION_OPENED,
+	/* before a session: reason_code, text; detail: address */
+	EVENT_CONNECTION_REFUSED,
+	/* CONNECT accepted; packet_id = keep alive; detail: all */
+	EVENT_CLIENT_CONNECTED,
+	/* reason_code and text say why; EVENT_FLAG_CLEAN when the client said goodbye; number =
+	 * seconds of silence, on a keep alive timeout */
+	EVENT_CLIENT_DISCONNECTED,
+	/* a whole packet was received and understood */
+	EVENT_PACKET_IN,
+	/* a packet was put into the output buffer */
+	EVENT_PACKET_OUT,
+	/* a filter of SUBSCRIBE or UNSUBSCRIBE: packet_type tells which; qos = asked, reason_code =
+	 * answer; topic = filter */
+	EVENT_FILTER,
+	/* state, step: see session/delivery.h */
+	EVENT_DELIVERY_STEP,
+	/* a message waits for this client; number = queue length */
+	EVENT_QUEUED,
+	/* a message was not delivered; text says why */
+	EVENT_DROPPED,
 	EVENT_WILL_PUBLISHED,
-	EVENT_SESSION_ENDED,        /* expired, clean start, or never meant to last; text says which */
+	/* expired or replaced by a clean start: text says which; EVENT_FLAG_CLEAN when it was never
+	 * meant to outlive its connection */
+	EVENT_SESSION_ENDED,
 	EVENT_KIND_COUNT,
 };
 
@@ -35,31 +47,31 @@ enum event_kind {
 
 /* 48 bytes, no pointers: may be copied to disk or another process as it is. */
 struct event {
-	uint64_t time_ms;    /* wall clock, milliseconds since 1970 */
-	uint64_t session;    /* number of the session, 0 before there is one */
-	uint32_t bytes;      /* payload or packet length */
-	uint32_t number;     /* see the kinds */
+	uint64_t time_ms; /* wall clock, milliseconds since 1970 */
+	uint64_t session; /* number of the session, 0 before there is one */
+	uint32_t bytes;   /* payload or packet length */
+	uint32_t number;  /* see the kinds */
 	uint16_t packet_id;
 	uint8_t kind;        /* enum event_kind */
 	uint8_t packet_type; /* enum packet_type, 0 where none */
 	uint8_t qos;
 	uint8_t flags;
 	uint8_t reason_code;
-	uint8_t version;     /* protocol level of the client */
-	uint8_t state;       /* delivery state after the step */
-	uint8_t step;        /* delivery event that led there */
-	uint8_t topic_len;   /* bytes of `topic` used */
-	uint8_t topic[13];   /* the topic's or client id's last bytes, a hint only */
+	uint8_t version;   /* protocol level of the client */
+	uint8_t state;     /* delivery state after the step */
+	uint8_t step;      /* delivery event that led there */
+	uint8_t topic_len; /* bytes of `topic` used */
+	uint8_t topic[13]; /* the topic's or client id's last bytes, a hint only */
 };
 
 /* What a view may show beside the event while it happens. Borrowed: valid during the call. */
 struct event_detail {
 	struct span client_id;
-	struct span topic;     /* topic name or filter */
+	struct span topic; /* topic name or filter */
 	struct span user_name;
-	struct span address;   /* "127.0.0.1:43210" */
+	struct span address;          /* "127.0.0.1:43210" */
 	const struct will_view *will; /* EVENT_CLIENT_CONNECTED with EVENT_FLAG_WILL */
-	const char *text;      /* a sentence, static; NULL where none */
+	const char *text;             /* a sentence, static; NULL where none */
 };
 
 struct will_view {
