@@ -12,13 +12,15 @@ int buffer_reserve(struct buffer *b, size_t len)
 		return 0;
 	if (len > BUFFER_BYTES_MAX || content + len > BUFFER_BYTES_MAX)
 		return ERROR_LIMIT;
-	if (content + len <= b->capacity && content <= b->capacity / 2) {
+	/* Moving more than half would cost more than the room that it gains, again and again. */
+	bool may_move = content <= b->capacity / 2 || b->capacity == BUFFER_BYTES_MAX;
+	if (content + len <= b->capacity && may_move) {
 		memmove(b->ptr, b->ptr + b->start, content);
 		b->start = 0;
 		b->end = (uint32_t)content;
 		return 0;
 	}
-	size_t capacity = b->capacity < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : b->capacity;
+	size_t capacity = b->capacity ? (size_t)b->capacity * 2 : BUFFER_BYTES_MIN;
 	while (capacity < content + len)
 		capacity *= 2;
 	uint8_t *ptr = mem_alloc(capacity);

@@ -5,7 +5,7 @@
 
 static uint64_t tick_of(uint64_t ms)
 {
-	return (ms + TIMER_TICK_MS - 1) / TIMER_TICK_MS;
+	return ms / TIMER_TICK_MS + (ms % TIMER_TICK_MS != 0);
 }
 
 void timer_wheel_init(struct timer_wheel *w, uint64_t now_ms)
@@ -18,7 +18,23 @@ void timer_wheel_init(struct timer_wheel *w, uint64_t now_ms)
 	w->tick = now_ms / TIMER_TICK_MS;
 }
 
-/* The level is that of the highest slot digit in which the deadline differs from now. */
+/* The level is that of the highest slot digit in which the deadline differs from now. The highest
+ * level goes round: a deadline may be a few of its slots away although a digit above it differs. */
+static int level_of(const struct timer_wheel *w, uint64_t tick)
+{
+	int level = (63 - __builtin_clzll(tick ^ w->tick)) / SLOT_BITS;
+	return level < TIMER_LEVELS ? level : TIMER_LEVELS - 1;
+}
+
+/* The slot of the deadline; beyond the span, the one that comes round last. */
+static int slot_of(const struct timer_wheel *w, uint64_t tick, int level)
+{
+	uint64_t digit = tick >> (level * SLOT_BITS), now = w->tick >> (level * SLOT_BITS);
+	if (digit - now >= TIMER_SLOTS)
+		digit = now + TIMER_SLOTS - 1;
+	return (int)digit & (TIMER_SLOTS - 1);
+}
+
 static void place(struct timer_wheel *w, struct timer *t)
 {
 	uint64_t tick = tick_of(t->deadline_ms);
@@ -26,15 +42,8 @@ static void place(struct timer_wheel *w, struct timer *t)
 		list_append(&w->due, &t->link);
 		return;
 	}
-	int level = (63 - __builtin_clzll(tick ^ w->tick)) / SLOT_BITS;
-	int slot;
-	if (level < TIMER_LEVELS) {
-		slot = (int)(tick >> (level * SLOT_BITS)) & (TIMER_SLOTS - 1);
-	} else {
-		/* beyond the span: the slot that comes round last */
-		level = TIMER_LEVELS - 1;
-		slot = (int)((w->tick >> (level * SLOT_BITS)) - 1) & (TIMER_SLOTS - 1);
-	}
+	int level = level_of(w, tick);
+	int slot = slot_of(w, tick, level);
 	list_append(&w->slots[level][slot], &t->link);
 	w->occupied[level] |= 1ULL << slot;
 }
@@ -107,7 +116,8 @@ static void advance(struct timer_wheel *w, uint64_t tick)
 		for (int level = TIMER_LEVELS - 1; level >= 0; level--) {
 			uint64_t low = (1ULL << (level * SLOT_BITS)) - 1;
 			if ((w->tick & low) == 0)
-				cascade(w, level, (int)(w->tick >> (level * SLOT_BITS)) & (TIMER_SLOTS - 1));
+				cascade(w, level,
+					(int)(w->tick >> (level * SLOT_BITS)) & (TIMER_SLOTS - 1));
 		}
 	}
 }
