@@ -83,6 +83,8 @@ static size_t level_len(struct span s, size_t at)
 bool topic_matches(struct span filter, struct span topic)
 {
 	size_t f = 0, t = 0;
+	if (topic.len == 0 || filter.len == 0)
+		return false;
 	if (topic.ptr[0] == '$' && (filter.ptr[0] == '+' || filter.ptr[0] == '#'))
 		return false;
 	for (;;) {
