@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets that wait for connections. One per address, shared by the loops of all threads; without
+ * SO_REUSEPORT, so that a second broker on the same port fails instead of taking half of the
+ * clients.
+ */
+#ifndef NIGHTJAR_IO_LISTENER_H
+#define NIGHTJAR_IO_LISTENER_H
+
+#include "io/address.h"
+#include "io/stream.h"
+
+struct listener {
+	int fd;
+	uint16_t port;
+	char text[ADDRESS_TEXT_MAX]; /* "127.0.0.1:1883" */
+};
+
+struct listen_at {
+	/* An address ("127.0.0.1", "::1", "[::1]"), a name, "localhost" (both loopback addresses), or
+	 * NULL: every address of the machine. */
+	const char *host;
+	uint16_t port;  /* 0: a free one, the same for all addresses */
+	int family;     /* AF_UNSPEC, or only AF_INET or AF_INET6 */
+	bool may_delay; /* small writes may wait for an acknowledgement (no TCP_NODELAY) */
+};
+
+/* A name rarely stands for more than two addresses (IPv4 and IPv6). */
+#define LISTENERS_PER_HOST_MAX 8
+/* Room for a sentence that says why not. */
+#define LISTENER_REASON_MAX 256
+
+/* Listens at all addresses that the host stands for; where the machine lacks IPv4 or IPv6 the
+ * other one is enough. 0 and the number of listeners opened, or ERROR_SYSTEM or ERROR_INVALID
+ * (the host), with the reason. */
+int listeners_open(const struct listen_at *at, struct listener listeners[LISTENERS_PER_HOST_MAX],
+		   unsigned *count_out, char reason[LISTENER_REASON_MAX]) MUST_USE;
+void listener_close(struct listener *l);
+
+/* The next waiting connection as a stream that belongs to no loop yet, and the peer's address.
+ * 0, ERROR_AGAIN (none is waiting), or ERROR_LIMIT: the system lacks descriptors or memory
+ * (errno), trying again at once is of no use. Any thread. */
+int listener_accept(struct listener *l, struct stream *stream_out,
+		    char address_out[ADDRESS_TEXT_MAX]) MUST_USE;
+
+#endif
