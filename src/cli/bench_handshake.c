@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See bench_handshake.h. */
+#include "cli/bench_handshake.h"
+
+#include <stdio.h>
+
+#include "mqtt/packets.h"
+
+/* Connections on their way at a time: fewer than the shortest usual listen backlog (100). */
+#define PARALLEL_MAX 64
+/* A server that answers nobody for so long is taken for hung. */
+#define PATIENCE_NS (10 * BENCH_NS_PER_S)
+
+int bench_handshake_begin(struct bench_run *run, struct bench_connection *c)
+{
+	c->opened_ns = bench_now_ns();
+	int error = bench_connection_open(c, &run->address, run->epoll_fd);
+	if (!error)
+		return 0;
+	c->stage = BENCH_CONNECTING; /* so that the sentence is about connecting */
+	bench_run_fail_connection(run, c, error);
+	c->stage = BENCH_CLOSED;
+	return ERROR_SYSTEM;
+}
+
+/* Client ids of 3.1 have 23 characters at most; "bench" and two numbers of ten, in hexadecimal
+ * eight, fit. */
+static void format_client_id(const struct bench_run *run, const struct bench_connection *c,
+			     char *text, size_t len)
+{
+	snprintf(text, len, "bench%x%c%x", run->id, bench_role_name(c->role)[0], c->index);
+}
+
+static int send_connect(struct bench_run *run, struct bench_connection *c)
+{
+	const struct bench_options *o = run->options;
+	char client_id[24];
+	format_client_id(run, c, client_id, sizeof(client_id));
+	struct connect packet = {
+		.version = (uint8_t)o->version,
+		.clean_start = true,
+		.client_id = span_of_text(client_id),
+		.has_user_name = o->user_name != NULL,
+		.has_password = o->password != NULL,
+		.user_name = span_of_text(o->user_name ? o->user_name : ""),
+		.password = span_of_text(o->password ? o->password : ""),
+	};
+	size_t len = connect_encode(&packet, buffer_room(&run->batch));
+	if (len == 0)
+		return bench_run_fail(run, "user name and password are too long");
+	buffer_commit(&run->batch, len);
+	c->stage = BENCH_WAITS_FOR_CONNACK;
+	return bench_run_send_batch(run, c);
+}
+
+/* Pairs: the publisher's own topic; else all of this run's, as a group if so asked. */
+static void format_filter(const struct bench_run *run, uint32_t index, char *text, size_t len)
+{
+	switch (run->options->shape) {
+	case BENCH_PAIRS: snprintf(text, len, "bench/%u/%u", run->id, index); break;
+	case BENCH_SHARED: snprintf(text, len, "$share/bench/bench/%u/+", run->id); break;
+	default: snprintf(text, len, "bench/%u/+", run->id); break;
+	}
+}
+
+static int send_subscribe(struct bench_run *run, struct bench_connection *c)
+{
+	char filter[BENCH_TOPIC_MAX];
+	uint8_t encoded[BENCH_TOPIC_MAX + 3];
+	struct writer w = writer_of((struct room){encoded, sizeof(encoded)});
+	struct subscription_options options = {.qos = (uint8_t)run->options->qos};
+	format_filter(run, c->index, filter, sizeof(filter));
+	subscribe_filter_encode(&w, span_of_text(filter), &options);
+	struct subscribe packet = {.packet_id = 1};
+	packet.filters = span_of(encoded, (size_t)(w.ptr - encoded));
+	size_t len =
+		subscribe_encode(&packet, (uint8_t)run->options->version, buffer_room(&run->batch));
+	ASSERT(len > 0);
+	buffer_commit(&run->batch, len);
+	c->stage = BENCH_WAITS_FOR_SUBACK;
+	return bench_run_send_batch(run, c);
+}
+
+static int take_connack(struct bench_run *run, struct bench_connection *c,
+			const struct bench_packet *packet)
+{
+	uint8_t version = (uint8_t)run->options->version;
+	struct connack connack;
+	if (packet->type != PACKET_CONNACK)
+		return bench_run_fail_packet(run, c, packet);
+	if (connack_decode(packet->body, version, &connack) != NULL)
+		return bench_run_fail_bytes(run, c);
+	if (connack.code != 0)
+		return bench_run_fail(run, "the server refused %s %u: %s", bench_role_name(c->role),
+				      c->index,
+				      version >= MQTT_5 ? reason_name(connack.code, PACKET_CONNACK)
+							: return_code_name(connack.code));
+	if (version >= MQTT_5 && properties_has(&connack.properties, PROPERTY_RECEIVE_MAXIMUM))
+		c->receive_maximum = connack.properties.receive_maximum;
+	if (c->role == BENCH_SUBSCRIBER)
+		return send_subscribe(run, c);
+	c->stage = BENCH_READY;
+	return 0;
+}
+
+static int take_suback(struct bench_run *run, struct bench_connection *c,
+		       const struct bench_packet *packet)
+{
+	struct suback suback;
+	if (packet->type != PACKET_SUBACK)
+		return bench_run_fail_packet(run, c, packet);
+	if (suback_decode(PACKET_SUBACK, packet->body, (uint8_t)run->options->version, &suback) ||
+	    suback.codes.len != 1)
+		return bench_run_fail_bytes(run, c);
+	if (suback.codes.ptr[0] != run->options->qos)
+		return bench_run_fail(run, "the server did not grant subscriber %u QoS %u: %s",
+				      c->index, run->options->qos,
+				      reason_name(suback.codes.ptr[0], PACKET_SUBACK));
+	c->stage = BENCH_READY;
+	return 0;
+}
+
+static int take_packet(struct bench_run *run, struct bench_connection *c,
+		       const struct bench_packet *packet)
+{
+	switch (c->stage) {
+	case BENCH_WAITS_FOR_CONNACK: return take_connack(run, c, packet);
+	case BENCH_WAITS_FOR_SUBACK: return take_suback(run, c, packet);
+	default: return bench_run_fail_packet(run, c, packet);
+	}
+}
+
+static int take_packets(struct bench_run *run, struct bench_connection *c)
+{
+	struct bench_scanner scanner;
+	struct bench_packet packet;
+	int error = bench_connection_receive(c, &run->inbox, &scanner);
+	if (error == ERROR_AGAIN)
+		return 0;
+	if (error)
+		return bench_run_fail_connection(run, c, error);
+	scanner.version = (uint8_t)run->options->version;
+	for (;;) {
+		switch (bench_scan_next(&scanner, &packet)) {
+		case BENCH_SCAN_BROKEN: return bench_run_fail_bytes(run, c);
+		case BENCH_SCAN_MORE: return bench_connection_keep(c, &scanner);
+		case BENCH_SCAN_PACKET: break;
+		}
+		error = take_packet(run, c, &packet);
+		if (error)
+			return error;
+	}
+}
+
+int bench_handshake_step(struct bench_run *run, struct bench_connection *c)
+{
+	if (c->stage != BENCH_CONNECTING)
+		return take_packets(run, c);
+	int error = bench_connection_finish(c, run->epoll_fd);
+	return error ? bench_run_fail_connection(run, c, error) : send_connect(run, c);
+}
+
+static struct bench_connection *party(struct bench_run *run, enum bench_role role, uint32_t index)
+{
+	switch (role) {
+	case BENCH_PUBLISHER: return &run->publishers[index].connection;
+	case BENCH_SUBSCRIBER: return &run->subscribers[index].connection;
+	case BENCH_CLIENT: break;
+	}
+	return &run->clients[index];
+}
+
+static uint32_t party_count(const struct bench_run *run, enum bench_role role)
+{
+	switch (role) {
+	case BENCH_PUBLISHER: return run->publisher_count;
+	case BENCH_SUBSCRIBER: return run->subscriber_count;
+	case BENCH_CLIENT: break;
+	}
+	return run->client_count;
+}
+
+/* Works off what has happened within the server's patience; counts who became ready. */
+static int step_all(struct bench_run *run, uint32_t *ready)
+{
+	int count = 0;
+	int error = bench_run_wait(run, bench_now_ns() + PATIENCE_NS, &count);
+	if (!error && count == 0)
+		return bench_run_fail(run, "the server did not answer for %u seconds",
+				      (unsigned)(PATIENCE_NS / BENCH_NS_PER_S));
+	for (int i = 0; !error && i < count; i++) {
+		struct bench_connection *c = run->events[i].data.ptr;
+		error = bench_handshake_step(run, c);
+		*ready += !error && c->stage == BENCH_READY;
+	}
+	return error;
+}
+
+int bench_handshake_all(struct bench_run *run, enum bench_role role)
+{
+	uint32_t count = party_count(run, role), opened = 0, ready = 0;
+	int error = 0;
+	while (!error && ready < count) {
+		while (!error && opened < count && opened - ready < PARALLEL_MAX)
+			error = bench_handshake_begin(run, party(run, role, opened++));
+		if (!error)
+			error = step_all(run, &ready);
+	}
+	return error;
+}
+
+int bench_handshake_leave(struct bench_run *run, struct bench_connection *c)
+{
+	struct disconnect packet = {.reason_code = REASON_NORMAL_DISCONNECTION};
+	size_t len = disconnect_encode(&packet, (uint8_t)run->options->version,
+				       buffer_room(&run->batch));
+	ASSERT(len > 0);
+	buffer_commit(&run->batch, len);
+	c->stage = BENCH_LEAVING;
+	return bench_run_send_batch(run, c);
+}

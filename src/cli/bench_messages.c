@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Publishers and subscribers: connect, warm up, measure, then wait for what is still under way.
+ *
+ *     connect | warm-up |  measured part  | drain | leave
+ *                       start           end       (counted runs: end is behind the drain)
+ */
+#include "cli/bench_handshake.h"
+#include "cli/bench_load.h"
+#include "cli/bench_publish.h"
+#include "cli/bench_receive.h"
+
+/* The longest wait for events, so that stalls and the end are noticed. */
+#define TICK_NS (BENCH_NS_PER_S / 10)
+/* When nothing has come for so long, outstanding QoS 0 messages are taken for lost. */
+#define GIVE_UP_NS BENCH_NS_PER_S
+/* When nothing has come for so long, the rest will not come either. */
+#define STUCK_NS (5 * BENCH_NS_PER_S)
+/* The longest drain, however slowly it goes on. */
+#define DRAIN_NS (60 * BENCH_NS_PER_S)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Is something that was sent still to be received or acknowledged? */
+static bool is_under_way(const struct bench_run *run)
+{
+	const struct bench_counts *c = &run->counts;
+	uint64_t expected = (c->published - c->refused) * run->flows_each;
+	return c->unique < expected || (run->options->qos && c->acknowledged < c->published);
+}
+
+static int take_event(struct bench_run *run, const struct epoll_event *event)
+{
+	struct bench_connection *c = event->data.ptr;
+	int error = 0;
+	if (event->events & EPOLLOUT) {
+		error = bench_run_flush(run, c);
+		if (!error && !c->is_blocked && c->role == BENCH_PUBLISHER)
+			bench_run_enqueue(run, c->index);
+	}
+	if (error || !(event->events & ~(uint32_t)EPOLLOUT))
+		return error;
+	return c->role == BENCH_PUBLISHER ? bench_publish_receive(run, event->data.ptr)
+					  : bench_receive(run, event->data.ptr);
+}
+
+/* Sends what may be sent, waits until `until_ns` at most, takes what came. */
+static int turn(struct bench_run *run, uint64_t until_ns)
+{
+	uint64_t now_ns = bench_now_ns();
+	uint64_t counted = run->counts.unique + run->counts.acknowledged;
+	uint64_t due_ns = bench_publish_pace(run, now_ns);
+	int count = 0;
+	int error = bench_publish_queued(run);
+	if (run->queue_count)
+		until_ns = now_ns;
+	if (!error)
+		error = bench_run_wait(run, least(least(until_ns, due_ns), now_ns + TICK_NS),
+				       &count);
+	for (int i = 0; !error && i < count; i++)
+		error = take_event(run, &run->events[i]);
+	if (run->counts.unique + run->counts.acknowledged != counted || !is_under_way(run))
+		run->progress_ns = now_ns;
+	return error;
+}
+
+static bool has_stopped(const struct bench_run *run, uint64_t now_ns, uint64_t patience_ns)
+{
+	return now_ns > run->progress_ns + patience_ns;
+}
+
+/* Publishes until the time, the count or the server's answers have come to an end. */
+static int publish_until(struct bench_run *run, uint64_t until_ns)
+{
+	int error = 0;
+	uint64_t now_ns = bench_now_ns();
+	while (!error && now_ns < until_ns && !bench_publish_is_complete(run) &&
+	       !has_stopped(run, now_ns, STUCK_NS)) {
+		if (run->options->qos == 0 && has_stopped(run, now_ns, GIVE_UP_NS))
+			bench_publish_give_up(run);
+		error = turn(run, until_ns);
+		now_ns = bench_now_ns();
+	}
+	return error;
+}
+
+static int drain(struct bench_run *run)
+{
+	int error = 0;
+	uint64_t patience_ns = run->options->qos ? STUCK_NS : GIVE_UP_NS;
+	uint64_t now_ns = bench_now_ns(), until_ns = now_ns + DRAIN_NS;
+	while (!error && now_ns < until_ns && is_under_way(run) &&
+	       !has_stopped(run, now_ns, patience_ns)) {
+		error = turn(run, until_ns);
+		now_ns = bench_now_ns();
+	}
+	return error;
+}
+
+/* A version 5 server may allow fewer messages in flight than were asked for [MQTT-3.3.4-9]. */
+static int open_windows(struct bench_run *run)
+{
+	for (uint32_t i = 0; run->options->qos && i < run->publisher_count; i++) {
+		struct bench_publisher *p = &run->publishers[i];
+		uint64_t size = least(run->options->window, p->connection.receive_maximum);
+		if (bench_window_init(&p->window, (uint16_t)size) != 0)
+			return bench_run_fail(run, "not enough memory for so large a window");
+	}
+	return 0;
+}
+
+static int connect_all(struct bench_run *run)
+{
+	int error = bench_run_measure_rss(run, &run->rss_before);
+	if (!error)
+		error = bench_handshake_all(run, BENCH_SUBSCRIBER);
+	if (!error)
+		error = bench_handshake_all(run, BENCH_PUBLISHER);
+	return error ? error : open_windows(run);
+}
+
+static void start_publishing(struct bench_run *run)
+{
+	run->is_publishing = true;
+	run->progress_ns = bench_now_ns();
+	run->pace = (struct bench_pace){run->progress_ns, run->options->rate};
+	for (uint32_t i = 0; i < run->publisher_count; i++)
+		bench_run_enqueue(run, i);
+}
+
+static int start_measuring(struct bench_run *run)
+{
+	int error = bench_run_mark(run, &run->start);
+	run->measured_from_ns = run->start.time_ns;
+	return error;
+}
+
+static int end_measuring(struct bench_run *run)
+{
+	int error = bench_run_mark(run, &run->end);
+	return error ? error : bench_run_measure_rss(run, &run->rss_after);
+}
+
+/* By time: the measured part ends with the publishing. By count: with the last arrival. */
+static int measure(struct bench_run *run)
+{
+	int error = start_measuring(run);
+	if (!error)
+		error = publish_until(run,
+				      run->start.time_ns + run->options->duration_ms * 1000000);
+	run->is_publishing = false;
+	if (!error && !run->options->count)
+		error = end_measuring(run);
+	if (!error)
+		error = drain(run);
+	if (!error && run->options->count) {
+		error = end_measuring(run);
+		run->end.time_ns = run->progress_ns;
+	}
+	return error;
+}
+
+static int leave_all(struct bench_run *run)
+{
+	int error = 0;
+	for (uint32_t i = 0; !error && i < run->publisher_count; i++)
+		error = bench_handshake_leave(run, &run->publishers[i].connection);
+	for (uint32_t i = 0; !error && i < run->subscriber_count; i++)
+		error = bench_handshake_leave(run, &run->subscribers[i].connection);
+	return error;
+}
+
+int bench_load_messages(struct bench_run *run)
+{
+	int error = connect_all(run);
+	if (error)
+		return error;
+	start_publishing(run);
+	error = publish_until(run, bench_now_ns() + run->options->warmup_ms * 1000000);
+	if (!error)
+		error = measure(run);
+	return error ? error : leave_all(run);
+}

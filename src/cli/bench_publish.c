@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See bench_publish.h. */
+#include "cli/bench_publish.h"
+
+#include "mqtt/packets.h"
+
+/* A publisher's turn: about what a server reads at once, so that others get theirs soon. */
+#define TURN_BYTES (128u << 10)
+
+/* How many messages of the whole run this publisher may have sent by now. */
+static uint32_t sendable(const struct bench_run *run, uint32_t index)
+{
+	const struct bench_options *o = run->options;
+	uint64_t total = o->rate ? run->paced : o->count;
+	if (total == 0)
+		return o->rate ? 0 : UINT32_MAX;
+	return (uint32_t)bench_pace_share(total, run->publisher_count, index);
+}
+
+/* What the slowest subscriber of this publisher has come to. */
+static uint32_t slowest_received(const struct bench_run *run, uint32_t index)
+{
+	const struct bench_sequence *flows = &run->flows[(size_t)index * run->flows_each];
+	uint32_t slowest = flows[0].next;
+	for (uint32_t i = 1; i < run->flows_each; i++) {
+		if (flows[i].next < slowest)
+			slowest = flows[i].next;
+	}
+	return slowest;
+}
+
+static bool is_at_limit(const struct bench_run *run, const struct bench_publisher *p)
+{
+	return p->sent - p->received >= run->options->outstanding;
+}
+
+/* How many more messages may be outstanding. */
+static uint32_t outstanding_left(const struct bench_run *run, struct bench_publisher *p)
+{
+	if (is_at_limit(run, p)) {
+		uint32_t received = slowest_received(run, p->connection.index);
+		if (received > p->received)
+			p->received = received;
+	}
+	return is_at_limit(run, p) ? 0 : run->options->outstanding - (p->sent - p->received);
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many messages it may send at once; 0 as long as its socket is blocked. */
+static uint32_t allowance(const struct bench_run *run, struct bench_publisher *p)
+{
+	uint32_t limit = sendable(run, p->connection.index);
+	if (!run->is_publishing || p->connection.is_blocked || p->sent >= limit)
+		return 0;
+	uint32_t count = least(limit - p->sent, outstanding_left(run, p));
+	return run->options->qos ? least(count, p->window.free_count) : count;
+}
+
+static uint64_t stamp_time(const struct bench_run *run, const struct bench_publisher *p,
+			   uint64_t now_ns)
+{
+	if (!run->options->rate)
+		return now_ns;
+	uint64_t number = (uint64_t)p->sent * run->publisher_count + p->connection.index;
+	return bench_pace_time(&run->pace, number);
+}
+
+static void write_messages(struct bench_run *run, struct bench_publisher *p, uint32_t count)
+{
+	const struct bench_options *o = run->options;
+	uint64_t now_ns = bench_now_ns();
+	uint8_t *ptr = run->batch.ptr + run->batch.end;
+	for (uint32_t i = 0; i < count; i++) {
+		struct bench_stamp stamp = {p->sent, p->connection.index,
+					    stamp_time(run, p, now_ns)};
+		uint16_t id = o->qos ? bench_window_take(&p->window, (uint8_t)o->qos) : 0;
+		ptr = bench_head_write(&p->head, ptr, id, &stamp);
+		p->sent++;
+	}
+	run->counts.published += count;
+	buffer_commit(&run->batch, (size_t)count * p->head.packet_len);
+}
+
+/* Puts what the publisher may send behind the batch, one turn's worth; the rest stays queued. */
+static void fill_batch(struct bench_run *run, struct bench_publisher *p)
+{
+	uint32_t turn = TURN_BYTES / p->head.packet_len + 1;
+	uint32_t count = allowance(run, p);
+	if (count > turn)
+		bench_run_enqueue(run, p->connection.index);
+	write_messages(run, p, least(count, turn));
+	p->is_starved = is_at_limit(run, p);
+}
+
+static int take_acknowledgement(struct bench_run *run, struct bench_publisher *p,
+				const struct bench_packet *packet)
+{
+	bool is_refusal = packet->body.len > 2 && packet->body.ptr[2] >= 0x80;
+	switch (bench_window_acknowledge(&p->window, packet->type, packet->packet_id, is_refusal)) {
+	case BENCH_STEP_DONE:
+		run->counts.acknowledged++;
+		run->counts.refused += is_refusal;
+		break;
+	case BENCH_STEP_RELEASE:
+		run->batch.end += ACK_BYTES_MIN;
+		ack_encode_short(run->batch.ptr + run->batch.end - ACK_BYTES_MIN, PACKET_PUBREL,
+				 packet->packet_id);
+		break;
+	case BENCH_STEP_UNEXPECTED:
+		return bench_run_fail(run,
+				      "the server sent %s for packet id %u to publisher %u, "
+				      "which waits for no such thing",
+				      packet_type_name(packet->type), packet->packet_id,
+				      p->connection.index);
+	}
+	return 0;
+}
+
+static int take_packet(struct bench_run *run, struct bench_publisher *p,
+		       const struct bench_packet *packet)
+{
+	switch (packet->type) {
+	case PACKET_PUBACK:
+	case PACKET_PUBREC:
+	case PACKET_PUBCOMP:
+		if (run->options->qos > 0)
+			return take_acknowledgement(run, p, packet);
+		break;
+	default: break;
+	}
+	return bench_run_fail_packet(run, &p->connection, packet);
+}
+
+static int take_packets(struct bench_run *run, struct bench_publisher *p,
+			struct bench_scanner *scanner)
+{
+	struct bench_packet packet;
+	for (;;) {
+		switch (bench_scan_next(scanner, &packet)) {
+		case BENCH_SCAN_BROKEN: return bench_run_fail_bytes(run, &p->connection);
+		case BENCH_SCAN_MORE: return bench_connection_keep(&p->connection, scanner);
+		case BENCH_SCAN_PACKET: break;
+		}
+		int error = take_packet(run, p, &packet);
+		if (error)
+			return error;
+	}
+}
+
+int bench_publish_receive(struct bench_run *run, struct bench_publisher *p)
+{
+	struct bench_scanner scanner;
+	int error = bench_connection_receive(&p->connection, &run->inbox, &scanner);
+	if (error == ERROR_AGAIN)
+		return 0;
+	if (error)
+		return bench_run_fail_connection(run, &p->connection, error);
+	scanner.version = (uint8_t)run->options->version;
+	error = take_packets(run, p, &scanner);
+	if (error)
+		return error;
+	fill_batch(run, p);
+	return bench_run_send_batch(run, &p->connection);
+}
+
+uint64_t bench_publish_pace(struct bench_run *run, uint64_t now_ns)
+{
+	const struct bench_options *o = run->options;
+	if (!o->rate || !run->is_publishing)
+		return UINT64_MAX;
+	uint64_t due = bench_pace_due(&run->pace, now_ns);
+	if (o->count && due > o->count)
+		due = o->count;
+	/* Once around reaches everyone. */
+	uint64_t first =
+		due - run->paced > run->publisher_count ? due - run->publisher_count : run->paced;
+	for (uint64_t i = first; i < due; i++)
+		bench_run_enqueue(run, (uint32_t)(i % run->publisher_count));
+	run->paced = due;
+	return o->count && due == o->count ? UINT64_MAX : bench_pace_time(&run->pace, due);
+}
+
+int bench_publish_queued(struct bench_run *run)
+{
+	for (uint32_t left = run->queue_count; left > 0; left--) {
+		struct bench_publisher *p = &run->publishers[run->queue[run->queue_start]];
+		run->queue_count--;
+		run->queue_start =
+			run->queue_start + 1 == run->publisher_count ? 0 : run->queue_start + 1;
+		p->is_queued = false;
+		fill_batch(run, p);
+		int error = bench_run_send_batch(run, &p->connection);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+bool bench_publish_is_complete(const struct bench_run *run)
+{
+	return run->options->count && run->counts.published >= run->options->count;
+}
+
+void bench_publish_give_up(struct bench_run *run)
+{
+	for (uint32_t i = 0; i < run->publisher_count; i++) {
+		struct bench_publisher *p = &run->publishers[i];
+		if (!p->is_starved)
+			continue;
+		p->received = p->sent;
+		run->counts.stalls++;
+		bench_run_enqueue(run, i);
+	}
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See bench_receive.h. */
+#include "cli/bench_receive.h"
+
+#include "mqtt/packets.h"
+
+/* Messages that came in one read, with one stamp time: recorded at once. */
+struct arrivals {
+	uint64_t now_ns;
+	uint64_t sent_ns;
+	uint64_t count;
+	uint32_t publisher;
+};
+
+static void arrivals_record(struct bench_run *run, struct arrivals *a)
+{
+	if (a->count && a->sent_ns >= run->measured_from_ns)
+		bench_histogram_record(&run->latency,
+				       a->now_ns > a->sent_ns ? a->now_ns - a->sent_ns : 0,
+				       a->count);
+	a->count = 0;
+}
+
+static void arrivals_add(struct bench_run *run, struct arrivals *a, const struct bench_stamp *stamp)
+{
+	if (stamp->time_ns != a->sent_ns) {
+		arrivals_record(run, a);
+		a->sent_ns = stamp->time_ns;
+	}
+	a->count++;
+	if (stamp->publisher != a->publisher) {
+		a->publisher = stamp->publisher;
+		if (run->publishers[stamp->publisher].is_starved)
+			bench_run_enqueue(run, stamp->publisher);
+	}
+}
+
+static void count_arrival(struct bench_run *run, enum bench_arrival arrival)
+{
+	run->counts.delivered++;
+	run->counts.unique += arrival != BENCH_DUPLICATE;
+	if (UNLIKELY(arrival == BENCH_DUPLICATE))
+		run->counts.duplicates++;
+	if (UNLIKELY(arrival == BENCH_LATE) && !bench_run_is_shared(run))
+		run->counts.misordered++;
+}
+
+/* In a shared group each member sees a part of the numbers: rising, or order is broken. */
+static void check_member_order(struct bench_run *run, struct bench_subscriber *s,
+			       const struct bench_stamp *stamp, enum bench_arrival arrival)
+{
+	uint32_t *next = &s->next[stamp->publisher];
+	if (stamp->number >= *next)
+		*next = stamp->number + 1;
+	else if (arrival != BENCH_DUPLICATE)
+		run->counts.misordered++;
+}
+
+static void take_message(struct bench_run *run, struct bench_subscriber *s,
+			 const struct bench_packet *packet, struct arrivals *a)
+{
+	const struct bench_stamp *stamp = &packet->stamp;
+	uint32_t index = s->connection.index;
+	bool is_pair = run->options->shape == BENCH_PAIRS;
+	if (UNLIKELY(!packet->has_stamp || stamp->publisher >= run->publisher_count ||
+		     (is_pair && stamp->publisher != index))) {
+		run->counts.foreign++;
+		return;
+	}
+	size_t flow =
+		(size_t)stamp->publisher * run->flows_each + (run->flows_each > 1 ? index : 0);
+	enum bench_arrival arrival = bench_sequence_note(&run->flows[flow], stamp->number);
+	count_arrival(run, arrival);
+	if (s->next)
+		check_member_order(run, s, stamp, arrival);
+	arrivals_add(run, a, stamp);
+}
+
+static void answer(struct bench_run *run, uint8_t type, uint16_t packet_id)
+{
+	ack_encode_short(run->batch.ptr + run->batch.end, type, packet_id);
+	run->batch.end += ACK_BYTES_MIN;
+}
+
+/* QoS 2: a packet id between PUBLISH and PUBREL is the same message again [MQTT-4.3.3-10]. */
+static bool is_held(const struct bench_subscriber *s, uint16_t packet_id)
+{
+	return s->held_ids[packet_id / 64] >> packet_id % 64 & 1;
+}
+
+static void take_publish(struct bench_run *run, struct bench_subscriber *s,
+			 const struct bench_packet *packet, struct arrivals *a)
+{
+	switch (packet->qos) {
+	case 0: take_message(run, s, packet, a); break;
+	case 1:
+		take_message(run, s, packet, a);
+		answer(run, PACKET_PUBACK, packet->packet_id);
+		break;
+	default:
+		if (!is_held(s, packet->packet_id))
+			take_message(run, s, packet, a);
+		s->held_ids[packet->packet_id / 64] |= UINT64_C(1) << packet->packet_id % 64;
+		answer(run, PACKET_PUBREC, packet->packet_id);
+		break;
+	}
+}
+
+static int take_packet(struct bench_run *run, struct bench_subscriber *s,
+		       const struct bench_packet *packet, struct arrivals *a)
+{
+	if (LIKELY(packet->type == PACKET_PUBLISH && packet->qos <= run->options->qos)) {
+		take_publish(run, s, packet, a);
+		return 0;
+	}
+	if (packet->type == PACKET_PUBREL && run->options->qos == 2) {
+		s->held_ids[packet->packet_id / 64] &= ~(UINT64_C(1) << packet->packet_id % 64);
+		answer(run, PACKET_PUBCOMP, packet->packet_id);
+		return 0;
+	}
+	return bench_run_fail_packet(run, &s->connection, packet);
+}
+
+static int take_packets(struct bench_run *run, struct bench_subscriber *s,
+			struct bench_scanner *scanner, struct arrivals *a)
+{
+	struct bench_packet packet;
+	for (;;) {
+		switch (bench_scan_next(scanner, &packet)) {
+		case BENCH_SCAN_BROKEN: return bench_run_fail_bytes(run, &s->connection);
+		case BENCH_SCAN_MORE: return bench_connection_keep(&s->connection, scanner);
+		case BENCH_SCAN_PACKET: break;
+		}
+		int error = take_packet(run, s, &packet, a);
+		if (UNLIKELY(error))
+			return error;
+	}
+}
+
+int bench_receive(struct bench_run *run, struct bench_subscriber *s)
+{
+	struct bench_scanner scanner;
+	int error = bench_connection_receive(&s->connection, &run->inbox, &scanner);
+	if (error == ERROR_AGAIN)
+		return 0;
+	if (error)
+		return bench_run_fail_connection(run, &s->connection, error);
+	struct arrivals a = {.now_ns = bench_now_ns(), .publisher = UINT32_MAX};
+	scanner.version = (uint8_t)run->options->version;
+	error = take_packets(run, s, &scanner, &a);
+	if (error)
+		return error;
+	arrivals_record(run, &a);
+	return bench_run_send_batch(run, &s->connection);
+}
+
+uint64_t bench_receive_missing(const struct bench_run *run)
+{
+	uint64_t missing = 0;
+	for (size_t p = 0; p < run->publisher_count; p++) {
+		const struct bench_sequence *flows = &run->flows[p * run->flows_each];
+		for (uint32_t i = 0; i < run->flows_each; i++)
+			missing += bench_sequence_missing(&flows[i], run->publishers[p].sent);
+	}
+	return missing;
+}
