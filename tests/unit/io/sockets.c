@@ -6,6 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static void set_buffer(int fd, int option, int bytes)
+{
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes)), 0);
+}
+
 int sockets_setup(void **state)
 {
 	struct sockets *sockets = calloc(1, sizeof(*sockets));
@@ -18,6 +23,8 @@ int sockets_setup(void **state)
 		listeners_open(&(struct listen_at){.host = "127.0.0.1"}, found, &count, reason), 0);
 	assert_int_equal(count, 1);
 	sockets->listener = found[0];
+	/* Inherited. Little fills a connection, and yet more than the client takes in. */
+	set_buffer(found[0].fd, SO_SNDBUF, 65536);
 	*state = sockets;
 	return 0;
 }
@@ -40,6 +47,7 @@ static int connect_to(uint16_t port)
 	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_true(fd >= 0);
+	set_buffer(fd, SO_RCVBUF, 4096);
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	return fd;
 }
