@@ -115,7 +115,7 @@ static int churn_run(struct churn *churn)
 {
 	struct bench_run *run = churn->run;
 	run->progress_ns = bench_now_ns();
-	run->pace = (struct bench_pace){run->progress_ns, run->options->rate};
+	run->pace = (struct bench_pace){run->progress_ns, run->options->rate, run->options->burst};
 	int error = bench_run_measure_rss(run, &run->rss_before);
 	if (!error)
 		error = churn_until(churn, run->progress_ns + run->options->warmup_ms * 1000000);

@@ -126,7 +126,7 @@ static void start_publishing(struct bench_run *run)
 {
 	run->is_publishing = true;
 	run->progress_ns = bench_now_ns();
-	run->pace = (struct bench_pace){run->progress_ns, run->options->rate};
+	run->pace = (struct bench_pace){run->progress_ns, run->options->rate, run->options->burst};
 	for (uint32_t i = 0; i < run->publisher_count; i++)
 		bench_run_enqueue(run, i);
 }

@@ -60,6 +60,8 @@ static const struct option options[] = {
 	{"rate", 'r', KIND_NUMBER, FIELD(rate), 1, 1000000000, "N",
 	 "messages (churn: connections) a second in all, on a fixed\n"
 	 "timetable; latency counts from the instant on it"},
+	{"burst", 0, KIND_NUMBER, FIELD(burst), 1, 1000000, "N",
+	 "with a rate: N messages at a time, of as many publishers (1)"},
 	{"count", 'n', KIND_NUMBER, FIELD(count), 1, COUNT_MAX, "N",
 	 "messages (churn: connections) in all, then end"},
 	{"duration", 'd', KIND_SECONDS, FIELD(duration_ms), 0, 0, "SECONDS",
@@ -245,6 +247,8 @@ static bool check(const struct bench_options *o, struct problem *problem)
 	if (o->count && o->warmup_ms)
 		return REFUSE(problem, "--warmup does not go with --count: all of a counted run is "
 				       "measured");
+	if (o->burst > 1 && !o->rate)
+		return REFUSE(problem, "--burst needs a --rate");
 	if (o->duration_ms == 0)
 		return REFUSE(problem, "--duration must be more than 0");
 	if (o->password && !o->user_name && o->version < 5)
@@ -283,6 +287,7 @@ enum bench_parse bench_options_parse(struct bench_options *o, int argc, char **a
 		.clients = UNSET,
 		.shared = UNSET,
 		.window = 100,
+		.burst = 1,
 		.outstanding = UNSET,
 		.rate = UNSET,
 		.duration_ms = UNSET_MS,

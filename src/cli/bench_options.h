@@ -23,6 +23,7 @@ struct bench_options {
 	uint32_t window;      /* QoS 1, 2: messages in flight per publisher */
 	uint32_t outstanding; /* sent by a publisher, not received by its slowest subscriber yet */
 	uint32_t rate;  /* messages (or connections) a second in all; 0 = as fast as it goes */
+	uint32_t burst; /* paced messages that are due at the same instant */
 	uint32_t count; /* messages (or connections) in all; 0 = until the time is over */
 	uint64_t duration_ms;
 	uint64_t warmup_ms;

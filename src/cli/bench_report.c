@@ -123,6 +123,8 @@ static void print_headline(const struct bench_run *run, const struct bench_resul
 		printf(", %u in flight", run->publishers[0].window.size);
 	if (o->rate)
 		printf(", paced at %u a second", o->rate);
+	if (o->burst > 1)
+		printf(" in bursts of %u", o->burst);
 	printf(", MQTT %s, %.2f s\n", version_name(o->version), r->seconds);
 }
 
@@ -194,7 +196,7 @@ static void print_json_setting(const struct bench_options *o)
 		       o->publishers, o->subscribers, o->shared, o->window, o->outstanding);
 	else
 		printf("\"clients\": %u, ", o->clients);
-	printf("\"rate\": %u, ", o->rate);
+	printf("\"rate\": %u, \"burst\": %u, ", o->rate, o->burst);
 }
 
 static void print_json_server(const struct bench_run *run, const struct bench_result *r)
