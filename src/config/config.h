@@ -50,8 +50,8 @@ struct config_listener {
 	bool is_loopback;
 	unsigned line; /* of the file, 0 when it is none's */
 	/* What the file asks of this listener; config_finish carries it to the settings. */
-	int64_t connections_max; /* -1: no limit of its own */
-	int64_t qos_max;         /* -1: not said, as below */
+	int64_t connections_max; /* -1: no limit of its own; for the others: not said */
+	int64_t qos_max;
 	int64_t topic_alias_max;
 };
 
@@ -75,11 +75,15 @@ struct config {
 	char *log_timestamp_format; /* for strftime in local time; NULL: seconds since 1970 */
 
 	/* Below: for src/config alone. */
+	char *file_name;                         /* of the file that was read, for messages */
 	struct config_listener default_listener; /* what stands before the first `listener` */
-	bool has_port, has_bind_address;
-	bool has_log_destination, has_log_type, has_connection_messages_off;
+	const struct option *default_option;     /* the first that stands there */
+	bool has_port, has_address;              /* of the default listener */
+	size_t current_listener; /* to which listener options go: 0 the default one, else index + 1 */
+	bool has_log_none, has_log_type_none;
+	bool is_verbose;
+	bool connection_messages;
 	char *response_information;
-	unsigned current_listener;             /* 0: the default one, else index + 1 */
 	unsigned given_line[OPTION_COUNT_MAX]; /* by option: line + 1 of the first, 0: not given */
 	uint16_t ports[CONFIG_LISTENERS_MAX];  /* of the command line */
 	size_t port_count;

@@ -35,23 +35,43 @@ enum option_target {
 	OPTION_TO_LISTENER, /* the one whose `listener` line stands above */
 };
 
+/* Under which headline of the manual. */
+enum option_group {
+	OPTION_GROUP_LISTENERS,
+	OPTION_GROUP_CONNECTIONS,
+	OPTION_GROUP_SESSIONS,
+	OPTION_GROUP_DELIVERY,
+	OPTION_GROUP_QUEUES,
+	OPTION_GROUP_ROUTING,
+	OPTION_GROUP_LOG,
+	OPTION_GROUP_PROCESS,
+	OPTION_GROUP_COUNT,
+};
+
 struct option {
-	const char *name;
-	uint8_t type;   /* enum option_type */
-	uint8_t status; /* enum option_status */
-	uint8_t target; /* enum option_target */
-	uint8_t size;   /* of the member, in bytes */
+	const char *name; /* one that ends in '*' stands for all names that begin like it */
+	uint8_t type;     /* enum option_type */
+	uint8_t status;   /* enum option_status */
+	uint8_t target;   /* enum option_target */
+	uint8_t group;    /* enum option_group, of what is supported */
+	uint8_t size;     /* of the member, in bytes */
 	uint16_t offset;
 	bool is_ours; /* no option of mosquitto's */
-	bool may_repeat;
 	int64_t min, max;   /* OPTION_NUMBER, in the unit of the file */
 	uint32_t scale;     /* the member's units in one of the file's; 0 = 1 */
 	int64_t zero_means; /* OPTION_NUMBER: what a 0 in the file puts into the member; 0 = 0 */
 	const char *const *choices; /* OPTION_CHOICE: words for 0, 1, ...; ends with NULL */
 	const char *only;           /* OPTION_ONLY: the value that is accepted */
 	const char *value;          /* how the manual names the value */
+	const char *default_text;   /* where the member's first value doesn't tell */
 	const char *text;           /* supported: what it does; else: what to do instead */
 };
+
+/* The rows that are supported, and those that are refused with a reason. */
+extern const struct option options_supported[];
+extern const size_t options_supported_count;
+extern const struct option options_refused[];
+extern const size_t options_refused_count;
 
 /* The table's rows by index; NULL past the end. */
 const struct option *option_at(size_t index);
@@ -61,5 +81,7 @@ const struct option *option_find(struct span name);
 /* The row nearest to a misspelt name, NULL when none is near. */
 const struct option *option_nearest(struct span name);
 size_t option_index(const struct option *option);
+/* "Listeners" and so on. */
+const char *option_group_name(unsigned group);
 
 #endif

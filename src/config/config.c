@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The beginning and the end of a configuration: defaults, and what follows from what was said. */
+#include "config/config.h"
+
+#include "base/mem.h"
+#include "config/reading.h"
+
+#define DEFAULT_PORT 1883
+
+void config_init(struct config *c)
+{
+	*c = (struct config){
+		.log_facility = -1,
+		.log_timestamp = true,
+		.connection_messages = true,
+		/* a turn's output of a connection is one write: nothing is left to collect */
+		.tcp_nodelay = true,
+		.default_listener = listener_new(),
+	};
+	settings_init(&c->settings);
+}
+
+void config_release(struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		mem_free(c->listeners[i].address);
+	mem_free(c->default_listener.address);
+	mem_free(c->pid_file);
+	mem_free(c->user);
+	mem_free(c->log_file);
+	mem_free(c->log_timestamp_format);
+	mem_free(c->response_information);
+	mem_free(c->file_name);
+	*c = (struct config){0};
+}
+
+/* A listener's option on the command line is meant for all of them. */
+static int set_for_all_listeners(struct reading *r)
+{
+	int rc = 0;
+	for (size_t i = 0; i <= r->config->listener_count && rc == 0; i++) {
+		r->config->current_listener = i;
+		rc = reading_apply(r);
+	}
+	return rc;
+}
+
+int config_set(struct config *c, const char *name, const char *value, struct config_report *report)
+{
+	struct reading r = {.config = c,
+			    .report = report,
+			    .name = span_of_text(name),
+			    .value = text_trim(span_of_text(value))};
+	const struct option *option = option_find(r.name);
+	int rc = option && option->target == OPTION_TO_LISTENER ? set_for_all_listeners(&r)
+								: reading_apply(&r);
+	return report->is_out_of_memory ? ERROR_NO_MEMORY : rc;
+}
+
+int config_add_port(struct config *c, const char *port, struct config_report *report)
+{
+	struct reading r = {.config = c,
+			    .report = report,
+			    .name = SPAN_LITERAL("-p"),
+			    .value = span_of_text(port)};
+	int64_t number;
+	if (!number_read(r.value, &number) || number < 0 || number > UINT16_MAX)
+		return reading_refuse_value(&r, "is no port from 0 to 65535");
+	if (c->port_count == CONFIG_LISTENERS_MAX)
+		return reading_refuse(&r, "more than %d ports", CONFIG_LISTENERS_MAX);
+	c->ports[c->port_count++] = (uint16_t)number;
+	return 0;
+}
+
+void config_set_verbose(struct config *c)
+{
+	c->is_verbose = true;
+}
+
+static bool is_given(const struct config *c, const char *name)
+{
+	return c->given_line[option_index(option_find(span_of_text(name)))] > 0;
+}
+
+/* A place for messages: a line of the file, about an option. */
+static struct reading place_of(struct config *c, struct config_report *report, unsigned line,
+			       const char *name)
+{
+	return (struct reading){.config = c,
+				.report = report,
+				.line = line,
+				.file = line > 0 ? c->file_name : NULL,
+				.name = span_of_text(name)};
+}
+
+/* The default listener takes the last place; it is there when its port or address was named. */
+static void add_default_listener(struct config *c, struct config_report *report)
+{
+	struct config_listener *l = &c->default_listener;
+	if (c->listener_count == CONFIG_LISTENERS_MAX) {
+		struct reading r = place_of(c, report, l->line, "listener");
+		reading_refuse(&r, "more than %d listeners", CONFIG_LISTENERS_MAX);
+		return;
+	}
+	if (!c->has_port)
+		l->port = c->port_count > 0 ? c->ports[0] : DEFAULT_PORT;
+	c->listeners[c->listener_count++] = *l;
+	*l = listener_new();
+}
+
+static void add_loopback_listener(struct config *c, uint16_t port)
+{
+	struct config_listener *l = &c->listeners[c->listener_count++];
+	*l = c->default_listener;
+	l->port = port;
+	l->is_loopback = true;
+}
+
+static void add_loopback_listeners(struct config *c, struct config_report *report)
+{
+	for (size_t i = 0; i < c->port_count; i++)
+		add_loopback_listener(c, c->ports[i]);
+	if (c->port_count == 0)
+		add_loopback_listener(c, DEFAULT_PORT);
+	if (c->file_name)
+		report_notice(report, "No listener is configured: only this machine can connect. "
+				      "A line like \"listener 1883\" opens the broker to others.");
+}
+
+/* -p has no place beside ports of the file: mosquitto ignores it there. */
+static void check_ports(struct config *c, struct config_report *report)
+{
+	bool is_named = c->listener_count > 0 || c->has_port;
+	if (c->port_count == 0 || !(is_named || (c->has_address && c->port_count > 1)))
+		return;
+	struct reading r = place_of(c, report, 0, "-p");
+	reading_refuse(&r, "%s names its ports itself: leave -p out, or change it there",
+		       c->file_name ? c->file_name : "the configuration");
+}
+
+/* mosquitto opens port 1883 to everybody for such a line, which hardly anybody means. */
+static void check_default_options(struct config *c, struct config_report *report)
+{
+	bool is_used = c->has_port || c->has_address || c->listener_count == 0;
+	if (is_used || !c->default_option)
+		return;
+	struct reading r = place_of(c, report, c->default_listener.line, c->default_option->name);
+	reading_refuse(&r, "stands before the first listener line: move it below the listener that "
+			   "it is meant for");
+}
+
+static bool is_same_place(const struct config_listener *a, const struct config_listener *b)
+{
+	if (a->port != b->port || a->port == 0)
+		return false;
+	if (a->family != SOCKET_FAMILY_ANY && b->family != SOCKET_FAMILY_ANY &&
+	    a->family != b->family)
+		return false;
+	return a->address && b->address ? strcmp(a->address, b->address) == 0
+					: a->address == b->address;
+}
+
+static void check_same_places(struct config *c, struct config_report *report)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			const struct config_listener *l = &c->listeners[i];
+			if (!is_same_place(l, &c->listeners[j]))
+				continue;
+			struct reading r = place_of(c, report, l->line, "listener");
+			reading_refuse(&r, "port %u is given twice", l->port);
+			break;
+		}
+	}
+}
+
+static void finish_listeners(struct config *c, struct config_report *report)
+{
+	check_ports(c, report);
+	check_default_options(c, report);
+	if (c->has_port || c->has_address)
+		add_default_listener(c, report);
+	if (c->listener_count == 0)
+		add_loopback_listeners(c, report);
+	check_same_places(c, report);
+}
+
+static void finish_anonymous(struct config *c, struct config_report *report)
+{
+	if (!is_given(c, "allow_anonymous"))
+		c->settings.allow_anonymous = c->listeners[0].is_loopback;
+	if (!c->settings.allow_anonymous)
+		report_notice(report,
+			      "Clients without a user name will be refused as not authorized, and "
+			      "this version has no password files yet: \"allow_anonymous true\" "
+			      "lets everybody in who reaches the listener.");
+}
+
+static int64_t member_at(const struct config_listener *l, size_t offset)
+{
+	int64_t value;
+	memcpy(&value, (const char *)l + offset, sizeof(value));
+	return value;
+}
+
+/* The listeners' common value of an option, -1 when nobody said; reports when they differ. */
+static int64_t common_value(struct config *c, struct config_report *report, size_t offset,
+			    const char *name)
+{
+	int64_t first = member_at(&c->listeners[0], offset);
+	for (size_t i = 1; i < c->listener_count; i++) {
+		if (member_at(&c->listeners[i], offset) == first)
+			continue;
+		struct reading r = place_of(c, report, c->listeners[i].line, name);
+		reading_refuse(&r, "differs between listeners, but this version has one value for "
+				   "all: write it under each of them");
+		return -1;
+	}
+	return first;
+}
+
+static void finish_connections_max(struct config *c, struct config_report *report)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		const struct config_listener *l = &c->listeners[i];
+		if (l->connections_max <= 0)
+			continue;
+		struct reading r = place_of(c, report, l->line, "max_connections");
+		uint32_t max = (uint32_t)l->connections_max;
+		if (c->listener_count > 1)
+			reading_refuse(&r,
+				       "clients are counted over all listeners in this version: "
+				       "use connections_max");
+		else if (c->settings.connections_max == 0 || c->settings.connections_max > max)
+			c->settings.connections_max = max;
+	}
+}
+
+static void finish_listener_limits(struct config *c, struct config_report *report)
+{
+	int64_t qos_max =
+		common_value(c, report, offsetof(struct config_listener, qos_max), "max_qos");
+	int64_t alias_max = common_value(
+		c, report, offsetof(struct config_listener, topic_alias_max), "max_topic_alias");
+	if (qos_max >= 0)
+		c->settings.qos_max = (uint8_t)qos_max;
+	if (alias_max >= 0)
+		c->settings.topic_alias_max_in = (uint16_t)alias_max;
+	finish_connections_max(c, report);
+}
+
+/* mosquitto's limits are for connected and absent clients alike. */
+static void finish_queues(struct config *c)
+{
+	struct settings *s = &c->settings;
+	if (is_given(c, "max_queued_messages") && !is_given(c, "absent_queue_messages"))
+		s->absent_queue_messages_max = s->queue_messages_max;
+	if (is_given(c, "max_queued_bytes") && !is_given(c, "absent_queue_bytes"))
+		s->absent_queue_bytes_max = s->queue_bytes_max;
+}
+
+static void finish_log(struct config *c)
+{
+	if (c->log_destinations == 0 && !c->has_log_none)
+		c->log_destinations = LOG_TO_STDERR;
+	if (c->log_types == 0 && !c->has_log_type_none)
+		c->log_types = LOG_TYPES_DEFAULT;
+	bool is_connection_wanted = c->connection_messages && (c->log_types & LOG_TYPE_NOTICE);
+	c->log_types &= ~(unsigned)LOG_TYPE_CONNECTION;
+	if (is_connection_wanted)
+		c->log_types |= LOG_TYPE_CONNECTION;
+	if (c->is_verbose)
+		c->log_types = LOG_TYPES_ALL;
+}
+
+int config_finish(struct config *c, struct config_report *report)
+{
+	finish_listeners(c, report);
+	finish_anonymous(c, report);
+	finish_listener_limits(c, report);
+	finish_queues(c);
+	finish_log(c);
+	c->settings.response_information = c->response_information;
+	report_count_rest(report);
+	if (report->is_out_of_memory)
+		return ERROR_NO_MEMORY;
+	return report->error_count > 0 ? ERROR_INVALID : 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/option.h"
+
+/* Longer words are nobody's misspelling of an option. */
+#define NAME_LEN_MAX 48
+
+size_t option_count(void)
+{
+	return options_supported_count + options_refused_count;
+}
+
+const struct option *option_at(size_t index)
+{
+	if (index < options_supported_count)
+		return &options_supported[index];
+	index -= options_supported_count;
+	return index < options_refused_count ? &options_refused[index] : NULL;
+}
+
+size_t option_index(const struct option *option)
+{
+	uintptr_t at = (uintptr_t)option, first = (uintptr_t)options_supported;
+	if (at >= first && at < first + options_supported_count * sizeof(*option))
+		return (size_t)(option - options_supported);
+	return options_supported_count + (size_t)(option - options_refused);
+}
+
+static bool is_name_of(const struct option *option, struct span name)
+{
+	size_t len = strlen(option->name);
+	if (option->name[len - 1] == '*')
+		return name.len >= len && memcmp(name.ptr, option->name, len - 1) == 0;
+	return name.len == len && memcmp(name.ptr, option->name, len) == 0;
+}
+
+const struct option *option_find(struct span name)
+{
+	for (size_t i = 0; i < option_count(); i++) {
+		if (is_name_of(option_at(i), name))
+			return option_at(i);
+	}
+	return NULL;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Letters to insert, remove or replace to come from one word to the other (Levenshtein, 1966), one
+ * row of the table at a time. Both have at most NAME_LEN_MAX letters.
+ */
+static size_t edit_distance(struct span a, struct span b)
+{
+	size_t row[NAME_LEN_MAX + 1];
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+			diagonal = row[j];
+			row[j] = smaller(replaced, smaller(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[b.len];
+}
+
+const struct option *option_nearest(struct span name)
+{
+	const struct option *nearest = NULL;
+	/* A third of the letters wrong is still recognisable; more is guessing. */
+	size_t nearest_distance = name.len / 3 + 1;
+	if (name.len > NAME_LEN_MAX)
+		return NULL;
+	for (size_t i = 0; i < option_count(); i++) {
+		struct span candidate = span_of_text(option_at(i)->name);
+		ASSERT(candidate.len <= NAME_LEN_MAX);
+		size_t distance = edit_distance(name, candidate);
+		if (distance < nearest_distance) {
+			nearest = option_at(i);
+			nearest_distance = distance;
+		}
+	}
+	return nearest;
+}
+
+const char *option_group_name(unsigned group)
+{
+	static const char *const names[OPTION_GROUP_COUNT] = {
+		[OPTION_GROUP_LISTENERS] = "Listeners",
+		[OPTION_GROUP_CONNECTIONS] = "Connections",
+		[OPTION_GROUP_SESSIONS] = "Sessions",
+		[OPTION_GROUP_DELIVERY] = "Delivery",
+		[OPTION_GROUP_QUEUES] = "Queues and memory",
+		[OPTION_GROUP_ROUTING] = "Routing",
+		[OPTION_GROUP_LOG] = "Log",
+		[OPTION_GROUP_PROCESS] = "Process",
+	};
+	return group < OPTION_GROUP_COUNT ? names[group] : "Other";
+}

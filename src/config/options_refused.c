@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options of mosquitto 2.0 that this version does not obey, each with what to do instead: so
+ * that a user's file never means less than it says.
+ */
+#include "config/option.h"
+
+#define LATER(option_name, advice)                                                                 \
+	{                                                                                          \
+		.name = (option_name), .status = OPTION_LATER, .text = (advice)                    \
+	}
+#define REMOVED(option_name, advice)                                                               \
+	{                                                                                          \
+		.name = (option_name), .status = OPTION_REMOVED, .text = (advice)                  \
+	}
+
+#define TLS "TLS is not part of this version: remove the line, or let a TLS proxy stand in front"
+#define ACCESS                                                                                     \
+	"password and access files are not part of this version: remove the line and restrict "    \
+	"who can reach the listener"
+#define PLUGINS "this version loads no plugins: remove the line"
+#define BRIDGES "this version has no bridges: remove the section of the bridge"
+#define SAVING "this version keeps everything in memory and saves nothing: remove the line"
+#define WEBSOCKETS "this version has no WebSockets: remove the line"
+
+const struct option options_refused[] = {
+	LATER("password_file", ACCESS),
+	LATER("acl_file", ACCESS),
+	LATER("clientid_prefixes", ACCESS),
+	LATER("check_retain_source", ACCESS),
+	LATER("plugin", PLUGINS),
+	LATER("plugin_opt_*", PLUGINS),
+	LATER("auth_plugin", PLUGINS),
+	LATER("auth_opt_*", PLUGINS),
+	LATER("auth_plugin_deny_special_chars", PLUGINS),
+	LATER("cafile", TLS),
+	LATER("capath", TLS),
+	LATER("certfile", TLS),
+	LATER("keyfile", TLS),
+	LATER("ciphers", TLS),
+	LATER("ciphers_tls1.3", TLS),
+	LATER("crlfile", TLS),
+	LATER("dhparamfile", TLS),
+	LATER("psk_file", TLS),
+	LATER("psk_hint", TLS),
+	LATER("require_certificate", TLS),
+	LATER("tls_engine", TLS),
+	LATER("tls_engine_kpass_sha1", TLS),
+	LATER("tls_keyform", TLS),
+	LATER("tls_version", TLS),
+	LATER("use_identity_as_username", TLS),
+	LATER("use_subject_as_username", TLS),
+	LATER("autosave_interval", SAVING),
+	LATER("autosave_on_changes", SAVING),
+	LATER("persistence_file", SAVING),
+	LATER("persistence_location", SAVING),
+	LATER("http_dir", WEBSOCKETS),
+	LATER("websockets_log_level", WEBSOCKETS),
+	LATER("websockets_headers_size", WEBSOCKETS),
+	LATER("connection", BRIDGES),
+	LATER("address", BRIDGES),
+	LATER("addresses", BRIDGES),
+	LATER("topic", BRIDGES),
+	LATER("bridge_attempt_unsubscribe", BRIDGES),
+	LATER("bridge_bind_address", BRIDGES),
+	LATER("bridge_max_packet_size", BRIDGES),
+	LATER("bridge_outgoing_retain", BRIDGES),
+	LATER("bridge_protocol_version", BRIDGES),
+	LATER("bridge_alpn", BRIDGES),
+	LATER("bridge_cafile", BRIDGES),
+	LATER("bridge_capath", BRIDGES),
+	LATER("bridge_certfile", BRIDGES),
+	LATER("bridge_identity", BRIDGES),
+	LATER("bridge_insecure", BRIDGES),
+	LATER("bridge_keyfile", BRIDGES),
+	LATER("bridge_psk", BRIDGES),
+	LATER("bridge_require_ocsp", BRIDGES),
+	LATER("bridge_tls_version", BRIDGES),
+	LATER("cleansession", BRIDGES),
+	LATER("clientid", BRIDGES),
+	LATER("idle_timeout", BRIDGES),
+	LATER("keepalive_interval", BRIDGES),
+	LATER("local_cleansession", BRIDGES),
+	LATER("local_clientid", BRIDGES),
+	LATER("local_password", BRIDGES),
+	LATER("local_username", BRIDGES),
+	LATER("notification_topic", BRIDGES),
+	LATER("notifications", BRIDGES),
+	LATER("notifications_local_only", BRIDGES),
+	LATER("password", BRIDGES),
+	LATER("remote_clientid", BRIDGES),
+	LATER("remote_password", BRIDGES),
+	LATER("remote_username", BRIDGES),
+	LATER("restart_timeout", BRIDGES),
+	LATER("round_robin", BRIDGES),
+	LATER("start_type", BRIDGES),
+	LATER("threshold", BRIDGES),
+	LATER("try_private", BRIDGES),
+	LATER("username", BRIDGES),
+	LATER("auto_id_prefix",
+	      "given client ids have a fixed form in this version: remove the line"),
+	LATER("bind_interface",
+	      "a listener cannot be bound to an interface by name in this version: give the "
+	      "interface's address in the listener line"),
+	LATER("mount_point",
+	      "topics are the same on all listeners in this version: remove the line"),
+	LATER("include_dir",
+	      "this version reads one file only: write the options of those files into this one"),
+	REMOVED("store_clean_interval",
+		"mosquitto itself has given this option up: remove the line"),
+};
+
+const size_t options_refused_count = ARRAY_COUNT(options_refused);

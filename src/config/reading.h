@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One option on its way from text into the configuration, and the sentences when it fails. */
+#ifndef NIGHTJAR_CONFIG_READING_H
+#define NIGHTJAR_CONFIG_READING_H
+
+#include "config/config.h"
+
+struct reading {
+	struct config *config;
+	struct config_report *report;
+	const char *file;            /* NULL: the command line */
+	unsigned line;               /* 0: none in particular */
+	struct span name;            /* of the option; empty: none in particular */
+	struct span value;           /* trimmed */
+	const struct option *option; /* NULL until it is found */
+};
+
+/* Finds the option, checks and stores its value. 0, ERROR_INVALID (reported) or ERROR_NO_MEMORY. */
+int reading_apply(struct reading *r) MUST_USE;
+
+/*
+ * Reports "file:line: option: words", words as printf. The second puts the value in quotes before
+ * the words. Both return ERROR_INVALID.
+ */
+int reading_refuse(const struct reading *r, const char *format, ...) PRINTF_LIKE(2, 3);
+int reading_refuse_value(const struct reading *r, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A line for the log at start. */
+void report_notice(struct config_report *report, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Says how many mistakes had no room, if any. */
+void report_count_rest(struct config_report *report);
+
+/* Readers of the options that are more than a name and a value. */
+int read_special(struct reading *r) MUST_USE;
+/* Does it ask for nothing, as a new one? */
+bool listener_is_plain(const struct config_listener *l);
+struct config_listener listener_new(void);
+/* Keeps a copy of the text; the old one goes. */
+int keep_text(char **text, struct span value) MUST_USE;
+
+/* Digits, perhaps with a '-'. False when it is no number; what is beyond int64_t becomes its end. */
+bool number_read(struct span text, int64_t *value_out);
+/* The first word goes from the text to the result; empty at its end. */
+struct span word_take(struct span *text);
+struct span text_trim(struct span text);
+bool text_is(struct span text, const char *word);
+
+#endif

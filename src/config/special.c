@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options with a grammar of their own: listeners, and where which log lines go. */
+#include "config/reading.h"
+
+#include "base/mem.h"
+
+struct config_listener listener_new(void)
+{
+	return (struct config_listener){
+		.connections_max = -1, .qos_max = -1, .topic_alias_max = -1};
+}
+
+bool listener_is_plain(const struct config_listener *l)
+{
+	return l->connections_max <= 0 && l->qos_max < 0 && l->topic_alias_max < 0 &&
+	       l->family == SOCKET_FAMILY_ANY;
+}
+
+static int read_port(const struct reading *r, struct span word, uint16_t *port_out)
+{
+	int64_t port;
+	if (!number_read(word, &port))
+		return reading_refuse_value(r, "has no port number from 0 to 65535");
+	if (port < 0 || port > UINT16_MAX)
+		return reading_refuse_value(r, "has a port that is not between 0 and 65535");
+	*port_out = (uint16_t)port;
+	return 0;
+}
+
+/* Options of a listener that follow are the next one's, and may be given anew. */
+static void forget_listener_options(struct config *c)
+{
+	for (size_t i = 0; i < option_count(); i++) {
+		if (option_at(i)->target == OPTION_TO_LISTENER)
+			c->given_line[i] = 0;
+	}
+}
+
+/* "listener 1883", "listener 1883 192.168.1.10" */
+static int read_listener(struct reading *r)
+{
+	struct config *c = r->config;
+	struct config_listener l = listener_new();
+	struct span rest = r->value, port = word_take(&rest), address = word_take(&rest);
+	l.line = r->line;
+	if (address.len > 0 && address.ptr[0] == '/')
+		return reading_refuse_value(
+			r, "is a Unix socket, which this version does not listen on");
+	if (rest.len > 0)
+		return reading_refuse_value(r, "is more than a port and an address");
+	if (c->listener_count == CONFIG_LISTENERS_MAX)
+		return reading_refuse(r, "more than %d listeners", CONFIG_LISTENERS_MAX);
+	int rc = read_port(r, port, &l.port);
+	if (rc == 0 && address.len > 0)
+		rc = keep_text(&l.address, address);
+	if (rc)
+		return rc;
+	c->listeners[c->listener_count++] = l;
+	c->current_listener = c->listener_count;
+	forget_listener_options(c);
+	return 0;
+}
+
+static int read_default_port(struct reading *r)
+{
+	struct config_listener *l = &r->config->default_listener;
+	uint16_t port = 0;
+	int rc = read_port(r, r->value, &port);
+	if (rc)
+		return rc;
+	if (r->config->has_port && l->port != port)
+		return reading_refuse_value(r, "is a second port: write listener lines instead");
+	r->config->has_port = true;
+	l->port = port;
+	return 0;
+}
+
+static int read_default_address(struct reading *r)
+{
+	struct config_listener *l = &r->config->default_listener;
+	struct span rest = r->value, address = word_take(&rest);
+	if (rest.len > 0)
+		return reading_refuse_value(r, "is more than an address");
+	if (l->address && !text_is(address, l->address))
+		return reading_refuse_value(r, "is a second address: write listener lines instead");
+	r->config->has_address = true;
+	return keep_text(&l->address, address);
+}
+
+static int read_log_file(struct reading *r, struct span path)
+{
+	struct config *c = r->config;
+	if (path.len == 0)
+		return reading_refuse_value(
+			r, "lacks the path, as in: log_dest file /var/log/nightjar.log");
+	if (c->log_file && !text_is(path, c->log_file))
+		return reading_refuse_value(r, "is a second file: only one can be written");
+	c->log_destinations |= LOG_TO_FILE;
+	return keep_text(&c->log_file, path);
+}
+
+static int read_log_destination(struct reading *r)
+{
+	struct span rest = r->value, word = word_take(&rest);
+	if (text_is(word, "file"))
+		return read_log_file(r, rest);
+	if (rest.len > 0)
+		return reading_refuse_value(r, "is more than one place: write one line for each");
+	if (text_is(word, "stderr"))
+		r->config->log_destinations |= LOG_TO_STDERR;
+	else if (text_is(word, "stdout"))
+		r->config->log_destinations |= LOG_TO_STDOUT;
+	else if (text_is(word, "syslog"))
+		r->config->log_destinations |= LOG_TO_SYSLOG;
+	else if (text_is(word, "none"))
+		r->config->has_log_none = true;
+	else if (text_is(word, "topic") || text_is(word, "dlt"))
+		return reading_refuse_value(r, "is a place that this version does not log to");
+	else
+		return reading_refuse_value(r, "is none of %s", r->option->value);
+	if (r->config->has_log_none && r->config->log_destinations != 0)
+		return reading_refuse_value(r, "and another place exclude each other");
+	return 0;
+}
+
+static const struct {
+	const char *word;
+	unsigned types;
+} log_words[] = {
+	{"error", LOG_TYPE_ERROR},
+	{"warning", LOG_TYPE_WARNING},
+	{"notice", LOG_TYPE_NOTICE},
+	{"information", LOG_TYPE_INFORMATION},
+	{"debug", LOG_TYPE_DEBUG},
+	{"subscribe", LOG_TYPE_SUBSCRIBE},
+	{"unsubscribe", LOG_TYPE_UNSUBSCRIBE},
+	{"all", LOG_TYPES_ALL & ~(unsigned)LOG_TYPE_CONNECTION},
+	{"none", 0},
+};
+
+static int read_log_type(struct reading *r)
+{
+	struct config *c = r->config;
+	size_t i = 0;
+	while (i < ARRAY_COUNT(log_words) && !text_is(r->value, log_words[i].word))
+		i++;
+	if (text_is(r->value, "websockets") || text_is(r->value, "internal"))
+		return reading_refuse_value(r, "is a type of line that this version never writes");
+	if (i == ARRAY_COUNT(log_words))
+		return reading_refuse_value(r, "is none of %s", r->option->value);
+	c->log_types |= log_words[i].types;
+	c->has_log_type_none |= log_words[i].types == 0;
+	if (c->has_log_type_none && c->log_types != 0)
+		return reading_refuse_value(r, "and another type exclude each other");
+	return 0;
+}
+
+int read_special(struct reading *r)
+{
+	static const struct {
+		const char *name;
+		int (*read)(struct reading *r);
+	} readers[] = {
+		{"listener", read_listener},
+		{"port", read_default_port},
+		{"bind_address", read_default_address},
+		{"log_dest", read_log_destination},
+		{"log_type", read_log_type},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(readers); i++) {
+		if (text_is(r->name, readers[i].name))
+			return readers[i].read(r);
+	}
+	ASSERT(!"an option of the table has no reader");
+	return ERROR_INVALID;
+}
