@@ -80,8 +80,8 @@ static void uncount_prefix(struct filter_tree *t, uint64_t hash, uint64_t amount
 
 static uint64_t amount_for(struct span next_level)
 {
-	bool is_wildcard = next_level.len == 1 &&
-			   (next_level.ptr[0] == '+' || next_level.ptr[0] == '#');
+	bool is_wildcard =
+		next_level.len == 1 && (next_level.ptr[0] == '+' || next_level.ptr[0] == '#');
 	return is_wildcard ? ONE_BELOW + ONE_WILDCARD : ONE_BELOW;
 }
 

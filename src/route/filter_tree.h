@@ -51,7 +51,8 @@ struct filter_walk {
 };
 
 /* Collects all nodes whose filter matches the topic. 0 or ERROR_NO_MEMORY. */
-int filter_tree_walk(const struct filter_tree *t, struct filter_walk *w, struct span topic) MUST_USE;
+int filter_tree_walk(const struct filter_tree *t, struct filter_walk *w,
+		     struct span topic) MUST_USE;
 void filter_walk_release(struct filter_walk *w);
 
 #endif

@@ -16,8 +16,8 @@ struct walk_level {
 };
 
 struct walk_branch {
-	uint64_t hash;  /* of the prefix */
-	uint32_t depth; /* levels of the topic that it covers */
+	uint64_t hash;          /* of the prefix */
+	uint32_t depth;         /* levels of the topic that it covers */
 	bool has_wildcard;      /* in the prefix */
 	bool has_wildcard_next; /* a filter goes on with `+` or `#` */
 };
@@ -74,7 +74,8 @@ static int take_nodes(struct walk *k, uint64_t hash, bool has_wildcard)
 	for (; slot; slot = hash_index_next(&k->tree->nodes, slot)) {
 		struct filter_node *n = hash_slot_pointer(slot);
 		struct span filter = filter_node_text(n);
-		if (has_wildcard ? !topic_matches(filter, k->topic) : !span_is_equal(filter, k->topic))
+		if (has_wildcard ? !topic_matches(filter, k->topic)
+				 : !span_is_equal(filter, k->topic))
 			continue;
 		struct filter_node **nodes =
 			grown(w->nodes, w->node_count, &w->node_capacity, sizeof(*nodes));

@@ -8,9 +8,9 @@
 #define PART_CAPACITY_MIN 8
 /* A part grows by a quarter of its largest size: little is left empty, moves stay rare. */
 #define PART_STEP 256
-/* Hashes that share this many top bits are no longer told apart by splitting: such a part (only
- * equal hashes could make one) grows beyond its maximum instead. */
-#define DEPTH_MAX 26
+/* The directory may have an entry for so few values. Good hashes need one for some hundreds; equal
+ * hashes, which no split tells apart, let a part grow beyond its maximum instead. */
+#define VALUES_PER_ENTRY_MIN 16
 
 struct hash_part {
 	uint32_t capacity;
@@ -173,9 +173,14 @@ static bool is_full(const struct hash_part *p)
 	return (uint64_t)(p->count + 1) * 4 > (uint64_t)p->capacity * 3;
 }
 
+static bool can_split(const struct hash_index *x, const struct hash_part *p)
+{
+	return p->depth < x->depth || x->count >> (x->depth + 1) >= VALUES_PER_ENTRY_MIN;
+}
+
 static int make_room(struct hash_index *x, struct hash_part *p, uint64_t hash)
 {
-	if (p->capacity >= PART_CAPACITY_MAX && p->depth < DEPTH_MAX)
+	if (p->capacity >= PART_CAPACITY_MAX && can_split(x, p))
 		return split_part(x, p);
 	if (p->capacity < PART_STEP || p->capacity >= PART_CAPACITY_MAX)
 		return resize_part(x, p, hash, p->capacity * 2);

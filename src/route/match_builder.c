@@ -58,7 +58,8 @@ static void merge_subscription(struct match_builder *b, const struct subscriptio
 	if (subscriber->match_mark != b->epoch) {
 		subscriber->match_mark = b->epoch;
 		subscriber->match_entry = m->entry_count++;
-		b->entries[subscriber->match_entry] = (struct match_entry){.subscriber = subscriber};
+		b->entries[subscriber->match_entry] =
+			(struct match_entry){.subscriber = subscriber};
 		m->has_surviving |= subscriber->survives;
 	}
 	struct match_entry *entry = &b->entries[subscriber->match_entry];

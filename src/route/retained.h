@@ -36,9 +36,9 @@ struct retained_cursor {
 	bool is_done;
 	/* Private to route/: */
 	bool is_started;
-	bool is_lost;         /* there was no memory for `last` */
+	bool is_lost; /* there was no memory for `last` */
 	uint32_t last_capacity;
-	uint32_t leaf, item;  /* where the walk goes on, as long as `version` is the store's */
+	uint32_t leaf, item; /* where the walk goes on, as long as `version` is the store's */
 	uint64_t version;
 };
 void retained_cursor_init(struct retained_cursor *c, struct span filter);

@@ -28,15 +28,16 @@ static struct topic_position end_of(const struct retained *r)
 /* The first topic behind the one seen last. */
 static struct topic_position resume(const struct retained *r, const struct retained_cursor *c)
 {
-	if (!c->is_started)
-		return (struct topic_position){0, 0};
+	if (!c->is_started) {
+		struct span literal = topic_order_literal(c->filter, 0);
+		return topic_list_seek(&r->list, (struct topic_place){literal, SPAN_NONE});
+	}
 	if (c->version == r->list.version)
 		return (struct topic_position){c->leaf, c->item};
 	if (c->is_lost)
 		return end_of(r);
 	struct span last = span_of(c->last, c->last_len);
-	struct topic_position p =
-		topic_list_seek(&r->list, (struct topic_place){last, SPAN_NONE});
+	struct topic_position p = topic_list_seek(&r->list, (struct topic_place){last, SPAN_NONE});
 	struct message *m = topic_list_at(&r->list, p);
 	if (m && span_is_equal(r->list.topic_of(m), last))
 		p = topic_list_behind(&r->list, p);

@@ -23,9 +23,9 @@ struct share;
 struct subscriber {
 	struct subscription *first; /* its subscriptions */
 	uint32_t count;             /* of its subscriptions, for limits */
-	bool survives;              /* its session outlives the connection; see routes_set_survives */
+	bool survives; /* its session outlives the connection; see routes_set_survives */
 	/* Private to route/: */
-	uint32_t match_entry;      /* its entry in the match numbered match_mark */
+	uint32_t match_entry; /* its entry in the match numbered match_mark */
 	uint64_t match_mark;
 	struct hash_index *index; /* its subscriptions by filter, once there are many */
 };
@@ -46,11 +46,11 @@ struct subscription {
  * the highest QoS [MQTT-3.3.4-2], every identifier [MQTT-3.3.4-4]. */
 struct match_entry {
 	struct subscriber *subscriber;
-	uint32_t identifiers;      /* index into match.identifiers */
+	uint32_t identifiers; /* index into match.identifiers */
 	uint16_t identifier_count;
 	uint8_t qos;
-	bool retain_as_published;  /* any of them */
-	bool has_no_local;         /* any of them: ask routes_match_for_publisher when it publishes */
+	bool retain_as_published; /* any of them */
+	bool has_no_local; /* any of them: ask routes_match_for_publisher when it publishes */
 };
 
 struct match {
@@ -61,7 +61,7 @@ struct match {
 	struct share *const *shares; /* groups owned by this shard */
 	uint64_t remote_shards;      /* bits of other shards with any interest */
 	uint64_t remote_surviving;   /* bits of other shards with surviving interest */
-	bool has_surviving;          /* a surviving local subscriber or a group with one is among them */
+	bool has_surviving; /* a surviving local subscriber or a group with one is among them */
 };
 
 struct routes;
@@ -105,7 +105,8 @@ const struct match *routes_match_for_publisher(struct routes *r, struct span top
 
 /* Shared groups (share.h) are attached to filters. Finds, or creates when `create`; NULL when
  * absent or without memory. Freed with share_free once it has no members and no use. */
-struct share *routes_share(struct routes *r, struct span share_name, struct span filter, bool create);
+struct share *routes_share(struct routes *r, struct span share_name, struct span filter,
+			   bool create);
 /* A member of the group came, went, or changed its survival: interest must be counted anew. */
 void routes_share_changed(struct routes *r, struct share *share);
 void routes_share_free(struct routes *r, struct share *share);

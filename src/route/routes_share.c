@@ -43,8 +43,8 @@ fail:
 
 struct share *routes_share(struct routes *r, struct span name, struct span filter, bool create)
 {
-	struct filter_node *n = create ? filter_tree_add(&r->tree, filter)
-				       : filter_tree_find(&r->tree, filter);
+	struct filter_node *n =
+		create ? filter_tree_add(&r->tree, filter) : filter_tree_find(&r->tree, filter);
 	if (!n)
 		return NULL;
 	struct share *s = find_share(r, name, n);

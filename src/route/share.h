@@ -13,8 +13,8 @@
 struct share_member {
 	uint64_t session; /* number of the member's session, unique in the broker */
 	uint32_t identifier;
-	uint16_t shard;   /* where that session lives */
-	uint8_t qos;      /* granted */
+	uint16_t shard; /* where that session lives */
+	uint8_t qos;    /* granted */
 	bool retain_as_published;
 	bool is_connected;
 	bool survives;
@@ -25,8 +25,8 @@ struct share {
 	struct share_member *members; /* in order of joining */
 	uint32_t member_count;
 	uint32_t member_capacity;
-	uint32_t turn;    /* index of the member that is asked next */
-	void *waiting;    /* the broker's queue of messages without a connected member */
+	uint32_t turn; /* index of the member that is asked next */
+	void *waiting; /* the broker's queue of messages without a connected member */
 	/* Private to route/: */
 	uint32_t index;    /* among the filter's groups */
 	bool is_active;    /* had a member when routes_share_changed was called last */

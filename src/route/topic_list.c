@@ -109,8 +109,7 @@ void topic_list_replace(struct topic_list *l, struct topic_position p, struct me
 
 static struct topic_leaf *leaf_new(uint32_t capacity)
 {
-	struct topic_leaf *leaf =
-		mem_alloc(sizeof(*leaf) + capacity * sizeof(struct message *));
+	struct topic_leaf *leaf = mem_alloc(sizeof(*leaf) + capacity * sizeof(struct message *));
 	if (!leaf)
 		return NULL;
 	leaf->count = 0;
@@ -121,8 +120,7 @@ static struct topic_leaf *leaf_new(uint32_t capacity)
 static int resize_leaf(struct topic_list *l, uint32_t number, uint32_t capacity)
 {
 	struct topic_leaf *leaf =
-		mem_realloc(l->leaves[number],
-			    sizeof(*leaf) + capacity * sizeof(struct message *));
+		mem_realloc(l->leaves[number], sizeof(*leaf) + capacity * sizeof(struct message *));
 	if (!leaf)
 		return ERROR_NO_MEMORY;
 	leaf->capacity = capacity;
@@ -175,7 +173,8 @@ static void remove_leaf(struct topic_list *l, uint32_t number)
 static void move_items(struct topic_leaf *source, uint32_t from, struct topic_leaf *target)
 {
 	uint32_t count = source->count - from;
-	memcpy(target->items + target->count, source->items + from, count * sizeof(source->items[0]));
+	memcpy(target->items + target->count, source->items + from,
+	       count * sizeof(source->items[0]));
 	target->count += count;
 	source->count = from;
 }

@@ -74,13 +74,25 @@ static struct topic_place place_behind(struct span topic, size_t len)
 	return (struct topic_place){span_of(topic.ptr, len), span_of("", 1)};
 }
 
-/* The topic ended before the filter: to its first child that may match. `at` is where the filter
- * goes on; the slash before it belongs to the place. */
+struct span topic_order_literal(struct span filter, size_t at)
+{
+	size_t end = at;
+	for (size_t f = at; f <= filter.len;) {
+		struct span level = level_at(filter, f);
+		if (is_level(level, '+') || is_level(level, '#'))
+			break;
+		end = f + level.len;
+		f = end + 1;
+	}
+	return span_of(filter.ptr + at, end - at);
+}
+
+/* The topic ended before the filter: to the first below it that may match. `at` is where the
+ * filter goes on; the slash before it belongs to the place. */
 static struct topic_place place_below(struct span topic, struct span filter, size_t at)
 {
-	struct span level = level_at(filter, at);
-	size_t len = is_level(level, '+') ? 0 : level.len;
-	return (struct topic_place){topic, span_of(filter.ptr + at - 1, len + 1)};
+	struct span literal = topic_order_literal(filter, at);
+	return (struct topic_place){topic, span_of(literal.ptr - 1, literal.len + 1)};
 }
 
 static bool is_hidden(struct span filter, struct span topic)
@@ -113,7 +125,8 @@ enum topic_step topic_order_step(struct span filter, struct span topic,
 		} else {
 			int order = compare_levels(level, wanted);
 			if (order < 0) {
-				*place_out = (struct topic_place){span_of(topic.ptr, t), wanted};
+				*place_out = (struct topic_place){span_of(topic.ptr, t),
+								  topic_order_literal(filter, f)};
 				return TOPIC_JUMP;
 			}
 			if (order > 0)

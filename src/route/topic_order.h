@@ -22,6 +22,9 @@ struct topic_place {
 /* Below 0, 0, above 0: the topic stands before, at, behind the place. */
 int topic_order_compare(struct span topic, struct topic_place place);
 
+/* The levels of a filter from `at` up to the next wildcard, without the slash before that. */
+struct span topic_order_literal(struct span filter, size_t at);
+
 enum topic_step {
 	TOPIC_MATCHES,
 	TOPIC_JUMP, /* no match before the place */
