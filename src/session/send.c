@@ -56,6 +56,27 @@ int send_begin(struct send *s, uint8_t qos, const struct sending *entry, uint16_
 	return 0;
 }
 
+int send_skip(struct send *s, uint16_t *packet_id_out)
+{
+	if (s->next - s->oldest == SEND_SPAN_MAX)
+		return ERROR_LIMIT;
+	if (s->next - s->oldest == s->capacity && !send_is_idle(s)) {
+		int error = grow(s);
+		if (error)
+			return error;
+	}
+	*packet_id_out = send_packet_id(s->next);
+	bool has_nothing_to_resend = s->resend == s->next;
+	if (send_is_idle(s))
+		s->oldest++;
+	else
+		*at(s, s->next) = (struct sending){.state = SEND_NONE};
+	s->next++;
+	if (has_nothing_to_resend)
+		s->resend = s->next;
+	return 0;
+}
+
 /* The position in [oldest, next) that has this id; false when there is none. */
 static bool position_of(const struct send *s, uint16_t packet_id, uint64_t *position_out)
 {
@@ -113,9 +134,12 @@ unsigned send_again(struct send *s, struct sending **entry_out, uint16_t *packet
 {
 	while (s->resend != s->next && at(s, s->resend)->state == SEND_NONE)
 		s->resend++;
-	if (s->resend == s->next || s->quota_used >= s->receive_maximum)
+	if (s->resend == s->next)
 		return 0;
 	struct sending *entry = at(s, s->resend);
+	/* [MQTT-3.3.4-8, 4.9.0-3] a full window holds back a PUBLISH, never a PUBREL */
+	if (s->quota_used >= s->receive_maximum && entry->state != SEND_WAIT_PUBCOMP)
+		return 0;
 	*entry_out = entry;
 	*packet_id_out = send_packet_id(s->resend);
 	s->resend++;

@@ -64,6 +64,11 @@ static inline uint16_t send_packet_id(uint64_t position)
 int send_begin(struct send *s, uint8_t qos, const struct sending *entry,
 	       uint16_t *packet_id_out) MUST_USE;
 
+/* Takes the next packet id for what is not a message: SUBSCRIBE and UNSUBSCRIBE of a client draw
+ * from the same ids [MQTT-2.2.1-3]. The id leaves a hole, and comes round again after all others.
+ * Needs no quota. 0, ERROR_NO_MEMORY, or ERROR_LIMIT when the span is full. */
+int send_skip(struct send *s, uint16_t *packet_id_out) MUST_USE;
+
 /*
  * An answer came. Runs the table; returns the steps (0 = protocol error, nothing changed).
  * With STEP_FORGET_MESSAGE the entry's message is handed over in `entry_out` (a copy of the entry,
@@ -74,7 +79,7 @@ unsigned send_answer(struct send *s, enum send_event event, uint16_t packet_id,
 
 /* A connection with this session (again) begins: all unfinished is to be sent again. */
 void send_restart(struct send *s, uint16_t receive_maximum);
-/* The next thing to be sent again, within the quota: its steps (STEP_SEND_PUBLISH_DUP or
+/* The next thing to be sent again (a PUBLISH within the quota): its steps (STEP_SEND_PUBLISH_DUP or
  * STEP_SEND_PUBREL), entry and id; 0 when there is nothing now. The entry is borrowed. */
 unsigned send_again(struct send *s, struct sending **entry_out, uint16_t *packet_id_out);
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client's end of MQTT 3.1, 3.1.1 and 5.0 as a pure engine: bytes in, bytes out, time as an
+ * argument, results as events. No sockets, no threads, no clock; client/loop.h gives it a socket.
+ *
+ *      engine_publish, engine_subscribe           events: message, published, answered ...
+ *                  |                                          ^
+ *                  v                                          |
+ *      queue -> window (session/send)            window (session/receive) -> held (QoS 2)
+ *                  |                                          ^
+ *                  v                                          |
+ *            engine_output, engine_sent                 engine_input
+ *
+ * One engine is one session: unfinished messages live on while it reconnects, and are sent again
+ * when the server still has the session [MQTT-4.4.0-1]. If the server has lost it, messages that
+ * it had not acknowledged are sent as new ones: better twice than never.
+ *
+ * All that a server or the application can make grow is bounded by engine_options.
+ */
+#ifndef NIGHTJAR_CLIENT_ENGINE_H
+#define NIGHTJAR_CLIENT_ENGINE_H
+
+#include "mqtt/packets.h"
+
+struct engine;
+
+/* Why a connection ended. */
+enum engine_end {
+	ENGINE_END_DISCONNECTED, /* by engine_disconnect */
+	ENGINE_END_REFUSED,      /* CONNACK with a reason or return code other than 0 */
+	ENGINE_END_SERVER,       /* the server sent DISCONNECT */
+	ENGINE_END_LOST,         /* the stream ended */
+	ENGINE_END_FLAW,         /* the server broke the protocol */
+	ENGINE_END_SILENT,       /* no answer to CONNECT or PINGREQ within the keep alive */
+	ENGINE_END_NO_MEMORY,
+};
+
+struct engine_closed {
+	enum engine_end end;
+	uint8_t reason_code; /* of CONNACK or DISCONNECT, either way; in 3.x a return code */
+	const char *text;    /* ENGINE_END_FLAW: a sentence; else NULL */
+};
+
+/* What became of a message that engine_publish took. */
+struct engine_published {
+	uint32_t token;
+	uint16_t packet_id;  /* 0 at QoS 0 and for what was never sent */
+	uint8_t reason_code; /* of PUBACK, PUBREC or PUBCOMP; >= 0x80: it was refused */
+	bool was_sent;       /* false: beyond what the server announced, so it was not sent */
+};
+
+/* SUBACK or UNSUBACK. */
+struct engine_answered {
+	uint32_t token;
+	const struct suback *packet;
+};
+
+/* A packet that came or goes, for those who want to watch. Borrowed for the call. */
+struct engine_packet {
+	bool is_outgoing;
+	uint8_t type; /* enum packet_type; nothing is set for pings */
+	union {
+		const struct connect *connect;
+		const struct connack *connack;
+		const struct publish *publish;
+		const struct ack *ack;
+		const struct subscribe *subscribe;
+		const struct unsubscribe *unsubscribe;
+		const struct suback *suback;
+		const struct disconnect *disconnect;
+		const struct auth *auth;
+	};
+};
+
+/*
+ * Where results go; each may be NULL. Called from inside engine functions; what is passed is
+ * borrowed for the call. A handler may publish, subscribe and disconnect; it may not free the
+ * engine or feed it.
+ */
+struct engine_events {
+	/* The server took us. Subscriptions are to be made here if !session_present. */
+	void (*connected)(void *context, const struct connack *connack);
+	/* Once for each engine_connect, from engine_lost. */
+	void (*closed)(void *context, const struct engine_closed *closed);
+	/* Topic aliases are resolved. */
+	void (*message)(void *context, const struct publish *message);
+	/* QoS 0: stands in the output. QoS 1 and 2: acknowledged, or refused. */
+	void (*published)(void *context, const struct engine_published *published);
+	/* Requests under way when a connection ends get no answer. */
+	void (*answered)(void *context, const struct engine_answered *answered);
+	/* Enhanced authentication ([5] 4.12): answer with engine_auth. NULL: an AUTH is a flaw. */
+	void (*auth)(void *context, const struct auth *auth);
+	void (*packet)(void *context, const struct engine_packet *packet);
+};
+
+struct engine_options {
+	uint16_t inflight_max;       /* QoS 1 and 2 under way at a time, beside the server's maximum */
+	uint32_t queue_messages_max; /* taken by engine_publish and not finished */
+	size_t queue_bytes_max;      /* the same in bytes; a single message may exceed it */
+	uint32_t packet_bytes_max;   /* larger packets of the server are a flaw */
+	/*
+	 * When the application gets a QoS 2 message: with the PUBLISH, or only when its PUBREL has
+	 * come. In the second case up to held_* wait inside the engine; past that, with the PUBLISH.
+	 */
+	bool holds_until_release;
+	uint32_t held_messages_max;
+	size_t held_bytes_max;
+};
+
+/* Roomy defaults for a program on a PC; every number is the application's to change. */
+void engine_options_init(struct engine_options *options);
+
+/*
+ * `connect` is copied. ERROR_INVALID when it is not a valid CONNECT (in 3.1.1 an empty client id
+ * without clean session, a bad will topic), ERROR_NO_MEMORY. Announced limits in its properties
+ * (Receive Maximum, Maximum Packet Size, Topic Alias Maximum) are held against the server.
+ */
+int engine_new(const struct connect *connect, const struct engine_options *options,
+	       const struct engine_events *events, void *context,
+	       struct engine **engine_out) MUST_USE;
+void engine_free(struct engine *e);
+
+/* A stream to the server has been opened: puts CONNECT into the output. The engine must be
+ * idle (new, or after engine_lost). 0 or ERROR_NO_MEMORY. */
+int engine_connect(struct engine *e, uint64_t now_ms) MUST_USE;
+/* Ends the connection with DISCONNECT; `disconnect` may be NULL for a plain one. Nothing happens
+ * unless connected or connecting. Send the output, close the stream, call engine_lost. */
+void engine_disconnect(struct engine *e, const struct disconnect *disconnect);
+/* The stream is closed, whoever did it: ends the connection, calls `closed`. */
+void engine_lost(struct engine *e, uint64_t now_ms);
+
+/* Gives the application the QoS 2 messages that still wait for their PUBREL: for one that ends
+ * while the server keeps the session, and would never see them. */
+void engine_give_held(struct engine *e);
+
+bool engine_is_idle(const struct engine *e);
+bool engine_is_connected(const struct engine *e);
+/* The engine is done with this connection: send what is in the output, then close the stream. */
+bool engine_is_closing(const struct engine *e);
+
+/* Bytes came from the server. */
+void engine_input(struct engine *e, struct span bytes, uint64_t now_ms);
+/* False while so much output waits that the server's next requests had better wait too. */
+bool engine_wants_input(const struct engine *e);
+/* Bytes for the server, borrowed until the next call; empty when there are none. */
+struct span engine_output(const struct engine *e);
+/* So many of them were written. */
+void engine_sent(struct engine *e, size_t len, uint64_t now_ms);
+
+/* Time passes: call at or after the deadline; UINT64_MAX when there is none. */
+uint64_t engine_deadline(const struct engine *e);
+void engine_tick(struct engine *e, uint64_t now_ms);
+
+/*
+ * Takes a copy of the message; it is sent when connected and when the window allows, in order.
+ * packet_id and dup are ignored. Without a topic alias of its own choosing the topic must be
+ * given in full; an alias beyond the server's maximum is left out.
+ * 0, ERROR_AGAIN when the queue is full (try after the next `published`), ERROR_INVALID for a
+ * message that MQTT cannot carry, ERROR_NO_MEMORY.
+ */
+int engine_publish(struct engine *e, const struct publish *message, uint32_t token) MUST_USE;
+/* Messages taken and not finished. */
+uint32_t engine_unfinished(const struct engine *e);
+
+/*
+ * Sends a request at once; packet_id is ignored and given. ERROR_CLOSED when not connected,
+ * ERROR_INVALID for a bad filter, ERROR_LIMIT when too many requests are under way or the packet
+ * is larger than the server takes, ERROR_NO_MEMORY.
+ */
+int engine_subscribe(struct engine *e, const struct subscribe *request, uint32_t token) MUST_USE;
+int engine_unsubscribe(struct engine *e, const struct unsubscribe *request,
+		       uint32_t token) MUST_USE;
+/* Answers an AUTH, or begins a re-authentication. ERROR_CLOSED when there is no connection. */
+int engine_auth(struct engine *e, const struct auth *auth) MUST_USE;
+
+/* The client id in use: the server's in version 5 when it assigned one. */
+struct span engine_client_id(const struct engine *e);
+
+#endif

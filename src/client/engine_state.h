@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of client/engine.h, shared by the files that make it up: engine.c (life of a
+ * connection), receive.c (packets in), transmit.c (packets out), resume.c (sessions). */
+#ifndef NIGHTJAR_CLIENT_ENGINE_STATE_H
+#define NIGHTJAR_CLIENT_ENGINE_STATE_H
+
+#include "base/buffer.h"
+#include "client/aliases.h"
+#include "client/engine.h"
+#include "client/held.h"
+#include "client/hello.h"
+#include "client/outgoing.h"
+#include "session/receive.h"
+#include "session/send.h"
+
+enum engine_state {
+	ENGINE_IDLE,
+	ENGINE_CONNECTING, /* CONNECT is on its way */
+	ENGINE_CONNECTED,
+	ENGINE_CLOSING, /* nothing is put out any more, nothing is read */
+};
+
+/* What the server said about itself; roomiest values when it said nothing ([5] 3.2.2.3). */
+struct server_limits {
+	uint32_t packet_bytes_max;
+	uint16_t receive_maximum;
+	uint16_t topic_alias_maximum;
+	uint16_t keep_alive;
+	uint8_t qos_max;
+	bool keeps_retained;
+	bool knows_wildcards;
+	bool knows_subscription_ids;
+	bool knows_shares;
+};
+
+/* A SUBSCRIBE or UNSUBSCRIBE that waits for its answer. */
+struct request {
+	struct link link;
+	uint32_t token;
+	uint32_t filter_count;
+	uint16_t packet_id;
+	uint8_t answer; /* PACKET_SUBACK or PACKET_UNSUBACK */
+};
+
+struct engine {
+	struct engine_options options;
+	struct engine_events events;
+	void *context;
+
+	struct hello hello;
+	uint8_t version;
+	enum engine_state state;
+	struct engine_closed closed; /* why, once state is ENGINE_CLOSING */
+	struct server_limits server;
+	struct aliases aliases;
+
+	uint64_t now_ms;
+	uint64_t started_ms; /* when CONNECT was given out */
+	uint64_t sent_ms;
+	uint64_t received_ms;
+	uint64_t ping_ms; /* when the last PINGREQ was given out */
+	bool waits_for_pong;
+
+	struct buffer input;  /* the beginning of a packet */
+	struct buffer output;
+
+	struct send send; /* messages are struct outgoing; `note` is the token */
+	struct receive receive;
+	struct held held;
+	struct link queue; /* struct outgoing that were never sent in this session */
+	uint32_t unfinished_count;
+	size_t unfinished_bytes;
+	bool is_pumping;
+	struct link requests;
+	uint32_t request_count;
+};
+
+/* More output than this and nothing new is begun, and no more input is wanted: enough to fill a
+ * socket's buffer, little enough to forget. */
+#define OUTPUT_BYTES_HIGH ((size_t)256 << 10)
+
+static inline bool engine_is_up(const struct engine *e)
+{
+	return e->state == ENGINE_CONNECTING || e->state == ENGINE_CONNECTED;
+}
+static inline bool has_room_for_output(const struct engine *e)
+{
+	return buffer_len(&e->output) < OUTPUT_BYTES_HIGH;
+}
+
+/* engine.c: ends the connection; in version 5 the server is told the reason. */
+void engine_fail(struct engine *e, enum engine_end end, uint8_t reason_code, const char *text);
+void engine_fail_flaw(struct engine *e, const struct flaw *flaw);
+void engine_fail_memory(struct engine *e);
+void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet);
+
+/* receive.c: one whole packet. */
+void engine_handle(struct engine *e, const struct fixed_header *header, struct span body);
+
+/* transmit.c */
+void transmit_ack(struct engine *e, uint8_t type, uint8_t reason_code, uint16_t packet_id);
+void transmit_ping(struct engine *e);
+/* Sends again and sends anew whatever may go now. */
+void transmit_pump(struct engine *e);
+/* A message is done, in whatever way: frees it, tells the application. */
+void transmit_finish(struct engine *e, struct outgoing *o, const struct engine_published *published);
+void transmit_forget_requests(struct engine *e);
+
+/* resume.c: CONNACK came. */
+void resume_session(struct engine *e, bool session_present);
+/* PUBREL came, or with 0: all of them. */
+void resume_give_held(struct engine *e, uint16_t packet_id);
+
+#endif
