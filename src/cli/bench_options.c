@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cli/bench_packet.h"
+#include "cli/bench_process.h"
 
 /* "Not given": which value then holds may depend on other options. */
 #define UNSET UINT32_MAX
@@ -68,7 +69,7 @@ static const struct option options[] = {
 	 "how long to measure (3; with --count: 60 at most)"},
 	{"warmup", 0, KIND_SECONDS, FIELD(warmup_ms), 0, 0, "SECONDS",
 	 "load before it is measured (0.5; with --count: 0)"},
-	{"server-pid", 0, KIND_NUMBER, FIELD(server_pid), 1, INT32_MAX, "PID",
+	{"server-pid", 0, KIND_NUMBER, FIELD(server_pid), 1, BENCH_PID_MAX, "PID",
 	 "also measure CPU time and memory of the server's process"},
 	{"json", 'j', KIND_FLAG, FIELD(is_json), 0, 0, NULL, "print one JSON object"},
 };

@@ -5,6 +5,9 @@
 
 #include "base/base.h"
 
+/* The kernel's largest pid is one less. */
+#define BENCH_PID_MAX (1u << 22)
+
 /* User and system time so far, in nanoseconds; the kernel counts it exactly, where /proc/PID/stat
  * would round to 10 ms. 0 or ERROR_SYSTEM (errno ESRCH: there is no such process). */
 int bench_process_cpu(uint32_t pid, uint64_t *cpu_ns_out) MUST_USE;

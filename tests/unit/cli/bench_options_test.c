@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/bench_options.h"
+
+#define WORDS_MAX 16
+
+/* Parses a line of words; NULL, or the problem. */
+static const char *parse(const char *line, struct bench_options *o)
+{
+	static char words[256], problem[256];
+	char *argv[WORDS_MAX + 1] = {(char *)"bench"}, *rest = NULL;
+	int argc = 1;
+	strncpy(words, line, sizeof(words) - 1);
+	for (char *w = strtok_r(words, " ", &rest); w; w = strtok_r(NULL, " ", &rest))
+		argv[argc++] = w;
+	assert_true(argc <= WORDS_MAX);
+	switch (bench_options_parse(o, argc, argv, problem, sizeof(problem))) {
+	case BENCH_PARSE_RUN: return NULL;
+	case BENCH_PARSE_HELP: return "help";
+	case BENCH_PARSE_ERROR: break;
+	}
+	return problem;
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("p2p", &o));
+	assert_string_equal(o.host, "localhost");
+	assert_int_equal(o.port, 1883);
+	assert_int_equal(o.version, 4);
+	assert_int_equal(o.qos, 0);
+	assert_int_equal(o.payload_bytes, 64);
+	assert_int_equal(o.publishers, 1);
+	assert_int_equal(o.subscribers, 1);
+	assert_int_equal(o.rate, 0);
+	assert_int_equal(o.count, 0);
+	assert_int_equal(o.shared, 0);
+	assert_int_equal(o.duration_ms, 3000);
+	assert_int_equal(o.warmup_ms, 500);
+}
+
+static void test_each_way_to_write_an_option(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("--scenario fan-out -q 1 --port=9 --size 16 -V 5.0 -d 0.25 -j", &o));
+	assert_string_equal(o.scenario->name, "fan-out");
+	assert_int_equal(o.qos, 1);
+	assert_int_equal(o.port, 9);
+	assert_int_equal(o.payload_bytes, 16);
+	assert_int_equal(o.version, 5);
+	assert_int_equal(o.duration_ms, 250);
+	assert_true(o.is_json);
+	assert_int_equal(o.subscribers, 500);
+}
+
+static void test_pairs_follow_each_other(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("p2p --pubs 50", &o));
+	assert_int_equal(o.subscribers, 50);
+	assert_null(parse("sparse --subs 20", &o));
+	assert_int_equal(o.publishers, 20);
+	assert_int_equal(o.rate, 20000);
+	assert_non_null(strstr(parse("p2p --pubs 3 --subs 4", &o), "as many"));
+}
+
+static void test_shared_group(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("fan-in --shared 4", &o));
+	assert_int_equal(o.shape, BENCH_SHARED);
+	assert_int_equal(o.subscribers, 4);
+	assert_int_equal(o.publishers, 100);
+	assert_non_null(strstr(parse("p2p --shared 4", &o), "--shared"));
+	assert_non_null(strstr(parse("fan-in --shared 4 --subs 5", &o), "--shared"));
+}
+
+static void test_counted_run_has_no_warmup(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("p2p -n 1000", &o));
+	assert_int_equal(o.warmup_ms, 0);
+	assert_int_equal(o.duration_ms, 60000);
+	assert_non_null(strstr(parse("p2p -n 10 --warmup 1", &o), "--warmup"));
+}
+
+static void test_problems(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		const char *said;
+	} cases[] = {
+		{"", "say what to do"},
+		{"p3p", "no scenario 'p3p'"},
+		{"p2p churn", "one scenario"},
+		{"p2p --qos 3", "from 0 to 2, not '3'"},
+		{"p2p --qos -1", "from 0 to 2, not '-1'"},
+		{"p2p --qos 1x", "not '1x'"},
+		{"p2p --size 15", "from 16 to"},
+		{"p2p --port 65536", "from 1 to 65535"},
+		{"p2p --count 99999999999999999999", "--count"},
+		{"p2p --version 6", "--version"},
+		{"p2p --duration 0", "--duration"},
+		{"p2p --duration nan", "--duration"},
+		{"p2p --qos", "needs a value"},
+		{"p2p --json=yes", "takes no value"},
+		{"p2p --qosx 1", "no option '--qosx'"},
+		{"p2p -x", "no option '-x'"},
+		{"p2p --burst 2", "--rate"},
+		{"p2p -P secret", "--user"},
+		{"idle --count 5", "--clients"},
+		{"fan-out --pubs 10000 --subs 10000", "16,000,000"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct bench_options o;
+		const char *problem = parse(cases[i].line, &o);
+		assert_non_null(problem);
+		assert_non_null(strstr(problem, cases[i].said));
+		assert_null(strchr(problem, '\n'));
+	}
+}
+
+static void test_help_wins(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_string_equal(parse("p2p --qos 9 --help", &o), "help");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_each_way_to_write_an_option),
+		cmocka_unit_test(test_pairs_follow_each_other),
+		cmocka_unit_test(test_shared_group),
+		cmocka_unit_test(test_counted_run_has_no_warmup),
+		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_help_wins),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
