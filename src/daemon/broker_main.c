@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of starting: everything that can fail for the user's sake comes before the process
+ * goes to the background, so that it is said where the user looks.
+ *
+ *     options, configuration -> log -> listeners -> background -> pid file, privileges
+ *     -> threads -> "running" -> signals until the end -> the same backwards
+ */
+#include "daemon/broker_main.h"
+
+#include "broker/broker.h"
+#include "daemon/broker_options.h"
+#include "daemon/process.h"
+#include "daemon/server.h"
+#include "daemon/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define REASON_MAX 512
+
+/* What runs, in the order of starting. */
+struct process {
+	const struct broker_options *options;
+	struct config *config;
+	struct log log;
+	struct listening listening;
+	struct server *server;
+	int signals_fd;
+	int ready_fd; /* of the waiting parent; -1 = in the foreground */
+	char reason[REASON_MAX];
+};
+
+static int facility_of(const struct config *c)
+{
+	return c->log_facility < 0 ? LOG_DAEMON : LOG_LOCAL0 + (c->log_facility << 3);
+}
+
+/* In the background nobody reads standard output and error. */
+static unsigned destinations_of(const struct process *p)
+{
+	const unsigned standard = LOG_TO_STDERR | LOG_TO_STDOUT;
+	unsigned destinations = p->config->log_destinations;
+	if (!p->options->is_background || !(destinations & standard))
+		return destinations;
+	return (destinations & ~standard) | LOG_TO_SYSLOG;
+}
+
+static int open_log(struct process *p)
+{
+	const struct config *c = p->config;
+	struct log_options options = {
+		.destinations = destinations_of(p),
+		.file = c->log_file,
+		.syslog_facility = facility_of(c),
+		.has_time = c->log_timestamp,
+		.time_format = c->log_timestamp_format,
+		.types = c->log_types,
+	};
+	return log_open(&p->log, &options, p->reason);
+}
+
+static int go_to_background(struct process *p)
+{
+	if (!p->options->is_background)
+		return 0;
+	int error = process_to_background(&p->ready_fd);
+	if (error != 0)
+		snprintf(p->reason, REASON_MAX, "cannot go to the background: %s", strerror(errno));
+	return error;
+}
+
+static int settle(struct process *p)
+{
+	const struct config *c = p->config;
+	int error = 0;
+	if (c->pid_file)
+		error = process_write_pid_file(c->pid_file, p->reason);
+	if (error == 0)
+		error = process_drop_privileges(c->user, p->reason);
+	if (error != 0)
+		return error;
+	p->signals_fd = signals_open();
+	if (p->signals_fd < 0)
+		snprintf(p->reason, REASON_MAX, "cannot wait for signals: %s", strerror(errno));
+	return p->signals_fd < 0 ? ERROR_SYSTEM : 0;
+}
+
+static unsigned shard_count_of(const struct config *c)
+{
+	unsigned count = c->shards > 0 ? c->shards : process_core_count();
+	return count < SHARDS_MAX ? count : SHARDS_MAX;
+}
+
+static int start_server(struct process *p)
+{
+	p->server = server_start(&p->config->settings, shard_count_of(p->config), &p->log,
+				 &p->listening, p->reason);
+	return p->server ? 0 : ERROR_SYSTEM;
+}
+
+/* Lines of text, each as a line of the log. */
+static void log_notices(struct log *log, struct span text)
+{
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		log_line(log, LOG_TYPE_NOTICE, "%.*s", (int)len, (const char *)text.ptr);
+		size_t used = end ? len + 1 : len;
+		text = span_of(text.ptr + used, text.len - used);
+	}
+}
+
+static void announce(struct process *p)
+{
+	char where[1024];
+	unsigned count = shard_count_of(p->config);
+	listening_text(&p->listening, where, sizeof(where));
+	log_line(&p->log, LOG_TYPE_INFORMATION,
+		 "nightjar version " NIGHTJAR_VERSION " running, listening on %s, %u %s", where,
+		 count, count == 1 ? "shard" : "shards");
+	if (p->ready_fd >= 0)
+		process_background_ready(p->ready_fd);
+}
+
+/* Which lines to log can change while running; where the file is anew is the other reason for
+ * SIGHUP, after it was moved away. */
+static void reload(struct process *p)
+{
+	struct config fresh;
+	struct config_report report = {0};
+	if (log_reopen(&p->log) != 0)
+		log_line(&p->log, LOG_TYPE_ERROR,
+			 "Cannot open the log file '%s' anew: %s. The old one stays.",
+			 p->config->log_file, strerror(errno));
+	if (broker_options_load(p->options, &fresh, &report) == 0) {
+		log_set_types(&p->log, fresh.log_types);
+		log_line(&p->log, LOG_TYPE_INFORMATION,
+			 "Reloaded: which lines to log. All other options need a restart.");
+	} else {
+		log_notices(&p->log, buffer_content(&report.errors));
+		log_line(&p->log, LOG_TYPE_ERROR, "Not reloaded: the configuration has mistakes.");
+	}
+	config_report_release(&report);
+	config_release(&fresh);
+}
+
+static int wait_for_signal(const struct process *p)
+{
+	return signals_wait(p->signals_fd, server_ended_fd(p->server));
+}
+
+static void serve(struct process *p)
+{
+	int number;
+	while ((number = wait_for_signal(p)) == SIGHUP)
+		reload(p);
+	log_line(&p->log, LOG_TYPE_INFORMATION,
+		 "nightjar version " NIGHTJAR_VERSION " terminating");
+	server_stop(p->server);
+	while ((number = wait_for_signal(p)) != 0) {
+		if (number != SIGHUP)
+			_exit(1); /* the second time: at once, not all was said */
+	}
+	server_join(p->server);
+}
+
+static int start_and_serve(struct process *p, struct span notices)
+{
+	int error = go_to_background(p);
+	if (error == 0)
+		error = settle(p);
+	if (error == 0) {
+		log_notices(&p->log, notices);
+		error = start_server(p);
+	}
+	if (error == 0) {
+		announce(p);
+		serve(p);
+	}
+	if (p->signals_fd >= 0)
+		close(p->signals_fd);
+	return error;
+}
+
+static int run_with_log(struct process *p, struct span notices)
+{
+	process_raise_descriptors();
+	int error = listening_open(&p->listening, p->config, p->reason);
+	if (error != 0)
+		return error;
+	error = start_and_serve(p, notices);
+	listening_close(&p->listening);
+	if (p->config->pid_file)
+		unlink(p->config->pid_file); /* may fail, when privileges went */
+	return error;
+}
+
+static int run(const struct broker_options *o, struct config *c, struct span notices)
+{
+	struct process p = {.options = o, .config = c, .signals_fd = -1, .ready_fd = -1};
+	int error = open_log(&p);
+	if (error == 0) {
+		error = run_with_log(&p, notices);
+		log_close(&p.log);
+	}
+	if (error != 0)
+		fprintf(stderr, "nightjar: %s\n", p.reason);
+	return error == 0 ? 0 : 1;
+}
+
+static int load_and_run(const struct broker_options *o)
+{
+	struct config config;
+	struct config_report report = {0};
+	int status = 1;
+	if (broker_options_load(o, &config, &report) == 0)
+		status = run(o, &config, buffer_content(&report.notices));
+	else if (report.is_out_of_memory)
+		fputs("nightjar: out of memory\n", stderr);
+	else
+		fwrite(buffer_content(&report.errors).ptr, 1, buffer_len(&report.errors), stderr);
+	config_report_release(&report);
+	config_release(&config);
+	return status;
+}
+
+int broker_main(int argc, char **argv)
+{
+	struct broker_options options;
+	char reason[BROKER_REASON_MAX];
+	if (broker_options_parse(argc, argv, &options, reason) != 0) {
+		fprintf(stderr, "nightjar broker: %s\n", reason);
+		return 1;
+	}
+	if (options.wants_help)
+		fputs(broker_options_help(), stdout);
+	else if (options.wants_version)
+		puts("nightjar version " NIGHTJAR_VERSION);
+	else
+		return load_and_run(&options);
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `nightjar broker`: the broker as a process, from its command line to its end. */
+#ifndef NIGHTJAR_DAEMON_BROKER_MAIN_H
+#define NIGHTJAR_DAEMON_BROKER_MAIN_H
+
+/* argv[0] is the name of the command. Returns the exit status: 0, or 1 after one sentence on
+ * standard error. */
+int broker_main(int argc, char **argv);
+
+#endif

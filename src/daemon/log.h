@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log: lines "1490312914: text", from all threads, to the destinations that were configured.
+ *
+ * A shard collects its lines in a buffer of its own and hands them over at the end of a turn, so
+ * that its lines stay in order and unbroken, and a verbose log costs one write per turn.
+ */
+#ifndef NIGHTJAR_DAEMON_LOG_H
+#define NIGHTJAR_DAEMON_LOG_H
+
+#include "base/buffer.h"
+#include "daemon/log_sink.h"
+#include "trace/lines.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Longer lines (topics of 65,535 bytes) are cut. */
+#define LOG_LINE_MAX 2048
+#define LOG_REASON_MAX 512
+
+struct log_options {
+	unsigned destinations; /* LOG_TO_ bits of config/config.h */
+	const char *file;
+	int syslog_facility; /* as in syslog(3) */
+	bool has_time;
+	const char *time_format; /* for strftime in local time; NULL: seconds since 1970 */
+	unsigned types;          /* LOG_TYPE_ bits: which lines to write */
+};
+
+struct log {
+	pthread_mutex_t mutex;
+	struct log_options options; /* its texts are owned */
+	atomic_uint types;
+	struct log_sink sinks[4];
+	unsigned sink_count;
+	struct buffer text; /* lines being put together */
+	uint64_t stamp_s;   /* the second that `stamp` tells */
+	char stamp[96];
+	size_t stamp_len;
+};
+
+/* The options are copied. 0, ERROR_NO_MEMORY or ERROR_SYSTEM, with the reason. */
+int log_open(struct log *l, const struct log_options *options,
+	     char reason[LOG_REASON_MAX]) MUST_USE;
+void log_close(struct log *l);
+/* Which lines to write from now on. Any thread. */
+void log_set_types(struct log *l, unsigned types);
+/* Opens the log's file anew, after it was moved away; keeps the old one when that fails. */
+int log_reopen(struct log *l) MUST_USE;
+
+/* One line, at once. Any thread. `type` is a bit of LOG_TYPE_. */
+void log_line(struct log *l, unsigned type, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Lines of one thread, on their way to the log. */
+struct log_buffer {
+	struct log *log;
+	struct buffer records;
+	uint64_t lost_lines; /* for want of memory */
+};
+void log_buffer_init(struct log_buffer *b, struct log *log);
+void log_buffer_release(struct log_buffer *b);
+void log_buffer_event(struct log_buffer *b, const struct event *event,
+		      const struct event_detail *detail);
+void log_buffer_flush(struct log_buffer *b);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The kernel's own default maximum (fs.nr_open): tried where the hard limit says "unlimited". */
+#define DESCRIPTORS_USUAL_MAX 1048576
+
+uint64_t process_raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+	if (limit.rlim_max == RLIM_INFINITY)
+		raised.rlim_cur = DESCRIPTORS_USUAL_MAX;
+	if (raised.rlim_cur > limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+		return raised.rlim_cur;
+	return limit.rlim_cur;
+}
+
+unsigned process_core_count(void)
+{
+	cpu_set_t cores;
+	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+		return (unsigned)CPU_COUNT(&cores);
+	/* More cores than the set has room for. */
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	return count > 0 ? (unsigned)count : 1;
+}
+
+uint64_t process_random(void)
+{
+	uint64_t value;
+	ASSERT(getrandom(&value, sizeof(value), 0) == sizeof(value));
+	return value;
+}
+
+int process_write_pid_file(const char *path, char reason[PROCESS_REASON_MAX])
+{
+	FILE *file = fopen(path, "we");
+	bool is_written = file && fprintf(file, "%d\n", (int)getpid()) > 0;
+	int error = errno;
+	if (file && fclose(file) != 0) {
+		error = errno;
+		is_written = false;
+	}
+	if (is_written)
+		return 0;
+	snprintf(reason, PROCESS_REASON_MAX, "cannot write the pid file '%s': %s", path,
+		 strerror(error));
+	return ERROR_SYSTEM;
+}
+
+static const struct passwd *find_user(const char *user)
+{
+	if (user)
+		return getpwnam(user);
+	const struct passwd *entry = getpwnam("mosquitto");
+	return entry ? entry : getpwnam("nobody");
+}
+
+int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX])
+{
+	if (geteuid() != 0 || (user && strcmp(user, "root") == 0))
+		return 0;
+	const struct passwd *entry = find_user(user);
+	if (!entry) {
+		snprintf(reason, PROCESS_REASON_MAX, "there is no user '%s' to become",
+			 user ? user : "nobody");
+		return ERROR_INVALID;
+	}
+	if (initgroups(entry->pw_name, entry->pw_gid) == 0 && setgid(entry->pw_gid) == 0 &&
+	    setuid(entry->pw_uid) == 0)
+		return 0;
+	snprintf(reason, PROCESS_REASON_MAX, "cannot become user '%s': %s", entry->pw_name,
+		 strerror(errno));
+	return ERROR_SYSTEM;
+}
+
+/* The child writes a byte when it is up; the end of the pipe without it means that it is not. */
+static NORETURN void wait_for_child(int ready_fd)
+{
+	char byte;
+	ssize_t n;
+	do
+		n = read(ready_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	_exit(n == 1 ? 0 : 1);
+}
+
+int process_to_background(int *ready_fd_out)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return ERROR_SYSTEM;
+	fflush(NULL);
+	pid_t child = fork();
+	if (child < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return ERROR_SYSTEM;
+	}
+	close(ends[child > 0 ? 1 : 0]);
+	if (child > 0)
+		wait_for_child(ends[0]);
+	setsid();
+	*ready_fd_out = ends[1];
+	return 0;
+}
+
+void process_background_ready(int ready_fd)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (nothing >= 0) {
+		dup2(nothing, STDIN_FILENO);
+		dup2(nothing, STDOUT_FILENO);
+		dup2(nothing, STDERR_FILENO);
+		close(nothing);
+	}
+	/* The working directory stays: relative paths are read again on SIGHUP. */
+	ssize_t n = write(ready_fd, "", 1);
+	(void)n; /* a parent that is gone waits no more */
+	close(ready_fd);
+}

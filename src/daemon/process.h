@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the process asks of the system: descriptors, cores, chance, a pid file, fewer privileges. */
+#ifndef NIGHTJAR_DAEMON_PROCESS_H
+#define NIGHTJAR_DAEMON_PROCESS_H
+
+#include "base/base.h"
+
+/* Room for a sentence that says why not. */
+#define PROCESS_REASON_MAX 256
+
+/* Raises the limit of open descriptors as far as allowed; returns what it is then. */
+uint64_t process_raise_descriptors(void);
+/* Cores that this process may run on; at least 1. */
+unsigned process_core_count(void);
+/* Unpredictable. */
+uint64_t process_random(void);
+
+/* Writes the process id. 0 or ERROR_SYSTEM, with the reason. */
+int process_write_pid_file(const char *path, char reason[PROCESS_REASON_MAX]) MUST_USE;
+
+/* As root: become this user, with its groups. NULL: `mosquitto`, else `nobody`. "root" and whoever
+ * is not root anyway stay. 0, ERROR_INVALID (no such user) or ERROR_SYSTEM, with the reason. */
+int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX]) MUST_USE;
+
+/*
+ * Goes on in a background process of its own session. The parent waits and ends with status 0 when
+ * the child calls process_background_ready, with 1 when the child ends before. Returns in the
+ * child only: 0 and what it must hand to process_background_ready; or ERROR_SYSTEM in the parent.
+ */
+int process_to_background(int *ready_fd_out) MUST_USE;
+/* Lets the parent go, and standard input, output and error with it. */
+void process_background_ready(int ready_fd);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server.h"
+
+#include "base/mem.h"
+#include "daemon/process.h"
+#include "daemon/worker.h"
+#include "io/stream_tcp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct server {
+	struct crew crew;
+	struct broker *broker;
+	unsigned open_count;    /* workers that are open */
+	unsigned started_count; /* and whose threads were started */
+	struct worker workers[];
+};
+
+static void wake_shard(void *context, unsigned shard)
+{
+	struct server *s = context;
+	loop_wake(&s->workers[shard].loop);
+}
+
+static int attach_stream(void *context, unsigned shard, struct stream *stream)
+{
+	struct server *s = context;
+	return stream_tcp_attach(stream, &s->workers[shard].loop);
+}
+
+static void log_event(void *context, unsigned shard, const struct event *event,
+		      const struct event_detail *detail)
+{
+	struct server *s = context;
+	log_buffer_event(&s->workers[shard].lines, event, detail);
+}
+
+static int open_workers(struct server *s)
+{
+	s->crew.ended_fd = eventfd(0, EFD_CLOEXEC);
+	if (s->crew.ended_fd < 0)
+		return ERROR_SYSTEM;
+	for (unsigned i = 0; i < s->crew.worker_count; i++) {
+		if (worker_open(&s->workers[i], &s->crew, i) != 0)
+			return ERROR_SYSTEM;
+		s->open_count++;
+	}
+	return 0;
+}
+
+static int open_broker(struct server *s, const struct settings *settings)
+{
+	struct broker_hooks hooks = {
+		.context = s,
+		.wake = wake_shard,
+		.attach = attach_stream,
+		.event = log_event,
+	};
+	struct clock clock = {0};
+	s->broker = broker_new(settings, &hooks, s->crew.worker_count, process_random(),
+			       clock_now(&clock));
+	if (!s->broker)
+		return ERROR_NO_MEMORY;
+	for (unsigned i = 0; i < s->crew.worker_count; i++)
+		s->workers[i].shard = broker_shard(s->broker, i);
+	return 0;
+}
+
+static int start_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->crew.worker_count; i++) {
+		if (worker_start(&s->workers[i]) != 0)
+			return ERROR_SYSTEM;
+		s->started_count++;
+	}
+	return 0;
+}
+
+static struct server *server_new(unsigned shard_count, struct log *log, struct listening *listening)
+{
+	struct server *s = mem_zalloc(sizeof(*s) + shard_count * sizeof(s->workers[0]));
+	if (!s)
+		return NULL;
+	s->crew.log = log;
+	s->crew.listening = listening;
+	s->crew.workers = s->workers;
+	s->crew.worker_count = shard_count;
+	s->crew.running_count = shard_count;
+	s->crew.ended_fd = -1;
+	return s;
+}
+
+struct server *server_start(const struct settings *settings, unsigned shard_count, struct log *log,
+			    struct listening *listening, char reason[SERVER_REASON_MAX])
+{
+	struct server *s = server_new(shard_count, log, listening);
+	int error = s ? open_workers(s) : ERROR_NO_MEMORY;
+	if (error == 0)
+		error = open_broker(s, settings);
+	if (error == 0)
+		error = start_workers(s);
+	if (error == 0)
+		return s;
+	snprintf(reason, SERVER_REASON_MAX, "cannot start %u shards: %s", shard_count,
+		 error == ERROR_SYSTEM ? strerror(errno) : error_text(error));
+	if (s) {
+		server_stop(s);
+		server_join(s);
+	}
+	return NULL;
+}
+
+void server_stop(struct server *s)
+{
+	atomic_store(&s->crew.is_stopping, true);
+	for (unsigned i = 0; i < s->open_count; i++)
+		loop_wake(&s->workers[i].loop);
+}
+
+int server_ended_fd(const struct server *s)
+{
+	return s->crew.ended_fd;
+}
+
+/* The broker closes what is still connected, for which the loops must still be there. */
+void server_join(struct server *s)
+{
+	for (unsigned i = 0; i < s->started_count; i++)
+		pthread_join(s->workers[i].thread, NULL);
+	if (s->broker)
+		broker_free(s->broker);
+	for (unsigned i = 0; i < s->open_count; i++)
+		worker_close(&s->workers[i]);
+	if (s->crew.ended_fd >= 0)
+		close(s->crew.ended_fd);
+	mem_free(s);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+int signals_open(void)
+{
+	sigset_t set;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return ERROR_SYSTEM;
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd >= 0 ? fd : ERROR_SYSTEM;
+}
+
+int signals_wait(int signals_fd, int other_fd)
+{
+	struct pollfd ready[2] = {
+		{.fd = signals_fd, .events = POLLIN},
+		{.fd = other_fd, .events = POLLIN},
+	};
+	for (;;) {
+		struct signalfd_siginfo info;
+		ASSERT(poll(ready, 2, -1) >= 0 || errno == EINTR);
+		if (read(signals_fd, &info, sizeof(info)) == sizeof(info))
+			return (int)info.ssi_signo;
+		if (ready[1].revents != 0)
+			return 0;
+	}
+}

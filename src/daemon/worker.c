@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/worker.h"
+
+#include "daemon/server.h"
+#include "mqtt/reason.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+/* Connections accepted for one report of a listener, so that a storm of them does not keep those
+ * who are connected waiting. */
+#define ACCEPT_BATCH 32
+
+/* Without descriptors: time for some to become free. */
+#define ACCEPT_PAUSE_MS 1000
+
+/* One line of log per minute about that. */
+#define COMPLAINT_PAUSE_MS 60000
+
+int worker_open(struct worker *w, struct crew *crew, unsigned index)
+{
+	*w = (struct worker){.crew = crew, .index = index};
+	log_buffer_init(&w->lines, crew->log);
+	return loop_open(&w->loop, clock_now(&w->clock).steady_ms);
+}
+
+void worker_close(struct worker *w)
+{
+	log_buffer_flush(&w->lines);
+	log_buffer_release(&w->lines);
+	loop_close(&w->loop);
+}
+
+static void complain(struct worker *w, const char *reason)
+{
+	uint64_t now_ms = w->loop.now_ms;
+	uint64_t last_ms = atomic_load(&w->crew->complaint_ms);
+	if (last_ms > 0 && now_ms - last_ms < COMPLAINT_PAUSE_MS)
+		return;
+	if (!atomic_compare_exchange_strong(&w->crew->complaint_ms, &last_ms, now_ms))
+		return;
+	log_line(w->crew->log, LOG_TYPE_WARNING,
+		 "Cannot accept more connections for now: %s. They wait until others leave.",
+		 reason);
+}
+
+static void accept_some(struct worker *w, struct listener *listener)
+{
+	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+		struct stream stream;
+		struct peer peer = {.port = listener->port};
+		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
+		int error = listener_accept(listener, &stream, peer.address);
+		if (error == ERROR_LIMIT) {
+			complain(w, strerror(errno));
+			loop_accept_pause(&w->loop, ACCEPT_PAUSE_MS);
+		}
+		if (error != 0)
+			return;
+		shard_accept(w->shard, &stream, &peer);
+	}
+}
+
+static void begin_to_stop(struct worker *w, uint64_t now_ms)
+{
+	w->is_stopping = true;
+	w->drain_until_ms = now_ms + SERVER_DRAIN_MS;
+	loop_accept_pause(&w->loop, UINT64_MAX);
+	shard_shutdown(w->shard, REASON_SERVER_SHUTTING_DOWN);
+}
+
+static void take_turn(struct worker *w, const struct loop_event *events, unsigned count)
+{
+	struct moment now = clock_now(&w->clock);
+	loop_set_time(&w->loop, now.steady_ms);
+	shard_turn_begin(w->shard, now);
+	for (unsigned i = 0; i < count; i++) {
+		const struct loop_event *e = &events[i];
+		if (e->listener)
+			accept_some(w, e->listener);
+		else
+			shard_ready(w->shard, e->stream, e->is_readable, e->is_writable);
+	}
+	if (!w->is_stopping && atomic_load_explicit(&w->crew->is_stopping, memory_order_relaxed))
+		begin_to_stop(w, now.steady_ms);
+	shard_turn_end(w->shard);
+	log_buffer_flush(&w->lines);
+}
+
+static void wake_all(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->worker_count; i++)
+		loop_wake(&crew->workers[i].loop);
+}
+
+/* A worker serves until all have drained: others may need its answers. */
+static bool is_done(struct worker *w)
+{
+	if (!w->is_stopping)
+		return false;
+	bool is_drained = shard_connection_count(w->shard) == 0 && w->loop.lingering.count == 0;
+	if (is_drained && !w->is_drained)
+		atomic_fetch_add(&w->crew->drained_count, 1);
+	if (!is_drained && w->is_drained)
+		atomic_fetch_sub(&w->crew->drained_count, 1);
+	w->is_drained = is_drained;
+	return w->loop.now_ms >= w->drain_until_ms ||
+	       atomic_load(&w->crew->drained_count) == w->crew->worker_count;
+}
+
+static uint64_t wait_ms_of(struct worker *w)
+{
+	uint64_t wait_ms = shard_wait_ms(w->shard);
+	if (wait_ms > 0 && !shard_sleep(w->shard))
+		wait_ms = 0;
+	if (w->is_stopping && w->drain_until_ms - w->loop.now_ms < wait_ms)
+		wait_ms = w->drain_until_ms - w->loop.now_ms;
+	return wait_ms;
+}
+
+static void *run(void *context)
+{
+	struct worker *w = context;
+	struct loop_event events[LOOP_EVENTS_MAX];
+	take_turn(w, events, 0);
+	while (!is_done(w)) {
+		unsigned count = loop_wait(&w->loop, wait_ms_of(w), events);
+		take_turn(w, events, count);
+	}
+	wake_all(w->crew);
+	if (atomic_fetch_sub(&w->crew->running_count, 1) == 1)
+		eventfd_write(w->crew->ended_fd, 1);
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	char name[16];
+	struct listening *listening = w->crew->listening;
+	if (loop_accept_from(&w->loop, listening->listeners, listening->count) != 0)
+		return ERROR_SYSTEM;
+	errno = pthread_create(&w->thread, NULL, run, w);
+	if (errno != 0)
+		return ERROR_SYSTEM;
+	snprintf(name, sizeof(name), "shard %u", w->index);
+	pthread_setname_np(w->thread, name);
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One thread of the server: waits for its loop, takes turns with its shard. */
+#ifndef NIGHTJAR_DAEMON_WORKER_H
+#define NIGHTJAR_DAEMON_WORKER_H
+
+#include "broker/broker.h"
+#include "daemon/clock.h"
+#include "daemon/listening.h"
+#include "daemon/log.h"
+#include "io/loop.h"
+
+/* What all workers share. */
+struct crew {
+	struct log *log;
+	struct listening *listening;
+	struct worker *workers;
+	unsigned worker_count;
+	int ended_fd; /* an eventfd: written by the last one to end */
+	atomic_bool is_stopping;
+	atomic_uint drained_count; /* workers without a connection, while stopping */
+	atomic_uint running_count;
+	atomic_uint_fast64_t complaint_ms; /* steady: when accepting last failed, in the log */
+};
+
+struct worker {
+	struct crew *crew;
+	unsigned index;
+	pthread_t thread;
+	struct shard *shard;
+	struct loop loop;
+	struct clock clock;
+	struct log_buffer lines;
+	/* While stopping: */
+	bool is_stopping;
+	bool is_drained;
+	uint64_t drain_until_ms;
+};
+
+/* 0 or ERROR_SYSTEM. */
+int worker_open(struct worker *w, struct crew *crew, unsigned index) MUST_USE;
+/* After the thread has ended and the shard is gone. */
+void worker_close(struct worker *w);
+/* Starts the thread; w->shard is set. 0 or ERROR_SYSTEM. */
+int worker_start(struct worker *w) MUST_USE;
+
+#endif
