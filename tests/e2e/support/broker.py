@@ -65,16 +65,11 @@ class Broker:
             settings.append("log_type all")
         self.process = Process([PROGRAM, "-c", self._write_configuration(settings)])
         self._wait_for_either(r"mosquitto version \S+ running")
-        eventually(self._accepts)
 
     def _write_configuration(self, settings):
         path = Path(self._folder.name) / "broker.conf"
         path.write_text("\n".join(settings) + "\n")
         return str(path)
-
-    def _accepts(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _wait_for_either(self, pattern):
         """The log may go to standard output or to standard error."""
