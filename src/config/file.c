@@ -12,7 +12,7 @@
 
 #define READ_BYTES 65536u
 
-/* Reads to the end, or one byte over the limit. */
+/* Reads to the end, or beyond the limit. */
 static int read_stream(FILE *stream, struct buffer *text)
 {
 	while (buffer_len(text) <= CONFIG_FILE_BYTES_MAX) {
@@ -24,9 +24,9 @@ static int read_stream(FILE *stream, struct buffer *text)
 		if (ferror(stream))
 			return ERROR_SYSTEM;
 		if (len < READ_BYTES)
-			return 0;
+			break;
 	}
-	return ERROR_LIMIT;
+	return buffer_len(text) > CONFIG_FILE_BYTES_MAX ? ERROR_LIMIT : 0;
 }
 
 static int refuse_file(const struct reading *r, int rc)

@@ -48,21 +48,28 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /*
- * Letters to insert, remove or replace to come from one word to the other (Levenshtein, 1966), one
- * row of the table at a time. Both have at most NAME_LEN_MAX letters.
+ * Letters to insert, remove, replace or swap with their neighbour to come from one word to the
+ * other (Damerau 1964, restricted: no letter is touched twice). Three rows of the table are kept.
+ * Both have at most NAME_LEN_MAX letters.
  */
 static size_t edit_distance(struct span a, struct span b)
 {
-	size_t row[NAME_LEN_MAX + 1];
+	size_t rows[3][NAME_LEN_MAX + 1];
+	size_t *before = rows[0], *above = rows[1], *row = rows[2];
 	for (size_t j = 0; j <= b.len; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
+		size_t *free_row = before;
+		before = above;
+		above = row;
+		row = free_row;
 		row[0] = i;
 		for (size_t j = 1; j <= b.len; j++) {
-			size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-			diagonal = row[j];
-			row[j] = smaller(replaced, smaller(row[j], row[j - 1]) + 1);
+			size_t replaced = above[j - 1] + (a.ptr[i - 1] != b.ptr[j - 1]);
+			row[j] = smaller(replaced, smaller(above[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+			    a.ptr[i - 2] == b.ptr[j - 1])
+				row[j] = smaller(row[j], before[j - 2] + 1);
 		}
 	}
 	return row[b.len];

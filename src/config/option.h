@@ -56,7 +56,7 @@ struct option {
 	uint8_t group;    /* enum option_group, of what is supported */
 	uint8_t size;     /* of the member, in bytes */
 	uint16_t offset;
-	bool is_ours; /* no option of mosquitto's */
+	bool is_ours;       /* no option of mosquitto's */
 	int64_t min, max;   /* OPTION_NUMBER, in the unit of the file */
 	uint32_t scale;     /* the member's units in one of the file's; 0 = 1 */
 	int64_t zero_means; /* OPTION_NUMBER: what a 0 in the file puts into the member; 0 = 0 */

@@ -257,7 +257,7 @@ static void note_given(struct reading *r)
 {
 	struct config *c = r->config;
 	c->given_line[option_index(r->option)] = r->line + 1;
-	if (!c->default_option && c->current_listener == 0 &&
+	if (r->line > 0 && !c->default_option && c->current_listener == 0 &&
 	    r->option->target == OPTION_TO_LISTENER && !listener_is_plain(&c->default_listener)) {
 		c->default_option = r->option;
 		c->default_listener.line = r->line;

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole configurations: what a file means, what the command line adds, and what is wrong with it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "configured.h"
+
+struct refused {
+	const char *text;
+	const char *ports;
+	const char *errors;
+};
+
+#define SAME_PLACE "listener 1883 localhost\nlistener 1883 localhost"
+
+static const struct refused refused_cases[] = {
+	{"nonsense 1", "", "f.conf:1: nonsense: unknown option; nightjar.conf(5) lists all\n"},
+	{"\nmax_qs 1", "", "f.conf:2: max_qs: unknown option; did you mean max_qos?\n"},
+	{"max_qos", "", "f.conf:1: max_qos: the value is missing (qos)\n"},
+	{"max_qos 3", "", "f.conf:1: max_qos: '3' is not between 0 and 2\n"},
+	{"max_qos one", "", "f.conf:1: max_qos: 'one' is no number from 0 to 2\n"},
+	{"max_qos 1 # low", "",
+	 "f.conf:1: max_qos: '1 # low' is no number from 0 to 2 (a comment needs a line of its "
+	 "own)\n"},
+	{"allow_anonymous yes", "", "f.conf:1: allow_anonymous: 'yes' is neither true nor false\n"},
+	{"queue_full_policy drop", "",
+	 "f.conf:1: queue_full_policy: 'drop' is none of refuse, drop-newest, drop-oldest\n"},
+	{"persistent_client_expiration 5", "",
+	 "f.conf:1: persistent_client_expiration: '5' is no duration: a number and one of h, d, w, "
+	 "m, y, as in 14d\n"},
+	{"persistent_client_expiration 0d", "",
+	 "f.conf:1: persistent_client_expiration: '0d' is no duration: a number and one of h, d, "
+	 "w, "
+	 "m, y, as in 14d\n"},
+	{"persistent_client_expiration 137y", "",
+	 "f.conf:1: persistent_client_expiration: '137y' is longer than 136 years: leave the line "
+	 "out\n"},
+	{"persistence true", "",
+	 "f.conf:1: persistence: 'true' is not possible, only false: this version keeps sessions "
+	 "and messages in memory only; the journal that keeps them on disk comes with a later "
+	 "one\n"},
+	{"sys_interval 10", "",
+	 "f.conf:1: sys_interval: '10' is not possible, only 0: this version publishes no $SYS "
+	 "topics\n"},
+	{"protocol websockets", "",
+	 "f.conf:1: protocol: 'websockets' is not possible, only mqtt: this version speaks MQTT "
+	 "over TCP and has no WebSockets\n"},
+	{"max_qos 1\nmax_qos 2", "", "f.conf:2: max_qos: '2' contradicts line 1\n"},
+	{"max_qos 1\nmaximum_qos 2", "", "f.conf:2: maximum_qos: '2' contradicts line 1\n"},
+	{"user a\nuser b", "", "f.conf:2: user: 'b' contradicts line 1\n"},
+
+	{"listener x", "", "f.conf:1: listener: 'x' has no port number from 0 to 65535\n"},
+	{"listener 65536", "",
+	 "f.conf:1: listener: '65536' has a port that is not between 0 and 65535\n"},
+	{"listener -1", "",
+	 "f.conf:1: listener: '-1' has a port that is not between 0 and 65535\n"},
+	{"listener 1 a b", "", "f.conf:1: listener: '1 a b' is more than a port and an address\n"},
+	{"listener 0 /run/mqtt.sock", "",
+	 "f.conf:1: listener: '0 /run/mqtt.sock' is a Unix socket, which this version does not "
+	 "listen on\n"},
+	{"listener 1884\nlistener 1884", "", "f.conf:2: listener: port 1884 is given twice\n"},
+	{SAME_PLACE, "", "f.conf:2: listener: port 1883 is given twice\n"},
+	{"port 1\nport 2", "",
+	 "f.conf:2: port: '2' is a second port: write listener lines instead\n"},
+	{"bind_address a\nbind_address b", "",
+	 "f.conf:2: bind_address: 'b' is a second address: write listener lines instead\n"},
+	{"bind_address a b", "", "f.conf:1: bind_address: 'a b' is more than an address\n"},
+	{"\nmax_connections 5\nlistener 1884", "",
+	 "f.conf:2: max_connections: stands before the first listener line: move it below the "
+	 "listener that it is meant for\n"},
+	{"listener 1\nmax_qos 1\nlistener 2\nmax_qos 2", "",
+	 "f.conf:3: max_qos: differs between listeners, but this version has one value for all: "
+	 "write it under each of them\n"},
+	{"listener 1\nlistener 2\nmax_topic_alias 2", "",
+	 "f.conf:2: max_topic_alias: differs between listeners, but this version has one value for "
+	 "all: write it under each of them\n"},
+	{"listener 1\nmax_connections 2\nlistener 2", "",
+	 "f.conf:1: max_connections: clients are counted over all listeners in this version: use "
+	 "connections_max\n"},
+	{"listener 1884", "1885",
+	 "-p: f.conf names its ports itself: leave -p out, or change it "
+	 "there\n"},
+	{"port 1884", "1885",
+	 "-p: f.conf names its ports itself: leave -p out, or change it "
+	 "there\n"},
+	{"bind_address ::1", "1885 1886",
+	 "-p: f.conf names its ports itself: leave -p out, or "
+	 "change it there\n"},
+	{NULL, "1884 1884", "listener: port 1884 is given twice\n"},
+
+	{"log_dest file", "",
+	 "f.conf:1: log_dest: 'file' lacks the path, as in: log_dest file /var/log/nightjar.log\n"},
+	{"log_dest file a\nlog_dest file b", "",
+	 "f.conf:2: log_dest: 'file b' is a second file: only one can be written\n"},
+	{"log_dest stderr stdout", "",
+	 "f.conf:1: log_dest: 'stderr stdout' is more than one place: write one line for each\n"},
+	{"log_dest topic", "",
+	 "f.conf:1: log_dest: 'topic' is a place that this version does not log to\n"},
+	{"log_dest printer", "",
+	 "f.conf:1: log_dest: 'printer' is none of stderr|stdout|syslog|file path|none\n"},
+	{"log_dest stdout\nlog_dest none", "",
+	 "f.conf:2: log_dest: 'none' and another place exclude each other\n"},
+	{"log_type websockets", "",
+	 "f.conf:1: log_type: 'websockets' is a type of line that this version never writes\n"},
+	{"log_type everything", "",
+	 "f.conf:1: log_type: 'everything' is none of error|warning|notice|information|debug|"
+	 "subscribe|unsubscribe|all|none\n"},
+	{"log_type none\nlog_type debug", "",
+	 "f.conf:2: log_type: 'debug' and another type exclude each other\n"},
+};
+
+static void test_config_mistakes_in_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(refused_cases); i++) {
+		struct configured c;
+		configure(&c, refused_cases[i].text, refused_cases[i].ports);
+		assert_string_equal(c.errors, refused_cases[i].errors);
+		assert_int_equal(c.rc, ERROR_INVALID);
+		assert_int_equal(c.report.error_count, 1);
+		configured_release(&c);
+	}
+}
+
+static void test_config_ten_mistakes_are_all_reported(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "max_qos 9\nfoo\nlistener\n# a comment\npersistence true\ncafile /x\n"
+		  "allow_anonymous maybe\nmax_packet_size 19\nlog_dest\nlog_type loud\n"
+		  "max_keepalive 65536\nlistener 1884\n",
+		  "");
+	assert_int_equal(c.report.error_count, 10);
+	static const char *const beginnings[] = {
+		"f.conf:1: max_qos: ",         "f.conf:2: foo: ",
+		"f.conf:3: listener: ",        "f.conf:5: persistence: ",
+		"f.conf:6: cafile: ",          "f.conf:7: allow_anonymous: ",
+		"f.conf:8: max_packet_size: ", "f.conf:9: log_dest: ",
+		"f.conf:10: log_type: ",       "f.conf:11: max_keepalive: ",
+	};
+	const char *line = c.errors;
+	for (size_t i = 0; i < ARRAY_COUNT(beginnings); i++) {
+		assert_memory_equal(line, beginnings[i], strlen(beginnings[i]));
+		line = strchr(line, '\n') + 1;
+	}
+	assert_string_equal(line, "");
+	configured_release(&c);
+}
+
+static void test_config_mistakes_beyond_the_limit_are_counted(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	struct buffer text = {0};
+	for (unsigned i = 0; i < CONFIG_ERRORS_MAX + 27; i++)
+		assert_int_equal(buffer_append(&text, SPAN_LITERAL("x\n")), 0);
+	assert_int_equal(config_load_text(&c.config, "f.conf", buffer_content(&text), &c.report),
+			 ERROR_INVALID);
+	configured_finish(&c);
+	unsigned lines = 0;
+	for (const char *p = c.errors; *p; p++)
+		lines += *p == '\n';
+	assert_int_equal(lines, CONFIG_ERRORS_MAX + 1);
+	assert_non_null(strstr(c.errors, "\nand 27 more\n"));
+	buffer_release(&text);
+	configured_release(&c);
+}
+
+static void test_config_mistakes_cannot_forge_lines(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "max_qos \xC2\x9B"
+		  "2J\n",
+		  "");
+	assert_string_equal(c.errors,
+			    "f.conf:1: max_qos: '\\xC2\\x9B2J' is no number from 0 to 2\n");
+	configured_release(&c);
+}
+
+static void test_config_of_nothing_is_local_only(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, NULL, "");
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.listener_count, 1);
+	assert_int_equal(c.config.listeners[0].port, 1883);
+	assert_true(c.config.listeners[0].is_loopback);
+	assert_null(c.config.listeners[0].address);
+	assert_true(c.config.settings.allow_anonymous);
+	assert_int_equal(c.config.log_destinations, LOG_TO_STDERR);
+	assert_int_equal(c.config.log_types, LOG_TYPES_DEFAULT);
+	assert_string_equal(c.notices, "");
+	configured_release(&c);
+}
+
+static void test_config_without_listener_is_local_only(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, "max_queued_messages 5\nmax_connections 3\nsocket_domain ipv4\n", "");
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.listener_count, 1);
+	assert_true(c.config.listeners[0].is_loopback);
+	assert_int_equal(c.config.listeners[0].family, SOCKET_FAMILY_IPV4);
+	assert_int_equal(c.config.settings.connections_max, 3);
+	assert_true(c.config.settings.allow_anonymous);
+	assert_non_null(strstr(c.notices, "only this machine can connect"));
+	configured_release(&c);
+}
+
+static void test_config_ports_of_the_command_line(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, "max_qos 1\n", "0 1885");
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.listener_count, 2);
+	assert_int_equal(c.config.listeners[0].port, 0);
+	assert_int_equal(c.config.listeners[1].port, 1885);
+	assert_true(c.config.listeners[1].is_loopback);
+	assert_int_equal(c.config.settings.qos_max, 1);
+	configured_release(&c);
+
+	configure(&c, "bind_address 127.0.0.1\n", "1885");
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.listener_count, 1);
+	assert_int_equal(c.config.listeners[0].port, 1885);
+	assert_false(c.config.listeners[0].is_loopback);
+	configured_release(&c);
+}
+
+/* As mosquitto 2.0: whoever opens the broker says who may come in. */
+static void test_config_with_listener_refuses_anonymous_clients(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"listener 1884", "listener 1884 127.0.0.1", "port 1884",
+					    "bind_address 127.0.0.1"};
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		struct configured c;
+		configure(&c, texts[i], "");
+		assert_int_equal(c.rc, 0);
+		assert_false(c.config.settings.allow_anonymous);
+		assert_false(c.config.listeners[0].is_loopback);
+		assert_non_null(strstr(c.notices, "refused as not authorized"));
+		configured_release(&c);
+	}
+}
+
+static void test_config_with_listener_and_leave_for_anonymous_clients(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, "allow_anonymous true\nlistener 1884", "");
+	assert_int_equal(c.rc, 0);
+	assert_true(c.config.settings.allow_anonymous);
+	assert_string_equal(c.notices, "");
+	configured_release(&c);
+}
+
+static void test_config_listeners_with_options_of_their_own(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "allow_anonymous true\nport 1880\nbind_address 10.0.0.1\nmax_qos 1\n"
+		  "listener 1881\nmax_qos 1\nsocket_domain ipv4\n"
+		  "listener 1882 ::1\nsocket_domain ipv6\nmax_qos 1\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_int_equal(c.config.listener_count, 3);
+	assert_int_equal(c.config.listeners[0].port, 1881);
+	assert_int_equal(c.config.listeners[0].family, SOCKET_FAMILY_IPV4);
+	assert_int_equal(c.config.listeners[0].line, 5);
+	assert_int_equal(c.config.listeners[1].family, SOCKET_FAMILY_IPV6);
+	assert_string_equal(c.config.listeners[1].address, "::1");
+	assert_int_equal(c.config.listeners[2].port, 1880);
+	assert_string_equal(c.config.listeners[2].address, "10.0.0.1");
+	assert_int_equal(c.config.settings.qos_max, 1);
+	configured_release(&c);
+}
+
+static void test_config_same_port_on_different_places(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "listener 1883\nsocket_domain ipv4\nlistener 1883\nsocket_domain ipv6\n"
+		  "listener 1883 10.0.0.1\nlistener 0\nlistener 0\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_int_equal(c.config.listener_count, 5);
+	configured_release(&c);
+}
+
+static void test_config_too_many_listeners(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	struct buffer text = {0};
+	for (unsigned i = 0; i < CONFIG_LISTENERS_MAX + 1; i++)
+		assert_int_equal(buffer_append(&text, SPAN_LITERAL("listener 0 localhost\n")), 0);
+	assert_int_equal(buffer_append(&text, SPAN_LITERAL("port 1\n")), 0);
+	assert_int_equal(config_load_text(&c.config, "f.conf", buffer_content(&text), &c.report),
+			 ERROR_INVALID);
+	configured_finish(&c);
+	assert_string_equal(c.errors, "f.conf:65: listener: more than 64 listeners\n"
+				      "listener: more than 64 listeners\n");
+	buffer_release(&text);
+	configured_release(&c);
+}
+
+static void test_config_queues_of_absent_clients_follow(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, "max_queued_messages 5\nmax_queued_bytes 6\n", "");
+	assert_int_equal(c.config.settings.absent_queue_messages_max, 5);
+	assert_int_equal(c.config.settings.absent_queue_bytes_max, 6);
+	configured_release(&c);
+	configure(&c,
+		  "absent_queue_messages 7\nmax_queued_messages 5\nmax_queued_bytes 6\n"
+		  "absent_queue_bytes 8\n",
+		  "");
+	assert_int_equal(c.config.settings.absent_queue_messages_max, 7);
+	assert_int_equal(c.config.settings.absent_queue_bytes_max, 8);
+	configured_release(&c);
+}
+
+static void test_config_repeated_line_is_no_contradiction(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "max_qos 1\nmax_qos 1\nuser a\nuser a\npersistence false\npersistence 0\n"
+		  "log_dest file a\nlog_dest file a\nport 1\nport 1\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	configured_release(&c);
+}
+
+static void test_config_lower_of_both_connection_limits(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, "listener 1\nmax_connections 5\nconnections_max 4\n", "");
+	assert_int_equal(c.config.settings.connections_max, 4);
+	configured_release(&c);
+	configure(&c, "listener 1\nmax_connections 3\nconnections_max 4\n", "");
+	assert_int_equal(c.config.settings.connections_max, 3);
+	configured_release(&c);
+}
+
+static void test_config_set_wins_over_the_file(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	struct span text = SPAN_LITERAL("listener 1\nmax_qos 1\nlistener 2\nmax_qos 1\nshards 3\n");
+	assert_int_equal(config_load_text(&c.config, "f.conf", text, &c.report), 0);
+	assert_int_equal(config_set(&c.config, "shards", "8", &c.report), 0);
+	assert_int_equal(config_set(&c.config, "max_qos", "0", &c.report), 0);
+	assert_int_equal(config_set(&c.config, "allow_anonymous", "true", &c.report), 0);
+	config_set_verbose(&c.config);
+	configured_finish(&c);
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.shards, 8);
+	assert_int_equal(c.config.settings.qos_max, 0);
+	assert_true(c.config.settings.allow_anonymous);
+	assert_int_equal(c.config.log_types, LOG_TYPES_ALL);
+	configured_release(&c);
+}
+
+static void test_config_set_mistakes_name_no_file(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	assert_int_equal(config_set(&c.config, "shards", "65", &c.report), ERROR_INVALID);
+	assert_int_equal(config_add_port(&c.config, "http", &c.report), ERROR_INVALID);
+	assert_int_equal(config_add_port(&c.config, "65536", &c.report), ERROR_INVALID);
+	assert_int_equal(config_add_port(&c.config, "", &c.report), ERROR_INVALID);
+	configured_finish(&c);
+	assert_string_equal(c.errors, "shards: '65' is not between 0 and 64\n"
+				      "-p: 'http' is no port from 0 to 65535\n"
+				      "-p: '65536' is no port from 0 to 65535\n"
+				      "-p: '' is no port from 0 to 65535\n");
+	configured_release(&c);
+}
+
+/* Whatever allocation fails: an error, nothing left behind. */
+static void test_config_without_memory(void **state)
+{
+	(void)state;
+	struct span text = SPAN_LITERAL("listener 1884 localhost\nuser joe\nmax_qos 7\n"
+					"log_dest file /x\nbind_address a\nport 5\n");
+	unsigned long countdown = 1;
+	bool has_failed = true;
+	mem_count_start();
+	for (; has_failed; countdown++) {
+		struct config c;
+		struct config_report report = {0};
+		config_init(&c);
+		mem_fail_after(countdown);
+		int rc = config_load_text(&c, "f.conf", text, &report);
+		int finish_rc = config_finish(&c, &report);
+		has_failed = mem_has_failed();
+		mem_fail_after(0);
+		if (has_failed)
+			assert_true(rc == ERROR_NO_MEMORY || finish_rc == ERROR_NO_MEMORY);
+		config_report_release(&report);
+		config_release(&c);
+		assert_int_equal(mem_count_live(), 0);
+	}
+	assert_true(countdown > 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_config_mistakes_in_words),
+		cmocka_unit_test(test_config_ten_mistakes_are_all_reported),
+		cmocka_unit_test(test_config_mistakes_beyond_the_limit_are_counted),
+		cmocka_unit_test(test_config_mistakes_cannot_forge_lines),
+		cmocka_unit_test(test_config_of_nothing_is_local_only),
+		cmocka_unit_test(test_config_without_listener_is_local_only),
+		cmocka_unit_test(test_config_ports_of_the_command_line),
+		cmocka_unit_test(test_config_with_listener_refuses_anonymous_clients),
+		cmocka_unit_test(test_config_with_listener_and_leave_for_anonymous_clients),
+		cmocka_unit_test(test_config_listeners_with_options_of_their_own),
+		cmocka_unit_test(test_config_same_port_on_different_places),
+		cmocka_unit_test(test_config_too_many_listeners),
+		cmocka_unit_test(test_config_queues_of_absent_clients_follow),
+		cmocka_unit_test(test_config_repeated_line_is_no_contradiction),
+		cmocka_unit_test(test_config_lower_of_both_connection_limits),
+		cmocka_unit_test(test_config_set_wins_over_the_file),
+		cmocka_unit_test(test_config_set_mistakes_name_no_file),
+		cmocka_unit_test(test_config_without_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of options: each row is well made, is obeyed with the values at its edges, and refuses
+ * the values beyond them.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "broker/broker.h"
+#include "configured.h"
+
+struct accepted {
+	const char *text;
+	bool is_setting;
+	size_t offset, size;
+	uint64_t value;
+};
+#define TO(structure, member) offsetof(structure, member), sizeof(((structure *)0)->member)
+#define SETTING(member) true, TO(struct settings, member)
+#define CONFIG(member) false, TO(struct config, member)
+#define LISTENER(member) false, TO(struct config, listeners[0].member)
+#define NOTHING false, 0, 0, 0
+
+static const struct accepted accepted_cases[] = {
+	{"listener 1884", LISTENER(port), 1884},
+	{"listener 0", LISTENER(port), 0},
+	{"listener 65535", LISTENER(is_loopback), 0},
+	{"port 1885", LISTENER(port), 1885},
+	{"bind_address ::1", LISTENER(port), 1883},
+	{"protocol mqtt", NOTHING},
+	{"socket_domain ipv4", LISTENER(family), SOCKET_FAMILY_IPV4},
+	{"socket_domain ipv6", LISTENER(family), SOCKET_FAMILY_IPV6},
+	{"socket_domain any", LISTENER(family), SOCKET_FAMILY_ANY},
+	{"max_connections 7", SETTING(connections_max), 7},
+	{"max_connections -1", SETTING(connections_max), 0},
+	{"max_connections 0", SETTING(connections_max), 0},
+	{"max_qos 1", SETTING(qos_max), 1},
+	{"maximum_qos 0", SETTING(qos_max), 0},
+	{"max_topic_alias 0", SETTING(topic_alias_max_in), 0},
+	{"max_topic_alias 65535", SETTING(topic_alias_max_in), 65535},
+	{"connections_max 4294967295", SETTING(connections_max), UINT32_MAX},
+	{"connect_timeout 5", SETTING(connect_timeout_ms), 5000},
+	{"max_keepalive 60", SETTING(keep_alive_max), 60},
+	{"max_packet_size 20", SETTING(packet_bytes_max), 20},
+	{"max_packet_size 268435460", SETTING(packet_bytes_max), 268435460},
+	{"input_bytes_per_turn 1024", SETTING(input_bytes_per_turn), 1024},
+	{"set_tcp_nodelay false", CONFIG(tcp_nodelay), 0},
+	{"allow_anonymous false", SETTING(allow_anonymous), 0},
+	{"allow_zero_length_clientid false", SETTING(allow_empty_client_id), 0},
+	{"persistent_client_expiration 2h", SETTING(session_expiry_max), 7200},
+	{"persistent_client_expiration 14d", SETTING(session_expiry_max), 14 * 86400},
+	{"persistent_client_expiration 1w", SETTING(session_expiry_max), 7 * 86400},
+	{"persistent_client_expiration 2m", SETTING(session_expiry_max), 60 * 86400},
+	{"persistent_client_expiration 136y", SETTING(session_expiry_max), 136u * 365 * 86400},
+	{"sessions_max 9223372036854775807", SETTING(sessions_max), INT64_MAX},
+	{"max_inflight_messages 1", SETTING(in_flight_max), 1},
+	{"max_inflight_messages 0", SETTING(in_flight_max), 65535},
+	{"receive_maximum 65535", SETTING(receive_maximum), 65535},
+	{"receive_maximum_slack 0", SETTING(receive_maximum_slack), 0},
+	{"max_topic_alias_broker 3", SETTING(topic_alias_max_out), 3},
+	{"upgrade_outgoing_qos true", SETTING(upgrade_outgoing_qos), 1},
+	{"retry_interval 20", SETTING(retry_interval_ms), 20000},
+	{"hold_back_ms 0", SETTING(hold_back_ms_max), 0},
+	{"max_queued_messages 5", SETTING(queue_messages_max), 5},
+	{"max_queued_bytes 5000000000", SETTING(queue_bytes_max), 5000000000},
+	{"absent_queue_messages 6", SETTING(absent_queue_messages_max), 6},
+	{"absent_queue_bytes 7", SETTING(absent_queue_bytes_max), 7},
+	{"queue_qos0_messages 1", SETTING(queue_qos0_absent), 1},
+	{"queue_full_policy refuse", SETTING(queue_full_policy), QUEUE_FULL_REFUSE},
+	{"queue_full_policy drop-oldest", SETTING(queue_full_policy), QUEUE_FULL_DROP_OLDEST},
+	{"queue_full_policy drop-newest", SETTING(queue_full_policy), QUEUE_FULL_DROP_NEWEST},
+	{"output_bytes_max 4096", SETTING(output_bytes_max), 4096},
+	{"memory_limit 1000000000000", SETTING(memory_bytes_max), 1000000000000},
+	{"retain_available 0", SETTING(retain_available), 0},
+	{"retained_messages_max 8", SETTING(retained_messages_max), 8},
+	{"retained_bytes_max 9", SETTING(retained_bytes_max), 9},
+	{"subscriptions_per_client_max 10", SETTING(subscriptions_per_client_max), 10},
+	{"topic_levels_max 1", SETTING(topic_levels_max), 1},
+	{"cached_topics_max 0", SETTING(cached_topics_max), 0},
+	{"log_dest stdout", CONFIG(log_destinations), LOG_TO_STDOUT},
+	{"log_dest stderr\nlog_dest syslog", CONFIG(log_destinations),
+	 LOG_TO_STDERR | LOG_TO_SYSLOG},
+	{"log_dest file /tmp/a b.log", CONFIG(log_destinations), LOG_TO_FILE},
+	{"log_dest none", CONFIG(log_destinations), 0},
+	{"log_type error", CONFIG(log_types), LOG_TYPE_ERROR},
+	{"log_type warning\nlog_type debug", CONFIG(log_types), LOG_TYPE_WARNING | LOG_TYPE_DEBUG},
+	{"log_type notice", CONFIG(log_types), LOG_TYPE_NOTICE | LOG_TYPE_CONNECTION},
+	{"log_type information", CONFIG(log_types), LOG_TYPE_INFORMATION},
+	{"log_type subscribe\nlog_type unsubscribe", CONFIG(log_types),
+	 LOG_TYPE_SUBSCRIBE | LOG_TYPE_UNSUBSCRIBE},
+	{"log_type all", CONFIG(log_types), LOG_TYPES_ALL},
+	{"log_type none", CONFIG(log_types), 0},
+	{"log_timestamp false", CONFIG(log_timestamp), 0},
+	{"log_timestamp_format %H", CONFIG(log_timestamp), 1},
+	{"log_facility 7", CONFIG(log_facility), 7},
+	{"connection_messages false", CONFIG(log_types),
+	 LOG_TYPES_DEFAULT & ~(unsigned)LOG_TYPE_CONNECTION},
+	{"shards 64", CONFIG(shards), 64},
+	{"user nobody", NOTHING},
+	{"pid_file /run/nightjar.pid", NOTHING},
+	{"response_information a/b", NOTHING},
+	{"persistence false", NOTHING},
+	{"retained_persistence 0", NOTHING},
+	{"sys_interval 0", NOTHING},
+	{"message_size_limit 0", NOTHING},
+	{"max_inflight_bytes 0", NOTHING},
+	{"per_listener_settings false", NOTHING},
+	{"allow_duplicate_messages false", NOTHING},
+	{"use_username_as_clientid false", NOTHING},
+};
+
+/* The machine's number in so many bytes. */
+static uint64_t number_at(const void *member, size_t size)
+{
+	uint8_t u8;
+	uint16_t u16;
+	uint32_t u32;
+	uint64_t u64;
+	switch (size) {
+	case 1: memcpy(&u8, member, size); return u8;
+	case 2: memcpy(&u16, member, size); return u16;
+	case 4: memcpy(&u32, member, size); return u32;
+	default: memcpy(&u64, member, sizeof(u64)); return u64;
+	}
+}
+
+static void test_options_accepted_values_arrive(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(accepted_cases); i++) {
+		const struct accepted *a = &accepted_cases[i];
+		struct configured c;
+		configure(&c, a->text, "");
+		if (c.rc != 0)
+			print_error("%s\n%s", a->text, c.errors);
+		assert_int_equal(c.rc, 0);
+		const char *structure =
+			a->is_setting ? (char *)&c.config.settings : (char *)&c.config;
+		if (a->size > 0 && number_at(structure + a->offset, a->size) != a->value)
+			print_error("%s\n", a->text);
+		if (a->size > 0)
+			assert_int_equal(number_at(structure + a->offset, a->size), a->value);
+		configured_release(&c);
+	}
+}
+
+static void test_options_texts_arrive(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "user  joe \nlog_timestamp_format %Y %H:%M\npid_file /a b\n"
+		  "response_information r/\nlog_dest file /c d\nlistener 1 localhost\n",
+		  "");
+	assert_int_equal(c.rc, 0);
+	assert_string_equal(c.config.user, "joe");
+	assert_string_equal(c.config.log_timestamp_format, "%Y %H:%M");
+	assert_string_equal(c.config.pid_file, "/a b");
+	assert_string_equal(c.config.settings.response_information, "r/");
+	assert_string_equal(c.config.log_file, "/c d");
+	assert_string_equal(c.config.listeners[0].address, "localhost");
+	configured_release(&c);
+}
+
+static bool begins_with_name(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+	return strncmp(text, name, len) == 0 && text[len] == ' ';
+}
+
+/* So that no option is added without a case above. */
+static void test_options_all_obeyed_have_a_case(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < options_supported_count; i++) {
+		bool is_there = false;
+		for (size_t j = 0; j < ARRAY_COUNT(accepted_cases); j++)
+			is_there |=
+				begins_with_name(accepted_cases[j].text, options_supported[i].name);
+		if (!is_there)
+			print_error("no case for %s\n", options_supported[i].name);
+		assert_true(is_there);
+	}
+}
+
+static void test_table_rows_are_well_made(void **state)
+{
+	(void)state;
+	assert_true(option_count() <= OPTION_COUNT_MAX);
+	assert_null(option_at(option_count()));
+	for (size_t i = 0; i < option_count(); i++) {
+		const struct option *o = option_at(i);
+		assert_int_equal(option_index(o), i);
+		assert_true(o->name && o->text && strlen(o->name) > 0);
+		assert_true(i >= options_supported_count || o->value);
+		assert_true((o->status == OPTION_ONLY) == (o->only != NULL));
+		assert_true((o->type == OPTION_CHOICE) == (o->choices != NULL));
+		bool is_refused = o->status == OPTION_LATER || o->status == OPTION_REMOVED;
+		assert_int_equal(is_refused, i >= options_supported_count);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(o->name, option_at(j)->name);
+	}
+	for (unsigned group = 0; group < OPTION_GROUP_COUNT; group++)
+		assert_non_null(option_group_name(group));
+	assert_string_equal(option_group_name(OPTION_GROUP_COUNT), "Other");
+}
+
+/* Is one line accepted on its own? */
+static bool is_accepted(const char *name, const char *value)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "%s %s\n", name, value);
+	struct configured c;
+	configure(&c, text, "");
+	bool is_good = c.rc == 0;
+	if (!is_good) {
+		assert_int_equal(c.report.error_count, 1);
+		assert_non_null(strstr(c.errors, name));
+	}
+	configured_release(&c);
+	return is_good;
+}
+
+static bool is_number_accepted(const struct option *o, int64_t value)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	return is_accepted(o->name, text);
+}
+
+static void test_options_number_edges(void **state)
+{
+	(void)state;
+	static const char *const garbage[] = {"",
+					      "x",
+					      "1 2",
+					      "1.5",
+					      "0x10",
+					      "-",
+					      "+1",
+					      "--1",
+					      "1e3",
+					      "1k",
+					      "99999999999999999999999",
+					      "-99999999999999999999999",
+					      "1 # one"};
+	for (size_t i = 0; i < options_supported_count; i++) {
+		const struct option *o = &options_supported[i];
+		if (o->type != OPTION_NUMBER || o->status != OPTION_SUPPORTED)
+			continue;
+		assert_true(is_number_accepted(o, o->min));
+		assert_true(is_number_accepted(o, o->max));
+		assert_false(is_number_accepted(o, o->min - 1));
+		if (o->max < INT64_MAX)
+			assert_false(is_number_accepted(o, o->max + 1));
+		for (size_t j = 0; j < ARRAY_COUNT(garbage); j++) {
+			bool is_largest = o->max == INT64_MAX && garbage[j][0] == '9';
+			assert_int_equal(is_accepted(o->name, garbage[j]), is_largest);
+		}
+	}
+}
+
+/* The member is wide enough for the range in its own unit, and starts within it. */
+static void test_options_number_ranges_fit_the_member(void **state)
+{
+	(void)state;
+	struct config c;
+	config_init(&c);
+	for (size_t i = 0; i < options_supported_count; i++) {
+		const struct option *o = &options_supported[i];
+		if (o->type != OPTION_NUMBER || o->target == OPTION_TO_NOTHING)
+			continue;
+		int64_t scale = o->scale ? o->scale : 1;
+		assert_true(o->size == 8 || o->max * scale < INT64_C(1) << (8 * o->size));
+		assert_true(o->max <= INT64_MAX / scale);
+		if (o->target != OPTION_TO_SETTINGS)
+			continue;
+		int64_t value = (int64_t)number_at((char *)&c.settings + o->offset, o->size);
+		assert_int_equal(value % scale, 0);
+		assert_in_range(value / scale, o->min, o->max);
+	}
+	config_release(&c);
+}
+
+static void test_options_bool_spellings(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < options_supported_count; i++) {
+		const struct option *o = &options_supported[i];
+		if (o->type != OPTION_BOOL)
+			continue;
+		bool is_free = o->status == OPTION_SUPPORTED;
+		assert_int_equal(is_accepted(o->name, "true"), is_free);
+		assert_int_equal(is_accepted(o->name, "1"), is_free);
+		assert_true(is_accepted(o->name, "false"));
+		assert_true(is_accepted(o->name, "0"));
+		assert_false(is_accepted(o->name, "TRUE"));
+		assert_false(is_accepted(o->name, "yes"));
+		assert_false(is_accepted(o->name, ""));
+		assert_false(is_accepted(o->name, "true # why"));
+	}
+}
+
+static void test_options_refused_ones_say_why(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < options_refused_count; i++) {
+		const struct option *o = &options_refused[i];
+		char text[256], expected[512];
+		snprintf(text, sizeof(text), "%s 1", o->name);
+		snprintf(expected, sizeof(expected), "f.conf:1: %s: %s\n", o->name, o->text);
+		struct configured c;
+		configure(&c, text, "");
+		assert_int_equal(c.rc, ERROR_INVALID);
+		assert_string_equal(c.errors, expected);
+		configured_release(&c);
+	}
+}
+
+/* Every member of struct settings has an option: what no option covers is padding between members,
+ * which is narrower than the widest of them. */
+static void test_options_cover_all_settings(void **state)
+{
+	(void)state;
+	bool is_covered[sizeof(struct settings)] = {false};
+	size_t uncovered = 0;
+	for (size_t i = 0; i < options_supported_count; i++) {
+		const struct option *o = &options_supported[i];
+		if (o->target == OPTION_TO_SETTINGS)
+			memset(is_covered + o->offset, true, o->size);
+	}
+	/* Set by config_finish from options of the configuration and of listeners. */
+	memset(is_covered + offsetof(struct settings, response_information), true, sizeof(char *));
+	is_covered[offsetof(struct settings, qos_max)] = true;
+	memset(is_covered + offsetof(struct settings, topic_alias_max_in), true, sizeof(uint16_t));
+	for (size_t i = 0; i < sizeof(struct settings); i++) {
+		uncovered = is_covered[i] ? 0 : uncovered + 1;
+		if (uncovered == sizeof(uint64_t))
+			print_error("no option sets the settings around byte %zu\n", i);
+		assert_true(uncovered < sizeof(uint64_t));
+		bool is_aligned_u32 = uncovered >= 4 && (i + 1) % 8 != 0 && (i + 1) % 4 == 0;
+		assert_false(is_aligned_u32);
+	}
+}
+
+struct nearest_case {
+	const char *name;
+	const char *nearest;
+};
+
+static void test_option_nearest_names(void **state)
+{
+	(void)state;
+	static const struct nearest_case nearest_cases[] = {
+		{"max_inflight_message", "max_inflight_messages"},
+		{"allow_anonymus", "allow_anonymous"},
+		{"listner", "listener"},
+		{"prot", "port"},
+		{"MAX_QOS", NULL},
+		{"max-qos", "max_qos"},
+		{"log_dset", "log_dest"},
+		{"pasword_file", "password_file"},
+		{"completely_different", NULL},
+		{"x", NULL},
+		{"", NULL},
+		{"a_name_that_is_far_longer_than_any_option_could_ever_be", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(nearest_cases); i++) {
+		const struct option *o = option_nearest(span_of_text(nearest_cases[i].name));
+		if (nearest_cases[i].nearest) {
+			assert_non_null(o);
+			assert_string_equal(o->name, nearest_cases[i].nearest);
+		} else {
+			assert_null(o);
+		}
+	}
+}
+
+static void test_option_find_prefixes(void **state)
+{
+	(void)state;
+	assert_string_equal(option_find(SPAN_LITERAL("auth_opt_host"))->name, "auth_opt_*");
+	assert_null(option_find(SPAN_LITERAL("auth_opt_")));
+	assert_null(option_find(SPAN_LITERAL("max_qo")));
+	assert_null(option_find(SPAN_LITERAL("max_qos2")));
+	assert_null(option_find(SPAN_NONE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options_accepted_values_arrive),
+		cmocka_unit_test(test_options_texts_arrive),
+		cmocka_unit_test(test_options_all_obeyed_have_a_case),
+		cmocka_unit_test(test_table_rows_are_well_made),
+		cmocka_unit_test(test_options_number_edges),
+		cmocka_unit_test(test_options_number_ranges_fit_the_member),
+		cmocka_unit_test(test_options_bool_spellings),
+		cmocka_unit_test(test_options_refused_ones_say_why),
+		cmocka_unit_test(test_options_cover_all_settings),
+		cmocka_unit_test(test_option_nearest_names),
+		cmocka_unit_test(test_option_find_prefixes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
