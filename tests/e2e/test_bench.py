@@ -64,9 +64,9 @@ def test_a_good_server_has_no_faults(faulty, qos):
     assert [result[k] for k in ("lost", "duplicates", "misordered", "unacknowledged")] == [0] * 4
 
 
-@pytest.mark.parametrize("qos,expected", ((0, 0), (1, 1), (2, 1)))
-@pytest.mark.parametrize("number", (0, 17, COUNT - 1))
-def test_a_lost_message_is_found(faulty, qos, expected, number):
+@pytest.mark.parametrize("qos,number,expected", (
+    (0, 0, 0), (0, 17, 0), (0, COUNT - 1, 0), (1, 17, 1), (2, 17, 1)))
+def test_a_lost_message_is_found(faulty, qos, number, expected):
     status, result, _ = bench(faulty(drop(number)).port, "p2p", "-q", qos, "-n", COUNT)
     assert status == expected
     assert result["lost"] == 1
@@ -87,9 +87,9 @@ def test_wrong_order_is_found(faulty, qos):
     assert (result["misordered"], result["lost"], result["duplicates"]) == (1, 0, 0)
 
 
-def test_a_lost_message_of_one_subscriber_among_many_is_found(faulty):
-    status, result, _ = bench(faulty(drop(3)).port, "fan-out", "--subs", 5, "-q", 1, "-n", COUNT)
-    assert status == 1
+def test_a_message_lost_to_several_is_counted_for_each(faulty):
+    status, result, _ = bench(faulty(drop(3)).port, "fan-out", "--subs", 5, "-n", COUNT)
+    assert status == 0
     assert result["lost"] == 5
 
 
@@ -123,10 +123,10 @@ def test_no_server_is_told_in_one_sentence():
 
 
 @pytest.mark.parametrize("words", (
-    "p2p -q 0", "p2p -q 1", "p2p -q 2", "p2p -q 2 -V 5", "p2p -q 1 -V 3",
+    "p2p -q 0", "p2p -q 1", "p2p -q 2 -w 20", "p2p -q 2 -V 5", "p2p -q 1 -V 3",
     "p2p --pubs 20 -q 2 -w 5",
     "fan-out --subs 20 -q 1",
-    "fan-in --pubs 20 -q 2",
+    "fan-in --pubs 20 -q 2 -w 20",
     "fan-in --pubs 20 --shared 3 -q 1",
     "sparse --pubs 20 -r 1000 -q 1", "sparse --pubs 20 -r 1000 --burst 10",
     "p2p -s 100000 -q 1",

@@ -9,6 +9,7 @@ same tests run against mosquitto, which shows a test that is wrong about clients
 
 import os
 import re
+import shutil
 import signal
 import socket
 import tempfile
@@ -21,6 +22,9 @@ PROGRAM = os.environ.get("NIGHTJAR", str(TOP / "build" / "nightjar"))
 IS_MOSQUITTO = os.path.basename(PROGRAM) == "mosquitto"
 # The program whose `pub` and `sub` are tested; with mosquitto as broker they may be ours as well.
 OUR_PROGRAM = os.environ.get("NIGHTJAR_CLIENT", None if IS_MOSQUITTO else PROGRAM)
+
+# A sanitizer keeps freed memory for a while: what the process holds says nothing there.
+IS_SANITIZED = b"__asan_init" in Path(shutil.which(PROGRAM) or os.devnull).read_bytes()
 
 _STAMP = re.compile(r"^\d+: ")
 
@@ -118,6 +122,11 @@ class Broker:
         """Memory of the process that is resident now."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+    def assert_grew_less(self, before, limit):
+        """Resident memory grew by less than `limit` bytes since it was `before`."""
+        now = self.rss_bytes()
+        assert IS_SANITIZED or now - before < limit, f"grew from {before} to {now} bytes"
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
