@@ -232,27 +232,29 @@ def stage_tidy():
     return result
 
 
+def fuzz(target, corpus):
+    """One target for a few seconds: what it finds to be new goes to build-test/fuzz/."""
+    found = BUILDS / 'fuzz' / target.name
+    found.mkdir(parents=True, exist_ok=True)
+    words = corpus.parents[1] / f'{target.name}.dict'
+    command = [target, f'-max_total_time={FUZZ_SECONDS}', '-rss_limit_mb=1024',
+               f'-artifact_prefix={found}/', *([f'-dict={words}'] if words.exists() else []),
+               found, corpus]
+    return run(command, f'fuzz-{target.name}', environment=SANITIZER_ENVIRONMENT,
+               seconds=FUZZ_SECONDS + 60)
+
+
 def stage_fuzz():
-    """Each target from its corpus for a few seconds, several at a time."""
-    folder = built('clang-asan') / 'tests' / 'fuzz'
-    targets = sorted(path for path in folder.glob('fuzz_*')
-                     if path.is_file() and os.access(path, os.X_OK))
-    if not targets:
+    """Each target that has a corpus, several at a time."""
+    corpora = sorted((TOP / 'tests' / 'fuzz' / 'corpus').glob('*/'))
+    if not corpora:
         raise Absent
-
-    def one(target):
-        corpus = TOP / 'tests' / 'fuzz' / 'corpus' / target.name.removeprefix('fuzz_')
-        found = BUILDS / 'fuzz' / target.name
-        found.mkdir(parents=True, exist_ok=True)
-        seeds = [corpus] if corpus.is_dir() else []
-        return target.name, run([target, f'-max_total_time={FUZZ_SECONDS}', '-rss_limit_mb=1024',
-                                 f'-artifact_prefix={found}/', found, *seeds], target.name,
-                                environment=SANITIZER_ENVIRONMENT, seconds=FUZZ_SECONDS + 60)
-
+    folder = built('clang-asan') / 'tests' / 'fuzz'
     result = Result()
     with ThreadPoolExecutor(JOBS) as pool:
-        for name, (status, output) in pool.map(one, targets):
-            result.add(status == 0, int(status != 0), f'{name}\n{tail(output)}')
+        ends = pool.map(lambda corpus: fuzz(folder / corpus.name, corpus), corpora)
+        for corpus, (status, output) in zip(corpora, ends):
+            result.add(status == 0, int(status != 0), f'{corpus.name}\n{tail(output)}')
     return result
 
 
