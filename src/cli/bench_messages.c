@@ -63,7 +63,7 @@ static int turn(struct bench_run *run, uint64_t until_ns)
 	for (int i = 0; !error && i < count; i++)
 		error = take_event(run, &run->events[i]);
 	if (run->counts.unique + run->counts.acknowledged != counted || !is_under_way(run))
-		run->progress_ns = now_ns;
+		run->progress_ns = bench_now_ns();
 	return error;
 }
 
