@@ -549,7 +549,7 @@ def flood_qos0(broker, clients, stalled, total, size=50_000):
 def test_never_reads_at_qos_0(broker, clients, bystanders, version):
     """Loses messages beyond its limit; the broker does not grow, and nobody waits."""
     topic = unique("stalled/qos0")
-    stalled = clients(broker, version, receive_buffer=4096)
+    stalled = clients(broker, version)
     stalled.connect(keep_alive=0)
     stalled.subscribe(topic)
     before = broker.rss_bytes()
@@ -557,7 +557,6 @@ def test_never_reads_at_qos_0(broker, clients, bystanders, version):
     broker.assert_grew_less(before, 64_000_000)
     bystanders.exchange()
     # What it gets when it reads again came in order, and is not all.
-    stalled.widen()
     seen = []
     stalled.send(p.PING)
     while True:
@@ -575,7 +574,7 @@ def test_never_reads_at_qos_1_or_2(broker, clients, bystanders, qos):
     """Its queue is bounded: a version 5 publisher is told 0x97 for what was refused, what was
     acknowledged as taken arrives when it reads again."""
     topic = unique("stalled/qos1")
-    stalled = clients(broker, 5, receive_buffer=4096)
+    stalled = clients(broker, 5)
     stalled.connect(keep_alive=0)
     stalled.subscribe(topic, qos=qos)
     publisher = clients(broker, 5)
@@ -592,7 +591,6 @@ def test_never_reads_at_qos_1_or_2(broker, clients, bystanders, qos):
     assert refused > 0
     broker.assert_grew_less(before, 110_000_000)
     bystanders.exchange()
-    stalled.widen()
     assert [int.from_bytes(stalled.take().payload[:4], "big") for _ in accepted] == accepted
     # It has caught up: the next message is taken again.
     assert publisher.publish(topic, b"again", qos=qos).code == 0
@@ -601,7 +599,7 @@ def test_never_reads_at_qos_1_or_2(broker, clients, bystanders, qos):
 
 def test_never_reads_its_own_answers(broker, clients, bystanders):
     """A flood of PINGREQ whose answers are never read: bounded memory, the others go on."""
-    client = clients(broker, 4, receive_buffer=4096)
+    client = clients(broker, 4)
     client.connect(keep_alive=0)
     before = broker.rss_bytes()
     client.socket.setblocking(False)

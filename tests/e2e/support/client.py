@@ -21,12 +21,10 @@ class Closed(AssertionError):
 
 
 class Client:
-    def __init__(self, port, version=5, receive_buffer=None):
+    def __init__(self, port, version=5):
         self.version = version
         self.client_id = None
         self.socket = socket.socket()
-        if receive_buffer is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -60,10 +58,6 @@ class Client:
         """Closes with a TCP reset."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.socket.close()
-
-    def widen(self):
-        """Ends the small receive buffer that was asked for."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
     # Receiving
 
