@@ -123,7 +123,7 @@ static void *run(void *context)
 {
 	struct worker *w = context;
 	struct loop_event events[LOOP_EVENTS_MAX];
-	take_turn(w, events, 0);
+	take_turn(w, NULL, 0);
 	while (!is_done(w)) {
 		unsigned count = loop_wait(&w->loop, wait_ms_of(w), events);
 		take_turn(w, events, count);
