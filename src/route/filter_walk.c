@@ -115,7 +115,7 @@ static int arrive(struct walk *k, uint64_t hash, uint32_t depth, bool has_wildca
 static int go_branch(struct walk *k, struct walk_branch b)
 {
 	const struct filter_tree *t = k->tree;
-	/* [MQTT-4.7.2-1] */
+	/* [MQTT-4.7.2-1]; the nodes' own check says the same, this saves the way to them. */
 	bool is_hidden = b.depth == 0 && k->topic.ptr[0] == '$';
 	bool sees_wildcards = b.has_wildcard_next && !is_hidden;
 	/* `#` stands for the parent level too ([5] 4.7.1.2), so it counts before the levels end. */

@@ -276,3 +276,15 @@ struct hash_slot *hash_index_each(const struct hash_index *x, uint64_t *cursor)
 	*cursor = (uint64_t)part << 32;
 	return NULL;
 }
+
+struct hash_slot *hash_index_any(const struct hash_index *x)
+{
+	size_t part_count = x->parts && x->count > 0 ? (size_t)1 << x->depth : 0;
+	for (size_t i = 0; i < part_count; i++) {
+		struct hash_part *p = x->parts[i];
+		for (uint32_t at = 0; at < p->capacity; at++)
+			if (p->slots[at].value != 0)
+				return &p->slots[at];
+	}
+	return NULL;
+}

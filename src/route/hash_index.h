@@ -35,6 +35,9 @@ struct hash_slot *hash_index_next(const struct hash_index *x, struct hash_slot *
 /* The slot with that hash and value, or NULL. */
 struct hash_slot *hash_index_find(const struct hash_index *x, uint64_t hash, uint64_t value);
 
+/* Any slot in use, or NULL when empty: for emptying the index. */
+struct hash_slot *hash_index_any(const struct hash_index *x);
+
 /* `value` is not 0. 0 or ERROR_NO_MEMORY (nothing changed). */
 int hash_index_add(struct hash_index *x, uint64_t hash, uint64_t value) MUST_USE;
 void hash_index_remove(struct hash_index *x, struct hash_slot *slot);

@@ -27,7 +27,7 @@ uint64_t retained_count(const struct retained *r);
 /*
  * Walks the messages that match a filter, in a fixed order, and can stop and go on later: the
  * cursor holds the topic that was visited last, so the store may change in between (a message set
- * or cleared meanwhile may be seen or not). Work per call is bounded by `visits_max` tree nodes.
+ * or cleared meanwhile may be seen or not). A call looks at no more topics than visits are left.
  */
 struct retained_cursor {
 	struct span filter; /* borrowed; must live as long as the cursor */

@@ -38,8 +38,8 @@ static struct topic_position resume(const struct retained *r, const struct retai
 		return end_of(r);
 	struct span last = span_of(c->last, c->last_len);
 	struct topic_position p = topic_list_seek(&r->list, (struct topic_place){last, SPAN_NONE});
-	struct message *m = topic_list_at(&r->list, p);
-	if (m && span_is_equal(r->list.topic_of(m), last))
+	const struct topic_item *i = topic_list_at(&r->list, p);
+	if (i && span_is_equal(topic_item_topic(i), last))
 		p = topic_list_behind(&r->list, p);
 	return p;
 }
@@ -87,12 +87,12 @@ struct message *retained_next(struct retained *r, struct retained_cursor *c, uns
 {
 	struct topic_position p = c->is_done ? end_of(r) : resume(r, c);
 	struct span seen = SPAN_NONE;
-	struct message *m;
-	while ((m = topic_list_at(&r->list, p))) {
+	const struct topic_item *i;
+	while ((i = topic_list_at(&r->list, p))) {
 		if (*visits_left == 0 && can_stop(r, c, seen, p))
 			return NULL;
 		*visits_left -= *visits_left > 0;
-		seen = r->list.topic_of(m);
+		seen = topic_item_topic(i);
 		struct topic_place place;
 		enum topic_step step = topic_order_step(c->filter, seen, &place);
 		if (step == TOPIC_END)
@@ -100,7 +100,7 @@ struct message *retained_next(struct retained *r, struct retained_cursor *c, uns
 		struct topic_position next = topic_list_behind(&r->list, p);
 		if (step == TOPIC_MATCHES) {
 			note(r, c, seen, next);
-			return m;
+			return i->message;
 		}
 		p = topic_list_seek_from(&r->list, next, place);
 	}

@@ -3,12 +3,15 @@
 #ifndef NIGHTJAR_ROUTE_RETAINED_PRIVATE_H
 #define NIGHTJAR_ROUTE_RETAINED_PRIVATE_H
 
+#include "route/hash_index.h"
 #include "route/retained.h"
 #include "route/topic_list.h"
 
 struct retained {
-	struct topic_list list;
-	uint64_t count;
+	struct topic_list list;   /* for walks */
+	struct hash_index topics; /* hash of a topic -> its item */
+	uint64_t seed;
+	struct span (*topic_of)(const struct message *);
 };
 
 #endif

@@ -110,6 +110,8 @@ struct share *routes_share(struct routes *r, struct span share_name, struct span
 /* A member of the group came, went, or changed its survival: interest must be counted anew. */
 void routes_share_changed(struct routes *r, struct share *share);
 void routes_share_free(struct routes *r, struct share *share);
+/* Any group that exists, or NULL: for freeing all of them. */
+struct share *routes_any_share(struct routes *r);
 
 /* Figures for limits and status. */
 uint64_t routes_subscription_count(const struct routes *r);

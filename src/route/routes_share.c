@@ -87,3 +87,9 @@ void routes_share_free(struct routes *r, struct share *s)
 	routes_drop_if_unused(r, n);
 	routes_changed(r);
 }
+
+struct share *routes_any_share(struct routes *r)
+{
+	struct hash_slot *slot = hash_index_any(&r->shares);
+	return slot ? hash_slot_pointer(slot) : NULL;
+}

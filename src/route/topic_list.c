@@ -13,35 +13,29 @@
 struct topic_leaf {
 	uint32_t count;
 	uint32_t capacity;
-	struct message *items[];
+	struct topic_item *items[];
 };
-
-void topic_list_init(struct topic_list *l, struct span (*topic_of)(const struct message *))
-{
-	*l = (struct topic_list){.topic_of = topic_of};
-}
 
 void topic_list_release(struct topic_list *l)
 {
 	for (uint32_t i = 0; i < l->leaf_count; i++)
 		mem_free(l->leaves[i]);
 	mem_free(l->leaves);
-	topic_list_init(l, l->topic_of);
+	*l = (struct topic_list){0};
 }
 
-static bool is_before(const struct topic_list *l, const struct message *m, struct topic_place place)
+static bool is_before(const struct topic_item *i, struct topic_place place)
 {
-	return topic_order_compare(l->topic_of(m), place) < 0;
+	return topic_order_compare(topic_item_topic(i), place) < 0;
 }
 
 /* The first of items [low, high) that is not before the place, or high. */
-static uint32_t seek_in_leaf(const struct topic_list *l, const struct topic_leaf *leaf,
-			     uint32_t low, struct topic_place place)
+static uint32_t seek_in_leaf(const struct topic_leaf *leaf, uint32_t low, struct topic_place place)
 {
 	uint32_t high = leaf->count;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (is_before(l, leaf->items[middle], place))
+		if (is_before(leaf->items[middle], place))
 			low = middle + 1;
 		else
 			high = middle;
@@ -55,7 +49,7 @@ static uint32_t seek_leaf(const struct topic_list *l, uint32_t low, struct topic
 	uint32_t high = l->leaf_count;
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;
-		if (is_before(l, l->leaves[middle]->items[0], place))
+		if (is_before(l->leaves[middle]->items[0], place))
 			low = middle;
 		else
 			high = middle;
@@ -74,16 +68,16 @@ struct topic_position topic_list_seek_from(const struct topic_list *l, struct to
 	if (from.leaf >= l->leaf_count)
 		return from;
 	const struct topic_leaf *leaf = l->leaves[from.leaf];
-	if (is_before(l, leaf->items[leaf->count - 1], place)) {
+	if (is_before(leaf->items[leaf->count - 1], place)) {
 		from.leaf = seek_leaf(l, from.leaf, place);
 		leaf = l->leaves[from.leaf];
 		from.item = 0;
 	}
-	from.item = seek_in_leaf(l, leaf, from.item, place);
+	from.item = seek_in_leaf(leaf, from.item, place);
 	return from;
 }
 
-struct message *topic_list_at(const struct topic_list *l, struct topic_position p)
+struct topic_item *topic_list_at(const struct topic_list *l, struct topic_position p)
 {
 	if (p.leaf >= l->leaf_count)
 		return NULL;
@@ -100,16 +94,9 @@ struct topic_position topic_list_behind(const struct topic_list *l, struct topic
 	return (struct topic_position){p.leaf + 1, 1};
 }
 
-void topic_list_replace(struct topic_list *l, struct topic_position p, struct message *m)
-{
-	if (p.item == l->leaves[p.leaf]->count)
-		p = (struct topic_position){p.leaf + 1, 0};
-	l->leaves[p.leaf]->items[p.item] = m;
-}
-
 static struct topic_leaf *leaf_new(uint32_t capacity)
 {
-	struct topic_leaf *leaf = mem_alloc(sizeof(*leaf) + capacity * sizeof(struct message *));
+	struct topic_leaf *leaf = mem_alloc(sizeof(*leaf) + capacity * sizeof(struct topic_item *));
 	if (!leaf)
 		return NULL;
 	leaf->count = 0;
@@ -119,8 +106,8 @@ static struct topic_leaf *leaf_new(uint32_t capacity)
 
 static int resize_leaf(struct topic_list *l, uint32_t number, uint32_t capacity)
 {
-	struct topic_leaf *leaf =
-		mem_realloc(l->leaves[number], sizeof(*leaf) + capacity * sizeof(struct message *));
+	struct topic_leaf *leaf = mem_realloc(
+		l->leaves[number], sizeof(*leaf) + capacity * sizeof(struct topic_item *));
 	if (!leaf)
 		return ERROR_NO_MEMORY;
 	leaf->capacity = capacity;
@@ -204,14 +191,14 @@ static int make_room(struct topic_list *l, struct topic_position *p)
 	return resize_leaf(l, p->leaf, leaf->capacity * 2);
 }
 
-int topic_list_insert(struct topic_list *l, struct topic_position p, struct message *m)
+int topic_list_insert(struct topic_list *l, struct topic_position p, struct topic_item *i)
 {
 	if (make_room(l, &p) != 0)
 		return ERROR_NO_MEMORY;
 	struct topic_leaf *leaf = l->leaves[p.leaf];
-	struct message **place = leaf->items + p.item;
+	struct topic_item **place = leaf->items + p.item;
 	memmove(place + 1, place, (leaf->count - p.item) * sizeof(*place));
-	*place = m;
+	*place = i;
 	leaf->count++;
 	l->version++;
 	return 0;
@@ -237,7 +224,7 @@ void topic_list_remove(struct topic_list *l, struct topic_position p)
 	if (p.item == l->leaves[p.leaf]->count)
 		p = (struct topic_position){p.leaf + 1, 0};
 	struct topic_leaf *leaf = l->leaves[p.leaf];
-	struct message **place = leaf->items + p.item;
+	struct topic_item **place = leaf->items + p.item;
 	leaf->count--;
 	memmove(place, place + 1, (leaf->count - p.item) * sizeof(*place));
 	l->version++;

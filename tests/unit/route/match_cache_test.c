@@ -107,6 +107,23 @@ static void test_cache_is_bounded(void **state)
 	match_cache_release(&c);
 }
 
+/* What was allocated for one generation serves the next. */
+static void test_cache_reuses_its_memory(void **state)
+{
+	(void)state;
+	struct match_cache c;
+	match_cache_init(&c, 4096);
+	size_t bytes = 0;
+	for (int round = 0; round < 30; round++) {
+		for (uint32_t i = 1; i <= 1000; i++)
+			assert_non_null(keep(&c, i, 20)); /* 8 chunks */
+		assert_true(round == 0 || c.bytes == bytes);
+		bytes = c.bytes;
+		match_cache_clear(&c);
+	}
+	match_cache_release(&c);
+}
+
 static void test_cache_large_matches(void **state)
 {
 	(void)state;
@@ -152,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_cache_keeps_and_forgets),
 		cmocka_unit_test(test_cache_compares_topics),
 		cmocka_unit_test(test_cache_is_bounded),
+		cmocka_unit_test(test_cache_reuses_its_memory),
 		cmocka_unit_test(test_cache_large_matches),
 		cmocka_unit_test(test_cache_without_memory),
 	};

@@ -215,6 +215,30 @@ static void test_routes_many_subscriptions_of_one_session(void **state)
 	routes_free(r);
 }
 
+/* Whatever fails, the first subscription leaves nothing behind. */
+static void test_routes_subscribe_without_memory(void **state)
+{
+	(void)state;
+	mem_count_start();
+	struct routes *r = routes_new(1, 64);
+	struct subscriber s = {0};
+	int error = ERROR_NO_MEMORY;
+	unsigned long countdown = 0;
+	while (error) {
+		bool existed;
+		mem_fail_after(++countdown);
+		error = routes_subscribe(r, &s, SPAN_LITERAL("a/+/#"), &plain, &existed);
+		mem_fail_after(0);
+		assert_int_equal(error != 0, s.first == NULL);
+		if (error)
+			assert_int_equal(mem_count_live(), 1);
+	}
+	assert_true(countdown > 5);
+	routes_remove_subscriber(r, &s);
+	routes_free(r);
+	assert_int_equal(mem_count_live(), 0);
+}
+
 #define TOPIC_LEN_MAX 65535
 
 /* A topic of 65,535 bytes is 65,536 levels at most: no stack, no quadratic time. */
@@ -307,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_routes_no_local),
 		cmocka_unit_test(test_routes_many_subscribers_of_one_filter),
 		cmocka_unit_test(test_routes_many_subscriptions_of_one_session),
+		cmocka_unit_test(test_routes_subscribe_without_memory),
 		cmocka_unit_test(test_routes_deepest_topics),
 		cmocka_unit_test(test_routes_all_combinations_of_wildcards),
 		cmocka_unit_test(test_routes_remote_interest_is_freed),
