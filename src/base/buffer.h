@@ -26,12 +26,13 @@ static inline size_t buffer_len(const struct buffer *b)
 
 static inline struct span buffer_content(const struct buffer *b)
 {
-	return span_of(b->ptr + b->start, b->end - b->start);
+	/* no sum with a null pointer */
+	return span_of(b->ptr ? b->ptr + b->start : NULL, b->end - b->start);
 }
 
 static inline struct room buffer_room(const struct buffer *b)
 {
-	return (struct room){b->ptr + b->end, b->capacity - b->end};
+	return (struct room){b->ptr ? b->ptr + b->end : NULL, b->capacity - b->end};
 }
 
 /* Makes room for `len` more bytes, by moving the content or by growth (doubling).

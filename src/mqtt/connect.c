@@ -127,6 +127,8 @@ const struct flaw *connect_decode(struct span body, struct connect *out)
 	if (read_protocol(&r, &out->version))
 		return r.flaw;
 	read_flags(&r, out);
+	if (r.flaw)
+		return r.flaw;
 	out->keep_alive = read_u16(&r);
 	properties_clear(&out->properties);
 	if (out->version == MQTT_5 && properties_decode(&r, PACKET_CONNECT, &out->properties))
