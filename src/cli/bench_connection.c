@@ -117,7 +117,7 @@ int bench_connection_receive(struct bench_connection *c, const struct bench_inbo
 	scanner_out->ptr = start - kept.len;
 	scanner_out->end = start + got;
 	scanner_out->skip = c->skip;
-	if (kept.len) {
+	if (kept.ptr && kept.len) {
 		memcpy(start - kept.len, kept.ptr, kept.len);
 		buffer_consume(&c->kept, kept.len);
 	}

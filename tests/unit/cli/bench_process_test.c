@@ -32,6 +32,7 @@ static void test_own_process(void **state)
 	assert_int_equal(bench_process_cpu((uint32_t)getpid(), &before), 0);
 	for (unsigned i = 0; i < 1000000; i++)
 		sum += i;
+	assert_int_not_equal(sum, 0);
 	assert_int_equal(bench_process_cpu((uint32_t)getpid(), &after), 0);
 	assert_true(after > before);
 	assert_int_equal(bench_process_rss((uint32_t)getpid(), &rss), 0);
