@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/acks.h"
+
+#include "base/mem.h"
+#include "broker/shard.h"
+
+#define ACKS_CAPACITY_MIN 8
+
+static struct ack_waiting *at(const struct acks *a, uint32_t ticket)
+{
+	return &a->ring[ticket & (a->capacity - 1)];
+}
+
+static int grow(struct acks *a)
+{
+	uint32_t capacity = a->capacity ? a->capacity * 2 : ACKS_CAPACITY_MIN;
+	struct ack_waiting *ring = mem_alloc(capacity * sizeof(*ring));
+	if (!ring)
+		return ERROR_NO_MEMORY;
+	for (uint32_t t = a->oldest; t != a->next; t++)
+		ring[t & (capacity - 1)] = *at(a, t);
+	mem_free(a->ring);
+	a->ring = ring;
+	a->capacity = capacity;
+	return 0;
+}
+
+int acks_open(struct session *s, const struct ack_waiting *ack, uint32_t *ticket_out)
+{
+	if (!s->acks)
+		s->acks = mem_zalloc(sizeof(*s->acks));
+	if (!s->acks || (acks_count(s->acks) == s->acks->capacity && grow(s->acks)))
+		return ERROR_NO_MEMORY;
+	struct acks *a = s->acks;
+	*ticket_out = a->next;
+	*at(a, a->next++) = *ack;
+	a->puback_count += ack->type == PACKET_PUBACK;
+	return 0;
+}
+
+static bool is_ready(const struct ack_waiting *ack)
+{
+	return ack->waits <= 0 && ack->delegates == 0;
+}
+
+/* The one place where a gated answer leaves. */
+static void leave(struct session *s, const struct ack_waiting *ack)
+{
+	struct connection *c = s->connection;
+	ASSERT(is_ready(ack));
+	if (ack->packet) {
+		uint8_t *p = connection_packet(c, ack->packet_len);
+		if (p) {
+			memcpy(p, ack->packet, ack->packet_len);
+			connection_packet_done(c, ack->packet_len);
+			see_packet(c, false, ack->type, ack->packet_id, 0);
+		}
+		mem_free(ack->packet);
+		return;
+	}
+	ack_send(c, ack->type, ack->packet_id, ack->reason_code);
+}
+
+static void leave_all_ready(struct session *s)
+{
+	struct acks *a = s->acks;
+	while (a->oldest != a->next && is_ready(at(a, a->oldest))) {
+		struct ack_waiting ack = *at(a, a->oldest++);
+		a->puback_count -= ack.type == PACKET_PUBACK;
+		leave(s, &ack);
+	}
+	if (a->oldest == a->next && a->capacity > ACKS_CAPACITY_MIN * 8) {
+		mem_free(a->ring);
+		a->ring = NULL;
+		a->capacity = 0;
+	}
+	struct connection *c = s->connection;
+	if (c->is_paused && acks_count(a) <= c->shard->settings->receive_maximum / 2)
+		connection_unpause(c);
+}
+
+static bool is_open(const struct acks *a, uint32_t ticket)
+{
+	return a && ticket - a->oldest < a->next - a->oldest;
+}
+
+void acks_set_packet(struct session *s, uint32_t ticket, uint8_t *packet, uint32_t packet_len)
+{
+	if (!is_open(s->acks, ticket)) {
+		mem_free(packet);
+		return;
+	}
+	at(s->acks, ticket)->packet = packet;
+	at(s->acks, ticket)->packet_len = packet_len;
+}
+
+void acks_verdict(struct session *s, const struct verdict *v)
+{
+	struct acks *a = s->acks;
+	if (!is_open(a, v->ticket))
+		return; /* answered a connection that is gone */
+	struct ack_waiting *ack = at(a, v->ticket);
+	if (v->is_delegate)
+		ack->delegates--;
+	else
+		ack->waits--;
+	ack->delegates = (int16_t)(ack->delegates + v->delegates);
+	ack->reason_code = reason_merge(ack->reason_code, v->reason_code);
+	if (v->ticket == a->oldest && s->connection)
+		leave_all_ready(s);
+}
+
+void acks_drop(struct session *s)
+{
+	struct acks *a = s->acks;
+	if (!a)
+		return;
+	for (uint32_t t = a->oldest; t != a->next; t++)
+		mem_free(at(a, t)->packet);
+	mem_free(a->ring);
+	a->ring = NULL;
+	a->capacity = 0;
+	a->oldest = a->next;
+	a->puback_count = 0;
+}
+
+void acks_release(struct session *s)
+{
+	acks_drop(s);
+	mem_free(s->acks);
+	s->acks = NULL;
+}

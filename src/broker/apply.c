@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Commands change state here and nowhere else: those from the log in log order, those that nothing
+ * surviving needs at once.
+ */
+#include "base/mem.h"
+#include "broker/shard.h"
+#include "mqtt/topic.h"
+
+#define SUBACK_BYTES_MIN 16
+
+static const struct farewell taken_over = {.reason_code = REASON_SESSION_TAKEN_OVER,
+					   .tell = true,
+					   .text = "session taken over by another connection"};
+
+/* The session that the CONNECT shall have; the old one's connection is gone after it. */
+static struct session *session_for(struct shard *s, struct span client_id, bool clean_start,
+				   bool *is_present_out)
+{
+	struct session *session = session_find(s, client_id);
+	if (session && session->connection) { /* [MQTT-3.1.4-3] */
+		connection_end(session->connection, &taken_over);
+		session = session_find(s, client_id); /* may have ended with it */
+	}
+	if (session && clean_start) { /* [MQTT-3.1.2-4] */
+		session_end(s, session, "clean start");
+		session = NULL;
+	}
+	*is_present_out = session != NULL;
+	return session ? session : session_new(s, client_id);
+}
+
+static void apply_connect(struct shard *s, struct command *command)
+{
+	struct connection *c = command->connection;
+	bool is_present;
+	struct session *session =
+		session_for(s, command_text(command), command->connect.clean_start, &is_present);
+	c->pins--;
+	if (!session) {
+		connection_refuse(c, REASON_SERVER_UNAVAILABLE, "out of memory");
+		return;
+	}
+	session->expiry_interval = command->connect.expiry_interval;
+	session_set_survives(s, session, session->expiry_interval > 0);
+	if (c->state == CONNECTION_CONNECTING) {
+		connect_accept(c, session, is_present, &command->connect);
+		return;
+	}
+	/* it went away before it got its answer, and its will with it */
+	session_detach(s, session, true);
+}
+
+static bool is_over_limits(const struct shard *s, const struct session *session,
+			   struct span filter)
+{
+	const struct settings *set = s->settings;
+	if (set->topic_levels_max && topic_level_count(filter) > set->topic_levels_max)
+		return true;
+	return set->subscriptions_per_client_max &&
+	       session->subscriber.count >= set->subscriptions_per_client_max;
+}
+
+static uint8_t subscribe_plain(struct shard *s, struct session *session, struct span filter,
+			       const struct subscription_options *o, uint32_t identifier)
+{
+	struct subscription wanted = {.identifier = identifier,
+				      .qos = o->qos,
+				      .no_local = o->no_local,
+				      .retain_as_published = o->retain_as_published};
+	bool existed;
+	struct interest before = routes_interest(s->routes, filter);
+	if (routes_subscribe(s->routes, &session->subscriber, filter, &wanted, &existed))
+		return REASON_QUOTA_EXCEEDED;
+	interest_changed(s, filter, before);
+	if (o->retain_handling == RETAIN_SEND_ALWAYS ||
+	    (o->retain_handling == RETAIN_SEND_IF_NEW && !existed)) /* [MQTT-3.3.1-9, -10] */
+		replay_start(s, session, filter, o->qos, identifier);
+	return o->qos;
+}
+
+static uint8_t subscribe_one(struct shard *s, struct session *session, struct span filter,
+			     struct subscription_options *o, const struct command *command,
+			     int *waits)
+{
+	if (!topic_filter_is_valid(filter))
+		return REASON_TOPIC_FILTER_INVALID;
+	if (is_over_limits(s, session, filter))
+		return REASON_QUOTA_EXCEEDED;
+	if (o->qos > s->settings->qos_max)
+		o->qos = s->settings->qos_max;
+	struct span name, inner;
+	if (!topic_filter_split_share(filter, &name, &inner))
+		return subscribe_plain(s, session, filter, o, command->subscription_identifier);
+	int more = group_join(s, session, filter, o, command->subscription_identifier,
+			      &command->origin);
+	if (more < 0)
+		return REASON_QUOTA_EXCEEDED;
+	*waits += more;
+	return o->qos;
+}
+
+static void see_filter(struct shard *s, struct session *session, uint8_t type, struct span filter,
+		       uint8_t qos, uint8_t code)
+{
+	struct event *e = shard_event(s, EVENT_FILTER, session->connection);
+	e->packet_type = type;
+	e->qos = qos;
+	e->reason_code = code;
+	shard_event_show(s, e, session->connection, filter, NULL);
+}
+
+/* Puts the encoded SUBACK or UNSUBACK into its place among the answers, and votes for it. */
+static void answer(struct shard *s, struct session *session, const struct command *command,
+		   uint8_t type, struct span codes, int delegates)
+{
+	struct suback p = {.type = type, .packet_id = command->packet_id, .codes = codes};
+	size_t room = SUBACK_BYTES_MIN + codes.len;
+	uint8_t *packet = mem_alloc(room);
+	properties_clear(&p.properties);
+	if (packet) {
+		size_t len = suback_encode(&p, (uint8_t)command->version, (struct room){packet, room});
+		acks_set_packet(session, command->origin.ticket, packet, (uint32_t)len);
+	}
+	struct verdict v = {.delegates = (int16_t)delegates};
+	verdict_give(s, &command->origin, v);
+}
+
+static void apply_subscribe(struct shard *s, struct command *command)
+{
+	struct session *session = session_by_number(s, command->origin.session);
+	struct span rest = command_text(command), filter;
+	struct subscription_options options;
+	/* a filter with its length and options takes at least three bytes, its code one */
+	uint8_t *codes = mem_alloc(rest.len + 1);
+	size_t count = 0;
+	int waits = 0;
+	while (session && codes && subscribe_next(&rest, &filter, &options)) {
+		uint8_t asked = options.qos;
+		codes[count] = subscribe_one(s, session, filter, &options, command, &waits);
+		see_filter(s, session, PACKET_SUBSCRIBE, filter, asked, codes[count++]);
+	}
+	if (session && codes) {
+		waits += interest_wait(s, &command->origin);
+		answer(s, session, command, PACKET_SUBACK, span_of(codes, count), waits);
+	}
+	mem_free(codes);
+}
+
+static bool unsubscribe_one(struct shard *s, struct session *session, struct span filter)
+{
+	struct span name, inner;
+	if (topic_filter_split_share(filter, &name, &inner))
+		return group_leave(s, session, filter);
+	struct interest before = routes_interest(s->routes, filter);
+	bool existed = routes_unsubscribe(s->routes, &session->subscriber, filter);
+	interest_changed(s, filter, before);
+	return existed;
+}
+
+static void apply_unsubscribe(struct shard *s, struct command *command)
+{
+	struct session *session = session_by_number(s, command->origin.session);
+	struct span rest = command_text(command), filter;
+	uint8_t *codes = mem_alloc(rest.len + 1);
+	size_t count = 0;
+	while (session && codes && unsubscribe_next(&rest, &filter)) {
+		codes[count] = unsubscribe_one(s, session, filter) ? REASON_SUCCESS
+								   : REASON_NO_SUBSCRIPTION_EXISTED;
+		see_filter(s, session, PACKET_UNSUBSCRIBE, filter, 0, codes[count++]);
+	}
+	if (session && codes)
+		answer(s, session, command, PACKET_UNSUBACK, span_of(codes, count), 0);
+	mem_free(codes);
+}
+
+static void apply_release(struct shard *s, struct command *command)
+{
+	int error;
+	struct session *session = session_by_number(s, command->origin.session);
+	if (!session)
+		return;
+	unsigned steps =
+		receive_event(&session->receive, RECEIVE_EVENT_PUBREL, command->packet_id, &error);
+	struct verdict v = {.reason_code = steps & STEP_SEND_PUBCOMP
+						   ? REASON_SUCCESS
+						   : REASON_PACKET_IDENTIFIER_NOT_FOUND};
+	verdict_give(s, &command->origin, v);
+}
+
+static void apply_end(struct shard *s, struct command *command)
+{
+	struct session *session = session_by_number(s, command->origin.session);
+	if (session && !session->connection && session->expires_ms <= s->now.wall_ms)
+		session_end(s, session, "session expired");
+}
+
+void apply(struct shard *s, struct command *command)
+{
+	switch (command->kind) {
+	case COMMAND_CONNECT: apply_connect(s, command); break;
+	case COMMAND_SUBSCRIBE: apply_subscribe(s, command); break;
+	case COMMAND_UNSUBSCRIBE: apply_unsubscribe(s, command); break;
+	case COMMAND_PUBLISH:
+		/* retained first: who subscribes behind this position finds it */
+		if (command->message->retain)
+			retain_apply(s, command->message);
+		publish_arrive(s, command->message, &command->origin);
+		break;
+	case COMMAND_RELEASE: apply_release(s, command); break;
+	default: apply_end(s, command); break;
+	}
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/broker.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "broker/packet.h"
+#include "broker/shard.h"
+
+#define EVENTS_KEPT 4096 /* per shard, 48 bytes each: the last moments before a question */
+
+static struct span key_of_session(const void *element)
+{
+	return session_client_id(element);
+}
+
+static struct span topic_of_message(const struct message *m)
+{
+	return message_topic(m);
+}
+
+static void wake(void *context)
+{
+	struct shard *s = context;
+	const struct broker_hooks *hooks = &s->broker->hooks;
+	hooks->wake(hooks->context, s->index);
+}
+
+unsigned shard_of(const struct broker *b, struct span key)
+{
+	return b->shard_count == 1 ? 0 : (unsigned)(hash_bytes(key, b->seed) % b->shard_count);
+}
+
+struct shard *broker_shard(struct broker *b, unsigned index)
+{
+	ASSERT(index < b->shard_count);
+	return &b->shards[index];
+}
+
+static int shard_init(struct shard *s, struct broker *b, unsigned index, struct moment now)
+{
+	s->broker = b;
+	s->settings = &b->settings;
+	s->index = index;
+	s->now = now;
+	s->hold_until_ms = UINT64_MAX;
+	map_init(&s->sessions, b->seed, key_of_session);
+	list_init(&s->connections);
+	list_init(&s->graveyard);
+	list_init(&s->replays);
+	list_init(&s->holders);
+	timer_wheel_init(&s->connection_timers, now.steady_ms);
+	timer_wheel_init(&s->session_timers, now.steady_ms);
+	mailbox_init(&s->mailbox, wake, s);
+	s->scratch_len = b->settings.input_bytes_per_turn > SCRATCH_BYTES_MIN
+				 ? b->settings.input_bytes_per_turn
+				 : SCRATCH_BYTES_MIN;
+	s->scratch = mem_alloc(s->scratch_len);
+	s->packets = mem_alloc(sizeof(*s->packets));
+	s->routes = routes_new(b->seed, b->settings.cached_topics_max);
+	s->retained = retained_new(b->seed, topic_of_message);
+	if (!s->scratch || !s->packets || !s->routes || !s->retained)
+		return ERROR_NO_MEMORY;
+	packet_cache_reset(s->packets, NULL);
+	return event_ring_init(&s->events, EVENTS_KEPT);
+}
+
+static void drop_all(struct shard *s)
+{
+	while (!list_is_empty(&s->connections)) {
+		struct connection *c = CONTAINER_OF(s->connections.next, struct connection, link);
+		if (c->session)
+			c->session->connection = NULL;
+		c->session = NULL;
+		if (stream_is_open(&c->stream))
+			c->stream.ops->close(&c->stream);
+		link_remove(&c->link);
+		connection_free(c);
+	}
+	while (!list_is_empty(&s->graveyard)) {
+		struct connection *c = CONTAINER_OF(s->graveyard.next, struct connection, link);
+		link_remove(&c->link);
+		connection_free(c);
+	}
+}
+
+/* Sessions go without wills, groups and interest: there is nobody left to hear of them. */
+static void forget_sessions(struct shard *s)
+{
+	uint32_t cursor = 0;
+	struct session *session;
+	while ((session = map_next(&s->sessions, &cursor)))
+		session_forget(s, session);
+}
+
+static void drop_message(struct message *m)
+{
+	message_unref(m);
+}
+
+static void shard_release(struct shard *s)
+{
+	if (!s->broker)
+		return;
+	if (s->routes)
+		forget_sessions(s);
+	if (s->routes) {
+		group_forget_all(s);
+		routes_free(s->routes);
+	}
+	if (s->retained)
+		retained_free(s->retained, drop_message);
+	map_release(&s->sessions);
+	mem_free(s->numbers);
+	mem_free(s->interest.waiting);
+	mem_free(s->scratch);
+	mem_free(s->packets);
+	mem_free(s->forwarded);
+	chunk_pool_release(&s->chunks);
+	event_ring_release(&s->events);
+}
+
+struct broker *broker_new(const struct settings *settings, const struct broker_hooks *hooks,
+			  unsigned shard_count, uint64_t seed, struct moment now)
+{
+	ASSERT(shard_count >= 1 && shard_count <= SHARDS_MAX);
+	struct broker *b = mem_zalloc(sizeof(*b) + shard_count * sizeof(b->shards[0]));
+	if (!b)
+		return NULL;
+	b->settings = *settings;
+	b->hooks = *hooks;
+	b->shard_count = shard_count;
+	b->seed = seed;
+	b->start_ms = now.wall_ms;
+	b->log = log_memory_new(bus_committed, b);
+	bool is_ready = b->log != NULL;
+	for (unsigned i = 0; i < shard_count; i++)
+		is_ready &= shard_init(&b->shards[i], b, i, now) == 0;
+	if (is_ready)
+		return b;
+	broker_free(b);
+	return NULL;
+}
+
+void broker_free(struct broker *b)
+{
+	for (unsigned i = 0; i < b->shard_count; i++)
+		bus_discard(&b->shards[i]);
+	for (unsigned i = 0; i < b->shard_count; i++) {
+		struct shard *s = &b->shards[i];
+		batch_discard(s);
+		drop_all(s);
+	}
+	for (unsigned i = 0; i < b->shard_count; i++)
+		shard_release(&b->shards[i]);
+	if (b->log)
+		b->log->ops->free(b->log);
+	mem_free(b);
+}
+
+void shard_accept(struct shard *s, const struct stream *stream, const struct peer *peer)
+{
+	struct connection *c = connection_new(s, stream, peer);
+	if (!c)
+		return;
+	atomic_fetch_add(&s->broker->connection_count, 1);
+	s->status.connections_total++;
+	struct event *e = shard_event(s, EVENT_CONNECTION_OPENED, c);
+	e->number = c->port;
+	shard_event_show(s, e, c, SPAN_NONE, NULL);
+}
+
+void shard_shutdown(struct shard *s, uint8_t reason_code)
+{
+	struct farewell why = {.reason_code = reason_code, .tell = true, .text = "shutting down"};
+	s->is_shutting_down = true;
+	struct link *l = s->connections.next;
+	while (l != &s->connections) {
+		struct connection *c = CONTAINER_OF(l, struct connection, link);
+		l = l->next;
+		/* wills are for lost connections; this one ends in order */
+		if (c->session)
+			session_drop_will(c->session);
+		connection_end(c, &why);
+	}
+}
+
+uint64_t shard_connection_count(const struct shard *s)
+{
+	return s->connection_count;
+}
+
+void shard_status(const struct shard *s, struct shard_status *out)
+{
+	*out = s->status;
+	out->connections = s->connection_count;
+	out->sessions = s->sessions.count;
+	out->subscriptions = routes_subscription_count(s->routes);
+	out->retained_messages = retained_count(s->retained);
+	out->retained_bytes = s->retained_bytes;
+	out->queued_bytes = s->memory_bytes;
+}
+
+const struct event_ring *shard_events(const struct shard *s)
+{
+	return &s->events;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/bus.h"
+
+#include "base/mem.h"
+#include "broker/shard.h"
+
+static void post(struct shard *s, unsigned to)
+{
+	struct parcel *parcel = s->parcels[to];
+	struct shard *receiver = shard_at(s, to);
+	s->parcels[to] = NULL;
+	atomic_fetch_add_explicit(&receiver->inbox_bytes, parcel->bytes, memory_order_relaxed);
+	mailbox_post(&receiver->mailbox, &parcel->mail);
+}
+
+struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes)
+{
+	struct parcel *parcel = s->parcels[to];
+	if (parcel && parcel->count == PARCEL_LETTERS_MAX) {
+		post(s, to);
+		parcel = NULL;
+	}
+	if (!parcel) {
+		parcel = mem_alloc(sizeof(*parcel));
+		ASSERT(parcel);
+		parcel->batch = NULL;
+		parcel->bytes = sizeof(*parcel);
+		parcel->count = 0;
+		parcel->from = (uint16_t)s->index;
+		s->parcels[to] = parcel;
+	}
+	parcel->bytes += object_bytes;
+	return &parcel->letters[parcel->count++];
+}
+
+void bus_flush(struct shard *s)
+{
+	s->is_congested = false;
+	for (unsigned to = 0; to < s->broker->shard_count; to++) {
+		if (s->parcels[to])
+			post(s, to);
+		size_t inbox = atomic_load_explicit(&shard_at(s, to)->inbox_bytes, memory_order_relaxed);
+		s->is_congested |= to != s->index && inbox > INBOX_BYTES_MAX;
+	}
+}
+
+static void open_verdict(struct shard *s, const struct letter *letter)
+{
+	struct session *session = session_by_number(s, letter->session);
+	struct verdict v = {.session = letter->session,
+			    .ticket = letter->ticket,
+			    .delegates = letter->delegates,
+			    .is_delegate = letter->is_delegate,
+			    .reason_code = letter->reason_code};
+	if (session)
+		acks_verdict(session, &v);
+}
+
+static void open_letter(struct shard *s, const struct letter *letter)
+{
+	struct origin origin = {letter->session, letter->ticket, letter->origin};
+	switch (letter->kind) {
+	case LETTER_PUBLISH:
+		publish_arrive(s, letter->object, &origin);
+		message_unref(letter->object);
+		break;
+	case LETTER_VERDICT: open_verdict(s, letter); break;
+	case LETTER_CONNECTION: connect_arrive(s, letter->object); break;
+	case LETTER_INTEREST:
+	case LETTER_INTEREST_KNOWN: interest_letter(s, letter); break;
+	default: group_letter(s, letter); break;
+	}
+}
+
+static void open_batch(struct shard *s, struct log_batch *batch)
+{
+	for (struct log_entry *entry = batch->first; entry; entry = entry->next) {
+		struct command *command = CONTAINER_OF(entry, struct command, entry);
+		if (!(entry->targets & shard_bit(s)))
+			continue;
+		if (batch->origin == s->index)
+			s->applied = command->sequence;
+		apply(s, command);
+	}
+	batch_unref(batch);
+}
+
+static void post_batch(struct shard *to, struct log_batch *batch)
+{
+	struct parcel *parcel = mem_alloc(offsetof(struct parcel, letters));
+	ASSERT(parcel);
+	parcel->batch = batch;
+	parcel->bytes = 0;
+	parcel->count = 0;
+	parcel->from = (uint16_t)batch->origin;
+	mailbox_post(&to->mailbox, &parcel->mail);
+}
+
+/* The origin comes last: what it sends after seeing its own commands applied must not overtake
+ * them on the way to the others. */
+void bus_committed(void *context, struct log_batch *batch)
+{
+	struct broker *b = context;
+	unsigned origin = batch->origin;
+	uint64_t others = batch->targets & ~(1ull << origin);
+	while (others) {
+		post_batch(&b->shards[__builtin_ctzll(others)], batch);
+		others &= others - 1;
+	}
+	post_batch(&b->shards[origin], batch);
+}
+
+static void open_parcel(struct shard *s, struct parcel *parcel)
+{
+	for (uint32_t i = 0; i < parcel->count; i++)
+		open_letter(s, &parcel->letters[i]);
+	if (parcel->batch)
+		open_batch(s, parcel->batch);
+	atomic_fetch_sub_explicit(&s->inbox_bytes, parcel->bytes, memory_order_relaxed);
+	mem_free(parcel);
+}
+
+void bus_receive(struct shard *s)
+{
+	struct mail *mail = mailbox_take(&s->mailbox);
+	while (mail) {
+		struct mail *next = mail->next;
+		open_parcel(s, CONTAINER_OF(mail, struct parcel, mail));
+		mail = next;
+	}
+}
+
+static void discard_letter(const struct letter *letter)
+{
+	struct connection *c = letter->object;
+	switch (letter->kind) {
+	case LETTER_PUBLISH: message_unref(letter->object); break;
+	case LETTER_CONNECTION:
+		c->stream.ops->close(&c->stream);
+		connection_free(c);
+		break;
+	case LETTER_VERDICT: break;
+	case LETTER_INTEREST:
+	case LETTER_INTEREST_KNOWN: interest_letter_discard(letter); break;
+	default: group_letter_discard(letter); break;
+	}
+}
+
+static void discard_parcel(struct parcel *parcel)
+{
+	for (uint32_t i = 0; i < parcel->count; i++)
+		discard_letter(&parcel->letters[i]);
+	if (parcel->batch)
+		batch_unref(parcel->batch);
+	mem_free(parcel);
+}
+
+void bus_discard(struct shard *s)
+{
+	struct mail *mail = mailbox_take(&s->mailbox);
+	while (mail) {
+		struct mail *next = mail->next;
+		discard_parcel(CONTAINER_OF(mail, struct parcel, mail));
+		mail = next;
+	}
+	for (unsigned to = 0; to < s->broker->shard_count; to++)
+		if (s->parcels[to])
+			discard_parcel(s->parcels[to]);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/connection.h"
+
+#include "base/mem.h"
+#include "broker/packet.h"
+#include "broker/shard.h"
+
+#define CLOSING_MS 2000       /* patience for the last bytes of a goodbye */
+#define FLUSH_EARLY_BYTES (256u << 10)
+#define FLUSH_ROUNDS 4        /* of one connection in one turn, then others have theirs */
+
+struct connection *connection_new(struct shard *s, const struct stream *stream,
+				  const struct peer *peer)
+{
+	size_t address_len = strnlen(peer->address, sizeof(peer->address) - 1);
+	struct connection *c = mem_zalloc(sizeof(*c) + address_len + 1);
+	struct stream copy = *stream;
+	if (!c) {
+		copy.ops->close(&copy);
+		return NULL;
+	}
+	c->stream = copy;
+	c->shard = s;
+	c->port = peer->port;
+	c->packet_bytes_max = PACKET_BYTES_MAX;
+	c->wants_problem_information = true;
+	memcpy(c->address, peer->address, address_len);
+	if (connection_attach(c)) {
+		mem_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+int connection_attach(struct connection *c)
+{
+	struct shard *s = c->shard;
+	const struct broker_hooks *hooks = &s->broker->hooks;
+	int error = hooks->attach(hooks->context, s->index, &c->stream);
+	if (error)
+		return error;
+	list_append(&s->connections, &c->link);
+	s->connection_count++;
+	c->last_packet_ms = s->now.steady_ms;
+	timer_set(&s->connection_timers, &c->timer,
+		  s->now.steady_ms + s->settings->connect_timeout_ms);
+	return 0;
+}
+
+static void want(struct connection *c)
+{
+	bool may_read = !c->is_paused && !c->is_congested &&
+			(c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN);
+	if (stream_is_open(&c->stream))
+		c->stream.ops->want(&c->stream, may_read, c->is_blocked);
+}
+
+void connection_mark_dirty(struct connection *c)
+{
+	if (c->is_dirty)
+		return;
+	c->is_dirty = true;
+	c->next_dirty = c->shard->dirty;
+	c->shard->dirty = c;
+}
+
+uint8_t *connection_packet(struct connection *c, size_t len)
+{
+	uint8_t *p = c->state >= CONNECTION_CLOSED
+			     ? NULL
+			     : output_reserve(&c->output, &c->shard->chunks, len);
+	if (UNLIKELY(!p)) {
+		c->is_doomed = true;
+		connection_mark_dirty(c);
+	}
+	return p;
+}
+
+/* Writes once or until the kernel takes no more; a failure dooms the connection. */
+static void write_some(struct connection *c)
+{
+	struct span parts[STREAM_PARTS_MAX];
+	while (c->output.bytes > 0) {
+		unsigned count = output_parts(&c->output, parts, STREAM_PARTS_MAX);
+		size_t len = 0;
+		for (unsigned i = 0; i < count; i++)
+			len += parts[i].len;
+		long n = c->stream.ops->write(&c->stream, parts, count);
+		if (n == ERROR_CLOSED) {
+			c->is_doomed = true;
+			connection_mark_dirty(c);
+			return;
+		}
+		if (n > 0) {
+			c->shard->status.bytes_out += (uint64_t)n;
+			output_consume(&c->output, &c->shard->chunks, (size_t)n);
+		}
+		if (n < 0 || (size_t)n < len) {
+			c->is_blocked = true;
+			want(c);
+			return;
+		}
+	}
+}
+
+void connection_packet_done(struct connection *c, size_t len)
+{
+	output_commit(&c->output, len);
+	connection_mark_dirty(c);
+	if (UNLIKELY(c->output.bytes >= FLUSH_EARLY_BYTES && !c->is_blocked && !c->is_doomed &&
+		     stream_is_open(&c->stream)))
+		write_some(c);
+}
+
+static void close_now(struct connection *c)
+{
+	struct shard *s = c->shard;
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	c->state = CONNECTION_CLOSED;
+	if (stream_is_open(&c->stream))
+		c->stream.ops->close(&c->stream);
+	c->stream.ops = NULL;
+	timer_cancel(&s->connection_timers, &c->timer);
+	link_remove(&c->link);
+	list_append(&s->graveyard, &c->link);
+	s->connection_count--;
+	atomic_fetch_sub(&s->broker->connection_count, 1);
+}
+
+void connection_free(struct connection *c)
+{
+	output_release(&c->output, &c->shard->chunks);
+	aliases_in_free(c->aliases_in);
+	aliases_out_free(c->aliases_out);
+	mem_free(c->input);
+	mem_free(c);
+}
+
+void connection_end(struct connection *c, const struct farewell *why)
+{
+	struct shard *s = c->shard;
+	struct session *session = c->session;
+	if (c->state >= CONNECTION_CLOSING)
+		return;
+	if (why->tell && c->state == CONNECTION_OPEN && c->version == MQTT_5)
+		send_disconnect(c, why->reason_code, why->text);
+	struct event *e = shard_event(s, EVENT_CLIENT_DISCONNECTED, c);
+	e->reason_code = why->reason_code;
+	e->flags = why->is_clean ? EVENT_FLAG_CLEAN : 0;
+	shard_event_show(s, e, c, SPAN_NONE, why->text);
+	c->state = CONNECTION_CLOSING;
+	want(c);
+	timer_set(&s->connection_timers, &c->timer, s->now.steady_ms + CLOSING_MS);
+	connection_mark_dirty(c);
+	if (!session)
+		return;
+	c->session = NULL;
+	session->connection = NULL;
+	session_detach(s, session, why->is_clean);
+}
+
+void connection_fail(struct connection *c, const struct flaw *flaw)
+{
+	if (c->state == CONNECTION_NEW || c->state == CONNECTION_CONNECTING) {
+		connection_refuse(c, flaw->reason_code, flaw->text);
+		return;
+	}
+	connection_end(c, &(struct farewell){.reason_code = flaw->reason_code,
+					     .tell = true,
+					     .text = flaw->text});
+}
+
+/* A goodbye is over when its last byte is written, or could not be. */
+static void finish_closing(struct connection *c)
+{
+	if (!c->is_doomed && !c->is_blocked)
+		write_some(c);
+	if (c->is_doomed || c->output.bytes == 0)
+		close_now(c);
+}
+
+void connection_flush(struct connection *c)
+{
+	static const struct farewell broken = {.text = "connection lost"};
+	if (c->state == CONNECTION_CLOSING) {
+		finish_closing(c);
+		return;
+	}
+	for (int round = 0; !c->is_doomed && !c->is_blocked && round < FLUSH_ROUNDS; round++) {
+		write_some(c);
+		if (c->is_blocked || c->is_doomed || !c->session || !deliver_is_due(c->session))
+			break;
+		deliver_pump(c->shard, c->session);
+	}
+	if (c->is_doomed) {
+		connection_end(c, &broken);
+		close_now(c);
+	} else if (!c->is_blocked && c->output.bytes > 0) {
+		connection_mark_dirty(c);
+		c->shard->has_work = true;
+	}
+}
+
+void connection_writable(struct connection *c)
+{
+	c->is_blocked = false;
+	want(c);
+	connection_mark_dirty(c);
+	if (c->session)
+		deliver_pump(c->shard, c->session);
+}
+
+void connection_pause(struct connection *c)
+{
+	c->is_paused = true;
+	want(c);
+}
+
+void connection_unpause(struct connection *c)
+{
+	c->is_paused = false;
+	want(c);
+	if (c->is_resumed || c->state >= CONNECTION_CLOSING)
+		return;
+	c->is_resumed = true;
+	c->next_resumed = c->shard->resumed;
+	c->shard->resumed = c;
+	c->shard->has_work = true;
+}
+
+void connection_move(struct connection *c, unsigned to)
+{
+	struct shard *s = c->shard;
+	c->stream.ops->detach(&c->stream);
+	timer_cancel(&s->connection_timers, &c->timer);
+	link_remove(&c->link);
+	s->connection_count--;
+	struct letter *letter = bus_letter(s, to, 0);
+	*letter = (struct letter){.kind = LETTER_CONNECTION, .object = c};
+}
+
+void connection_start_keep_alive(struct connection *c)
+{
+	struct shard *s = c->shard;
+	if (c->keep_alive == 0)
+		timer_cancel(&s->connection_timers, &c->timer);
+	else
+		timer_set(&s->connection_timers, &c->timer,
+			  s->now.steady_ms + c->keep_alive * 1500ull); /* [MQTT-3.1.2-22] */
+}
+
+void connection_timeout(struct connection *c)
+{
+	static const struct flaw no_connect = {REASON_UNSPECIFIED_ERROR,
+					       "no CONNECT within the connect timeout"};
+	struct shard *s = c->shard;
+	if (c->state == CONNECTION_CLOSING) {
+		close_now(c);
+	} else if (c->state != CONNECTION_OPEN) {
+		connection_fail(c, &no_connect);
+	} else if (c->last_packet_ms + c->keep_alive * 1500ull <= s->now.steady_ms) {
+		connection_end(c, &(struct farewell){.reason_code = REASON_KEEP_ALIVE_TIMEOUT,
+						     .tell = true,
+						     .text = "keep alive timeout"});
+	} else {
+		timer_set(&s->connection_timers, &c->timer,
+			  c->last_packet_ms + c->keep_alive * 1500ull);
+	}
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connection: a stream, the bytes that make up whole packets, what was negotiated for this
+ * connection only. It dies with the stream; the session (session.h) may outlive it.
+ *
+ * A closed connection stays in memory until its turn ends and nothing refers to it (`pins`).
+ */
+#ifndef NIGHTJAR_BROKER_CONNECTION_H
+#define NIGHTJAR_BROKER_CONNECTION_H
+
+#include "base/timer.h"
+#include "broker/broker.h"
+#include "broker/output.h"
+#include "mqtt/packets.h"
+
+struct aliases_in;
+struct aliases_out;
+
+enum connection_state {
+	CONNECTION_NEW,        /* no CONNECT yet */
+	CONNECTION_MOVING,     /* CONNECT read, to be handled by the shard of its session */
+	CONNECTION_CONNECTING, /* CONNECT understood, its command is on the way; input waits */
+	CONNECTION_OPEN,       /* CONNACK sent */
+	CONNECTION_CLOSING,    /* said goodbye: output is flushed, input ignored, then closed */
+	CONNECTION_CLOSED,     /* stream gone; memory goes at the end of the turn */
+};
+
+struct connection {
+	struct stream stream;
+	struct shard *shard;
+	struct session *session; /* from CONNECTION_OPEN on; NULL again when taken away */
+	struct output output;
+	uint8_t *input; /* a partial packet, owned; NULL when there is none */
+	uint32_t input_len;
+	uint32_t input_capacity;
+	struct aliases_in *aliases_in;   /* topic aliases of the client's PUBLISHes */
+	struct aliases_out *aliases_out; /* those we assigned */
+	struct timer timer;              /* connect timeout, keep alive, or end of closing */
+	uint64_t last_packet_ms;         /* steady clock */
+	struct link link;                /* all connections of the shard, or its graveyard */
+	struct connection *next_dirty;   /* output to be flushed at the end of the turn */
+	struct connection *next_resumed; /* input to be gone on with at the next turn */
+	uint32_t packet_bytes_max;       /* what the client takes; PACKET_BYTES_MAX when it said nothing */
+	uint16_t keep_alive;             /* seconds in force, 0 = none */
+	uint16_t topic_alias_max_out;
+	uint16_t port;
+	uint16_t pins;                   /* commands under way that will come back to it */
+	uint8_t state;                   /* enum connection_state */
+	uint8_t home;                    /* CONNECTION_MOVING: shard it moves to */
+	uint8_t version;                 /* 0 before CONNECT */
+	bool is_dirty : 1;
+	bool is_blocked : 1;             /* the kernel's buffer is full: waiting for writability */
+	bool is_paused : 1;              /* not reading: too many answers outstanding, or congestion */
+	bool is_congested : 1;           /* not reading: another shard can't keep up */
+	bool is_resumed : 1;             /* in the list of next_resumed */
+	bool is_doomed : 1;              /* to be ended at the end of the turn: could not be written */
+	bool is_at_home : 1;             /* on the shard of its session */
+	bool wants_problem_information : 1;
+	char address[];                  /* of the peer, with NUL */
+};
+
+/* Takes over the stream; NULL (and the stream closed) without memory or when it can't attach. */
+struct connection *connection_new(struct shard *s, const struct stream *stream,
+				  const struct peer *peer);
+
+/* Why a connection ends; decides about the will and the log line. */
+struct farewell {
+	uint8_t reason_code; /* v5 DISCONNECT is sent with it when `tell` */
+	bool tell;
+	bool is_clean;       /* the client said goodbye: no will */
+	const char *text;    /* for the log; static */
+};
+/* Ends the connection: DISCONNECT if wanted, flush, close; the session is told. Idempotent. */
+void connection_end(struct connection *c, const struct farewell *why);
+/* The usual: a mistake of the peer. */
+void connection_fail(struct connection *c, const struct flaw *flaw);
+/* As if the CONNECT had been refused: CONNACK with that code if the version is known, close. */
+void connection_refuse(struct connection *c, uint8_t reason_code, const char *text);
+
+void connection_readable(struct connection *c);
+void connection_writable(struct connection *c);
+/* Stops reading; what is in `input` waits too. */
+void connection_pause(struct connection *c);
+/* Goes on at the next turn. */
+void connection_unpause(struct connection *c);
+void connection_resume_input(struct connection *c);
+/* Leaves this shard for another, with its unread input. */
+void connection_move(struct connection *c, unsigned to);
+/* Reports its readiness to this shard from now on. 0 or an error, then it was closed. */
+int connection_attach(struct connection *c);
+void connection_timeout(struct connection *c);
+/* Writes out what the output holds; on an error the connection is ended. */
+void connection_flush(struct connection *c);
+/* Has something to flush this turn. */
+void connection_mark_dirty(struct connection *c);
+/* Room for a packet of at most `len` bytes in the output; NULL without memory (the connection is
+ * ended then). Followed by connection_packet_done. */
+uint8_t *connection_packet(struct connection *c, size_t len);
+void connection_packet_done(struct connection *c, size_t len);
+/* Frees what a closed connection holds, at the end of a turn. */
+void connection_free(struct connection *c);
+/* Keep alive starts, or the connect timeout is over. */
+void connection_start_keep_alive(struct connection *c);
+
+/* Which handler for which packet (handle_*.c). They end the connection themselves on mistakes. */
+void handle_connect(struct connection *c, struct span body);
+void handle_publish(struct connection *c, uint8_t flags, struct span body);
+void handle_ack(struct connection *c, uint8_t type, struct span body);
+void handle_subscribe(struct connection *c, struct span body);
+void handle_unsubscribe(struct connection *c, struct span body);
+void handle_disconnect(struct connection *c, struct span body);
+void handle_auth(struct connection *c, struct span body);
+
+/* Sends DISCONNECT (v5 only) with that reason; the text goes along where there is room. */
+void send_disconnect(struct connection *c, uint8_t reason_code, const char *text);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PUBACK, PUBREC, PUBREL, PUBCOMP: each end's table decides ([5] 3.4-3.7, 4.3). */
+#include "broker/shard.h"
+
+#define REASON_TEXT_BYTES_MAX 128
+
+static const struct flaw flaw_out_of_turn = {REASON_PROTOCOL_ERROR,
+					     "acknowledgement that does not fit the message's QoS"};
+
+/* Failures say in words what happened, where the client takes it [MQTT-3.4.2-2, 3.1.2-29]. */
+static void send_failure(struct connection *c, uint8_t type, uint16_t packet_id,
+			 uint8_t reason_code)
+{
+	struct ack p = {.type = type, .reason_code = reason_code, .packet_id = packet_id};
+	uint8_t *ptr = connection_packet(c, REASON_TEXT_BYTES_MAX);
+	if (!ptr)
+		return;
+	properties_clear(&p.properties);
+	size_t bare = ack_encode(&p, c->version, (struct room){ptr, REASON_TEXT_BYTES_MAX});
+	size_t len = bare;
+	if (c->wants_problem_information && reason_code >= 0x80) {
+		p.properties.present = 1ull << PROPERTY_REASON_STRING;
+		p.properties.reason_string = span_of_text(reason_name(reason_code, type));
+		len = ack_encode(&p, c->version, (struct room){ptr, REASON_TEXT_BYTES_MAX});
+		if (len == 0 || len > c->packet_bytes_max) {
+			properties_clear(&p.properties);
+			len = ack_encode(&p, c->version, (struct room){ptr, REASON_TEXT_BYTES_MAX});
+		}
+	}
+	connection_packet_done(c, len);
+}
+
+void ack_send(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code)
+{
+	int error;
+	if (LIKELY(reason_code == REASON_SUCCESS || c->version != MQTT_5)) {
+		uint8_t *ptr = connection_packet(c, ACK_BYTES_MIN);
+		if (!ptr)
+			return;
+		ack_encode_short(ptr, type, packet_id);
+		connection_packet_done(c, ACK_BYTES_MIN);
+		reason_code = REASON_SUCCESS;
+	} else {
+		send_failure(c, type, packet_id, reason_code);
+	}
+	/* a refused message's id is free for another [MQTT-4.3.3-9] */
+	if (type == PACKET_PUBREC && reason_code >= 0x80 && c->session)
+		receive_event(&c->session->receive, RECEIVE_EVENT_REFUSED, packet_id, &error);
+	see_packet(c, false, type, packet_id, reason_code);
+}
+
+void ack_answer(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code)
+{
+	struct session *session = c->session;
+	struct ack_waiting ack = {.type = type, .packet_id = packet_id, .reason_code = reason_code};
+	uint32_t ticket;
+	if (acks_count(session->acks) == 0 || acks_open(session, &ack, &ticket))
+		ack_send(c, type, packet_id, reason_code);
+}
+
+static void handle_pubrel(struct connection *c, uint16_t packet_id)
+{
+	struct shard *s = c->shard;
+	struct session *session = c->session;
+	struct ack_waiting ack = {.type = PACKET_PUBCOMP,
+				  .packet_id = packet_id,
+				  .reason_code = REASON_NO_MATCHING_SUBSCRIBERS,
+				  .waits = 1};
+	struct command *command = NULL;
+	if (session->subscriber.survives)
+		command = command_new(COMMAND_RELEASE, SPAN_NONE);
+	if (command) {
+		command->packet_id = packet_id;
+		command->origin = (struct origin){session->number, 0, (uint16_t)s->index};
+		if (acks_open(session, &ack, &command->origin.ticket) == 0) {
+			session->logged = s->appended + 1;
+			command_append(s, command, shard_bit(s));
+			return;
+		}
+		command_free(command);
+	}
+	int error;
+	unsigned steps = receive_event(&session->receive, RECEIVE_EVENT_PUBREL, packet_id, &error);
+	ack_answer(c, PACKET_PUBCOMP, packet_id,
+		   steps & STEP_SEND_PUBCOMP ? REASON_SUCCESS : REASON_PACKET_IDENTIFIER_NOT_FOUND);
+}
+
+static enum send_event event_of(const struct ack *p)
+{
+	switch (p->type) {
+	case PACKET_PUBACK: return SEND_EVENT_PUBACK;
+	case PACKET_PUBREC:
+		return p->reason_code >= 0x80 ? SEND_EVENT_PUBREC_ERROR : SEND_EVENT_PUBREC;
+	default: return SEND_EVENT_PUBCOMP;
+	}
+}
+
+static void handle_answer(struct connection *c, const struct ack *p)
+{
+	struct sending entry;
+	struct session *session = c->session;
+	unsigned steps = send_answer(&session->send, event_of(p), p->packet_id, &entry);
+	if (UNLIKELY(!steps)) {
+		connection_fail(c, &flaw_out_of_turn);
+		return;
+	}
+	if (steps & STEP_FORGET_MESSAGE)
+		message_unref(entry.message);
+	if (steps & STEP_SEND_PUBREL)
+		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_SUCCESS);
+	if (steps & STEP_SEND_PUBREL_NOT_FOUND)
+		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_PACKET_IDENTIFIER_NOT_FOUND);
+	if (deliver_is_due(session) || session->holdings)
+		deliver_pump(c->shard, session);
+}
+
+void handle_ack(struct connection *c, uint8_t type, struct span body)
+{
+	struct ack p;
+	const struct flaw *flaw = ack_decode(type, body, c->version, &p);
+	if (UNLIKELY(flaw != NULL)) {
+		connection_fail(c, flaw);
+		return;
+	}
+	see_packet(c, true, type, p.packet_id, p.reason_code);
+	if (type == PACKET_PUBREL)
+		handle_pubrel(c, p.packet_id);
+	else
+		handle_answer(c, &p);
+}

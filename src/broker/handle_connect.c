@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONNECT: judged here, decided by its command, answered by CONNACK ([5] 3.1, 3.2). */
+#include "base/hash.h"
+#include "base/mem.h"
+#include "broker/packet.h"
+#include "broker/shard.h"
+
+#include <stdio.h>
+
+#define ASSIGNED_ID_BYTES 37 /* "auto-" and 32 hexadecimal digits */
+
+static const struct flaw flaw_auth = {REASON_BAD_AUTHENTICATION_METHOD,
+				      "authentication method not supported"};
+static const struct flaw flaw_anonymous = {REASON_NOT_AUTHORIZED,
+					   "anonymous clients are not allowed"};
+static const struct flaw flaw_empty_id = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
+					  "empty client id is not allowed"};
+static const struct flaw flaw_too_many = {REASON_QUOTA_EXCEEDED, "too many connections"};
+static const struct flaw flaw_sessions = {REASON_QUOTA_EXCEEDED, "too many sessions"};
+static const struct flaw flaw_will_qos_max = {REASON_QOS_NOT_SUPPORTED,
+					  "will QoS above the broker's maximum"};
+static const struct flaw flaw_will_retain = {REASON_RETAIN_NOT_SUPPORTED,
+					     "retained messages are not available"};
+static const struct flaw flaw_keep_alive = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
+					    "keep alive above the broker's maximum"};
+static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memory"};
+static const struct flaw flaw_shutting_down = {REASON_SERVER_UNAVAILABLE, "shutting down"};
+
+/* 3.x has return codes for some refusals; for others it is just closed [MQTT-3.1.4-1, 3.1.1]. */
+static bool may_send_connack(const struct connection *c, uint8_t reason_code)
+{
+	if (c->version == MQTT_5)
+		return true;
+	return c->version != 0 && reason_code >= REASON_UNSUPPORTED_PROTOCOL_VERSION &&
+	       reason_code != REASON_PACKET_TOO_LARGE;
+}
+
+static void send_connack(struct connection *c, const struct connack *p)
+{
+	size_t room = 64 + properties_size(&p->properties);
+	uint8_t *ptr = connection_packet(c, room);
+	if (!ptr)
+		return;
+	size_t len = connack_encode(p, c->version, (struct room){ptr, room});
+	ASSERT(len > 0);
+	connection_packet_done(c, len);
+	struct event *e = shard_event(c->shard, EVENT_PACKET_OUT, c);
+	e->packet_type = PACKET_CONNACK;
+	e->reason_code = p->code;
+	e->flags = p->session_present ? EVENT_FLAG_SESSION_PRESENT : 0;
+	shard_event_show(c->shard, e, c, SPAN_NONE, NULL);
+}
+
+void connection_refuse(struct connection *c, uint8_t reason_code, const char *text)
+{
+	if (c->state >= CONNECTION_CLOSING)
+		return;
+	if (may_send_connack(c, reason_code)) {
+		struct connack p = {.code = c->version == MQTT_5 ? reason_code
+								 : reason_to_return_code(reason_code)};
+		properties_clear(&p.properties);
+		if (c->packet_bytes_max >= PACKET_BYTES_MAX) { /* [MQTT-3.2.2-19] */
+			p.properties.present = 1ull << PROPERTY_REASON_STRING;
+			p.properties.reason_string = span_of_text(text);
+		}
+		send_connack(c, &p);
+	}
+	connection_end(c, &(struct farewell){.reason_code = reason_code, .text = text});
+}
+
+static const struct flaw *judge(const struct connection *c, const struct connect *p)
+{
+	const struct shard *s = c->shard;
+	const struct settings *set = s->settings;
+	if (s->is_shutting_down)
+		return &flaw_shutting_down;
+	if (properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD))
+		return &flaw_auth; /* [MQTT-4.12.0-1] */
+	if (!set->allow_anonymous)
+		return &flaw_anonymous;
+	if (p->client_id.len == 0 && !set->allow_empty_client_id)
+		return &flaw_empty_id;
+	if (set->connections_max &&
+	    atomic_load(&s->broker->connection_count) > set->connections_max)
+		return &flaw_too_many;
+	if (p->has_will && p->will_qos > set->qos_max)
+		return &flaw_will_qos_max; /* [MQTT-3.2.2-12] */
+	if (p->has_will && p->will_retain && !set->retain_available)
+		return &flaw_will_retain; /* [MQTT-3.2.2-13] */
+	if (p->version != MQTT_5 && set->keep_alive_max &&
+	    (p->keep_alive == 0 || p->keep_alive > set->keep_alive_max))
+		return &flaw_keep_alive; /* 3.x has no way to be told another one */
+	if (set->sessions_max && s->sessions.count >= set->sessions_max / s->broker->shard_count &&
+	    !session_find(c->shard, p->client_id))
+		return &flaw_sessions;
+	return NULL;
+}
+
+/* Unpredictable, of this shard, and not in use [MQTT-3.2.2-16]. */
+static struct span assign_client_id(struct shard *s, char text[static ASSIGNED_ID_BYTES + 1])
+{
+	struct span id = span_of(text, ASSIGNED_ID_BYTES);
+	do {
+		uint64_t source[3] = {s->broker->start_ms, s->index, ++s->assigned_ids};
+		struct span bytes = span_of(source, sizeof(source));
+		snprintf(text, ASSIGNED_ID_BYTES + 1, "auto-%016llX%016llX",
+			 (unsigned long long)hash_bytes(bytes, s->broker->seed),
+			 (unsigned long long)hash_bytes(bytes, ~s->broker->seed));
+	} while (shard_of(s->broker, id) != s->index || session_find(s, id));
+	return id;
+}
+
+static void negotiate(struct connection *c, const struct connect *p, struct connect_options *o)
+{
+	const struct settings *set = c->shard->settings;
+	const struct properties *in = &p->properties;
+	uint32_t expiry = properties_has(in, PROPERTY_SESSION_EXPIRY_INTERVAL)
+				  ? in->session_expiry_interval
+				  : 0;
+	if (p->version != MQTT_5)
+		expiry = p->clean_start ? 0 : UINT32_MAX;
+	o->expiry_interval = expiry < set->session_expiry_max ? expiry : set->session_expiry_max;
+	o->tell_expiry = o->expiry_interval != expiry;
+	o->clean_start = p->clean_start;
+	uint16_t receive = properties_has(in, PROPERTY_RECEIVE_MAXIMUM) ? in->receive_maximum : 65535;
+	o->receive_maximum = receive < set->in_flight_max ? receive : set->in_flight_max;
+	o->wants_response_information =
+		properties_has(in, PROPERTY_REQUEST_RESPONSE_INFORMATION) &&
+		in->request_response_information == 1;
+	c->keep_alive = p->keep_alive;
+	if (set->keep_alive_max && (p->keep_alive == 0 || p->keep_alive > set->keep_alive_max)) {
+		c->keep_alive = set->keep_alive_max;
+		o->tell_keep_alive = true;
+	}
+	if (properties_has(in, PROPERTY_MAXIMUM_PACKET_SIZE))
+		c->packet_bytes_max = in->maximum_packet_size;
+	if (properties_has(in, PROPERTY_REQUEST_PROBLEM_INFORMATION))
+		c->wants_problem_information = in->request_problem_information == 1;
+	if (properties_has(in, PROPERTY_TOPIC_ALIAS_MAXIMUM))
+		c->topic_alias_max_out = in->topic_alias_maximum < set->topic_alias_max_out
+						 ? in->topic_alias_maximum
+						 : set->topic_alias_max_out;
+}
+
+static void see_connect(struct connection *c, const struct connect *p, struct span client_id)
+{
+	struct shard *s = c->shard;
+	struct will_view will = {p->will_topic, (uint32_t)p->will_payload.len, p->will_qos,
+				 p->will_retain};
+	struct event *e = shard_event(s, EVENT_CLIENT_CONNECTED, c);
+	e->packet_id = c->keep_alive;
+	e->flags = (p->clean_start ? EVENT_FLAG_CLEAN : 0) | (p->has_will ? EVENT_FLAG_WILL : 0);
+	if (!shard_is_watched(s))
+		return;
+	struct event_detail detail = {.client_id = client_id,
+				      .user_name = p->has_user_name ? p->user_name : SPAN_NONE,
+				      .address = span_of_text(c->address),
+				      .will = p->has_will ? &will : NULL};
+	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
+}
+
+static void begin(struct connection *c, const struct connect *p, struct span client_id)
+{
+	struct shard *s = c->shard;
+	struct session *old = session_find(s, client_id);
+	struct command *command = command_new(COMMAND_CONNECT, client_id);
+	struct will *will = p->has_will ? will_new(s, p) : NULL;
+	if (!command || (p->has_will && !will)) {
+		command_free(command);
+		connection_fail(c, &flaw_memory);
+		return;
+	}
+	command->connect.will = will;
+	command->connect.is_assigned = p->client_id.len == 0;
+	negotiate(c, p, &command->connect);
+	see_connect(c, p, client_id);
+	command->connection = c;
+	command->version = c->version;
+	c->pins++;
+	c->state = CONNECTION_CONNECTING;
+	if (command->connect.expiry_interval > 0 || (old && old->subscriber.survives)) {
+		connection_pause(c);
+		command_append(s, command, shard_bit(s));
+	} else {
+		apply(s, command);
+		command_free(command);
+	}
+}
+
+void handle_connect(struct connection *c, struct span body)
+{
+	struct connect p;
+	char assigned[ASSIGNED_ID_BYTES + 1];
+	struct shard *s = c->shard;
+	const struct flaw *flaw = connect_decode(body, &p);
+	c->version = p.version;
+	if (flaw) {
+		connection_fail(c, flaw);
+		return;
+	}
+	struct span client_id = p.client_id;
+	unsigned home = client_id.len ? shard_of(s->broker, client_id) : s->index;
+	if (home != s->index) {
+		c->home = (uint8_t)home;
+		c->state = CONNECTION_MOVING;
+		return;
+	}
+	flaw = judge(c, &p);
+	if (flaw) {
+		connection_fail(c, flaw);
+		return;
+	}
+	if (client_id.len == 0)
+		client_id = assign_client_id(s, assigned);
+	begin(c, &p, client_id);
+}
+
+void connect_arrive(struct shard *s, struct connection *c)
+{
+	c->shard = s;
+	if (connection_attach(c)) {
+		atomic_fetch_sub(&s->broker->connection_count, 1);
+		connection_free(c);
+		return;
+	}
+	connection_resume_input(c);
+}
+
+static void put_limits(const struct connection *c, struct properties *out)
+{
+	const struct settings *set = c->shard->settings;
+	out->present |= 1ull << PROPERTY_RECEIVE_MAXIMUM;
+	out->receive_maximum = set->receive_maximum;
+	if (set->topic_alias_max_in) {
+		out->present |= 1ull << PROPERTY_TOPIC_ALIAS_MAXIMUM;
+		out->topic_alias_maximum = set->topic_alias_max_in;
+	}
+	if (set->packet_bytes_max < PACKET_BYTES_MAX) {
+		out->present |= 1ull << PROPERTY_MAXIMUM_PACKET_SIZE;
+		out->maximum_packet_size = set->packet_bytes_max;
+	}
+	if (set->qos_max < 2) { /* [MQTT-3.2.2-9] */
+		out->present |= 1ull << PROPERTY_MAXIMUM_QOS;
+		out->maximum_qos = set->qos_max;
+	}
+	if (!set->retain_available) {
+		out->present |= 1ull << PROPERTY_RETAIN_AVAILABLE;
+		out->retain_available = 0;
+	}
+}
+
+static void put_answers(const struct connection *c, const struct connect_options *o,
+			const struct session *session, struct properties *out)
+{
+	const struct settings *set = c->shard->settings;
+	if (o->tell_expiry) {
+		out->present |= 1ull << PROPERTY_SESSION_EXPIRY_INTERVAL;
+		out->session_expiry_interval = o->expiry_interval;
+	}
+	if (o->tell_keep_alive) {
+		out->present |= 1ull << PROPERTY_SERVER_KEEP_ALIVE;
+		out->server_keep_alive = c->keep_alive;
+	}
+	if (o->is_assigned) { /* [MQTT-3.1.3-7] */
+		out->present |= 1ull << PROPERTY_ASSIGNED_CLIENT_IDENTIFIER;
+		out->assigned_client_identifier = session_client_id(session);
+	}
+	if (o->wants_response_information && set->response_information) {
+		out->present |= 1ull << PROPERTY_RESPONSE_INFORMATION;
+		out->response_information = span_of_text(set->response_information);
+	}
+}
+
+static void open_aliases(struct connection *c)
+{
+	if (c->topic_alias_max_out > 0)
+		c->aliases_out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
+}
+
+void connect_accept(struct connection *c, struct session *session, bool is_present,
+		    struct connect_options *o)
+{
+	struct shard *s = c->shard;
+	c->state = CONNECTION_OPEN;
+	c->session = session;
+	session->connection = c;
+	session_drop_will(session);
+	session->will = o->will;
+	o->will = NULL;
+	timer_cancel(&s->session_timers, &session->timer);
+	send_restart(&session->send, o->receive_maximum);
+	open_aliases(c);
+	struct connack p = {.session_present = is_present, .code = REASON_SUCCESS};
+	properties_clear(&p.properties);
+	if (c->version == MQTT_5) {
+		put_limits(c, &p.properties);
+		put_answers(c, o, session, &p.properties);
+	}
+	send_connack(c, &p);
+	connection_start_keep_alive(c);
+	group_presence(s, session, true);
+	replay_resume(s, session);
+	deliver_pump(s, session);
+	if (c->is_paused)
+		connection_unpause(c);
+}

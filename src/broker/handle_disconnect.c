@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DISCONNECT both ways, AUTH ([5] 3.14, 3.15). */
+#include "broker/shard.h"
+
+#define DISCONNECT_BYTES_MAX 160
+
+static const struct flaw flaw_expiry = {REASON_PROTOCOL_ERROR,
+					"DISCONNECT sets a session expiry that CONNECT had at 0"};
+static const struct flaw flaw_auth = {REASON_PROTOCOL_ERROR,
+				      "AUTH without an authentication method in CONNECT"};
+
+void send_disconnect(struct connection *c, uint8_t reason_code, const char *text)
+{
+	struct disconnect p = {.reason_code = reason_code};
+	uint8_t *ptr = connection_packet(c, DISCONNECT_BYTES_MAX);
+	struct room room = {ptr, DISCONNECT_BYTES_MAX};
+	if (!ptr)
+		return;
+	properties_clear(&p.properties);
+	if (text) {
+		p.properties.present = 1ull << PROPERTY_REASON_STRING;
+		p.properties.reason_string = span_of_text(text);
+	}
+	size_t len = disconnect_encode(&p, c->version, room);
+	if (len == 0 || len > c->packet_bytes_max) { /* [MQTT-3.14.2-3] */
+		properties_clear(&p.properties);
+		len = disconnect_encode(&p, c->version, room);
+	}
+	if (len > c->packet_bytes_max)
+		return;
+	connection_packet_done(c, len);
+	see_packet(c, false, PACKET_DISCONNECT, 0, reason_code);
+}
+
+void handle_disconnect(struct connection *c, struct span body)
+{
+	struct disconnect p;
+	struct session *session = c->session;
+	const struct flaw *flaw = disconnect_decode(body, c->version, &p);
+	if (!flaw && properties_has(&p.properties, PROPERTY_SESSION_EXPIRY_INTERVAL)) {
+		uint32_t expiry = p.properties.session_expiry_interval;
+		if (expiry > 0 && session->expiry_interval == 0)
+			flaw = &flaw_expiry;
+		else
+			session->expiry_interval = expiry < c->shard->settings->session_expiry_max
+							   ? expiry
+							   : c->shard->settings->session_expiry_max;
+	}
+	if (flaw) {
+		connection_fail(c, flaw);
+		return;
+	}
+	see_packet(c, true, PACKET_DISCONNECT, 0, p.reason_code);
+	/* only 0x00 means that the will is not wanted [MQTT-3.14.4-3] */
+	connection_end(c, &(struct farewell){.reason_code = p.reason_code,
+					     .is_clean = p.reason_code == REASON_NORMAL_DISCONNECTION,
+					     .text = "client disconnected"});
+}
+
+void handle_auth(struct connection *c, struct span body)
+{
+	struct auth p;
+	const struct flaw *flaw = auth_decode(body, &p);
+	connection_fail(c, flaw ? flaw : &flaw_auth); /* [MQTT-4.12.0-7] */
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PUBLISH from a client ([5] 3.3). */
+#include "base/mem.h"
+#include "broker/packet.h"
+#include "broker/shard.h"
+#include "mqtt/topic.h"
+
+static const struct flaw flaw_alias = {REASON_TOPIC_ALIAS_INVALID,
+				       "topic alias out of the range that was announced"};
+static const struct flaw flaw_alias_unknown = {REASON_PROTOCOL_ERROR,
+					       "topic alias that was never set"};
+static const struct flaw flaw_identifier = {REASON_PROTOCOL_ERROR,
+					    "Subscription Identifier in a client's PUBLISH"};
+static const struct flaw flaw_qos = {REASON_QOS_NOT_SUPPORTED, "QoS above the broker's maximum"};
+static const struct flaw flaw_retain = {REASON_RETAIN_NOT_SUPPORTED,
+					"retained messages are not available"};
+static const struct flaw flaw_levels = {REASON_TOPIC_NAME_INVALID,
+					"topic has more levels than the broker takes"};
+static const struct flaw flaw_quota = {REASON_RECEIVE_MAXIMUM_EXCEEDED,
+				       "more messages in flight than Receive Maximum allows"};
+static const struct flaw flaw_id_in_use = {REASON_PROTOCOL_ERROR,
+					   "packet id of an open QoS 2 message used at QoS 1"};
+static const struct flaw flaw_memory = {REASON_QUOTA_EXCEEDED, "out of memory"};
+
+/* Properties that end here and are not forwarded as they came. */
+#define ENDING_PROPERTIES                                                                          \
+	(1ull << PROPERTY_TOPIC_ALIAS | 1ull << PROPERTY_MESSAGE_EXPIRY_INTERVAL |                 \
+	 1ull << PROPERTY_SUBSCRIPTION_IDENTIFIER | 1ull << PROPERTY_WILL_DELAY_INTERVAL)
+
+bool forward_properties(struct shard *s, const struct properties *in, struct span *forward_out)
+{
+	struct span rest = in->raw;
+	struct property property;
+	if (!(in->present & ENDING_PROPERTIES)) {
+		*forward_out = in->raw;
+		return true;
+	}
+	if (s->forwarded_capacity < in->raw.len) {
+		uint8_t *bytes = mem_realloc(s->forwarded, in->raw.len);
+		if (!bytes)
+			return false;
+		s->forwarded = bytes;
+		s->forwarded_capacity = in->raw.len;
+	}
+	struct writer w = writer_of((struct room){s->forwarded, s->forwarded_capacity});
+	while (property_next(&rest, &property))
+		if (!(ENDING_PROPERTIES >> property.id & 1))
+			write_bytes(&w, property.raw);
+	*forward_out = span_of(s->forwarded, (size_t)(w.ptr - s->forwarded));
+	return true;
+}
+
+/* Sets or looks up the alias; the topic is complete after it. */
+static const struct flaw *resolve_alias(struct connection *c, struct publish *p)
+{
+	uint16_t alias_max = c->shard->settings->topic_alias_max_in;
+	uint16_t alias = p->properties.topic_alias;
+	if (alias == 0 || alias > alias_max)
+		return &flaw_alias; /* [MQTT-3.3.2-9] */
+	if (!c->aliases_in)
+		c->aliases_in = aliases_in_new(alias_max);
+	if (!c->aliases_in)
+		return &flaw_memory;
+	if (p->topic.len > 0)
+		return aliases_in_set(c->aliases_in, alias, p->topic) ? &flaw_memory : NULL;
+	p->topic = aliases_in_get(c->aliases_in, alias);
+	return p->topic.len == 0 ? &flaw_alias_unknown : NULL;
+}
+
+static const struct flaw *judge(struct connection *c, struct publish *p)
+{
+	const struct settings *set = c->shard->settings;
+	if (UNLIKELY(p->properties.present)) {
+		if (properties_has(&p->properties, PROPERTY_SUBSCRIPTION_IDENTIFIER))
+			return &flaw_identifier; /* [MQTT-3.3.4-6] */
+		if (properties_has(&p->properties, PROPERTY_TOPIC_ALIAS)) {
+			const struct flaw *flaw = resolve_alias(c, p);
+			if (flaw)
+				return flaw;
+		}
+	}
+	if (p->qos > set->qos_max)
+		return &flaw_qos;
+	if (p->retain && !set->retain_available)
+		return &flaw_retain;
+	/* a topic has no more levels than bytes + 1: short ones need not be counted */
+	if (p->topic.len >= set->topic_levels_max && set->topic_levels_max &&
+	    topic_level_count(p->topic) > set->topic_levels_max)
+		return &flaw_levels;
+	return NULL;
+}
+
+/* QoS 1 and 2 that this client has open towards us. */
+static bool is_over_quota(const struct connection *c)
+{
+	const struct session *session = c->session;
+	const struct settings *set = c->shard->settings;
+	uint32_t open = session->receive.count + (session->acks ? session->acks->puback_count : 0);
+	return open >= (uint32_t)set->receive_maximum + set->receive_maximum_slack;
+}
+
+/* The retained store is full and this topic is not in it. */
+static bool is_retained_over_limit(const struct shard *s, const struct publish *p)
+{
+	const struct settings *set = s->settings;
+	if (!p->retain || p->payload.len == 0)
+		return false;
+	bool is_full = (set->retained_messages_max &&
+			retained_count(s->retained) >= set->retained_messages_max) ||
+		       (set->retained_bytes_max &&
+			s->retained_bytes + p->payload.len > set->retained_bytes_max);
+	return is_full && !retained_find(s->retained, p->topic);
+}
+
+static bool make_publication(struct connection *c, const struct publish *p,
+			     struct publication *out)
+{
+	struct shard *s = c->shard;
+	*out = (struct publication){.parts = {.topic = p->topic,
+					      .payload = p->payload,
+					      .publisher = c->session->number,
+					      .qos = p->qos,
+					      .retain = p->retain}};
+	if (!p->properties.present)
+		return true;
+	if (properties_has(&p->properties, PROPERTY_MESSAGE_EXPIRY_INTERVAL)) {
+		out->parts.has_expiry = true;
+		out->parts.expires_ms =
+			s->now.wall_ms + p->properties.message_expiry_interval * 1000ull;
+	}
+	return forward_properties(s, &p->properties, &out->parts.properties);
+}
+
+static void enter(struct connection *c, const struct publish *p)
+{
+	struct shard *s = c->shard;
+	struct session *session = c->session;
+	struct publication publication;
+	struct ack_waiting ack = {.packet_id = p->packet_id,
+				  .type = p->qos == 1 ? PACKET_PUBACK : PACKET_PUBREC};
+	int result = ERROR_NO_MEMORY;
+	if (make_publication(c, p, &publication))
+		result = publish_enter(s, &publication, session, p->qos ? &ack : NULL);
+	publication_release(&publication);
+	if (result == ERROR_AGAIN || p->qos == 0)
+		return;
+	ack_answer(c, ack.type, p->packet_id, result < 0 ? REASON_QUOTA_EXCEEDED : (uint8_t)result);
+}
+
+/* Runs the receiving table; true when the message is new and to be handed on. */
+static bool receive(struct connection *c, const struct publish *p)
+{
+	static const enum receive_event events[] = {RECEIVE_EVENT_QOS_0, RECEIVE_EVENT_QOS_1,
+						    RECEIVE_EVENT_QOS_2};
+	int error;
+	unsigned steps = receive_event(&c->session->receive, events[p->qos], p->packet_id, &error);
+	if (error) {
+		connection_fail(c, &flaw_memory);
+		return false;
+	}
+	if (steps == STEP_NONE) {
+		if (c->version == MQTT_5)
+			ack_answer(c, PACKET_PUBACK, p->packet_id, REASON_PACKET_IDENTIFIER_IN_USE);
+		else
+			connection_fail(c, &flaw_id_in_use);
+		return false;
+	}
+	if (steps & STEP_DELIVER)
+		return true;
+	ack_answer(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS); /* [MQTT-4.3.3-10] */
+	return false;
+}
+
+void handle_publish(struct connection *c, uint8_t flags, struct span body)
+{
+	struct publish p;
+	struct shard *s = c->shard;
+	const struct flaw *flaw = publish_decode(flags, body, c->version, &p);
+	if (!flaw)
+		flaw = judge(c, &p);
+	if (!flaw && p.qos > 0 && c->version == MQTT_5 && is_over_quota(c) &&
+	    !receive_has(&c->session->receive, p.packet_id))
+		flaw = &flaw_quota;
+	if (UNLIKELY(flaw != NULL)) {
+		connection_fail(c, flaw);
+		return;
+	}
+	s->status.messages_in++;
+	see_publish(c, true, p.topic, p.qos,
+		    (p.dup ? EVENT_FLAG_DUP : 0) | (p.retain ? EVENT_FLAG_RETAIN : 0), p.packet_id,
+		    (uint32_t)p.payload.len);
+	if (UNLIKELY(is_retained_over_limit(s, &p))) {
+		see_dropped(s, c->session, p.topic, "retained store full");
+		p.retain = false;
+		if (p.qos > 0 && !receive_has(&c->session->receive, p.packet_id)) {
+			ack_answer(c, p.qos == 1 ? PACKET_PUBACK : PACKET_PUBREC, p.packet_id,
+				   REASON_QUOTA_EXCEEDED);
+			return;
+		}
+	}
+	if (p.qos == 0 || receive(c, &p))
+		enter(c, &p);
+	/* 3.x has no Receive Maximum: a client with too much open is not read for a while */
+	if (UNLIKELY(p.qos > 0 && c->version != MQTT_5 && c->state == CONNECTION_OPEN &&
+		     c->session->acks && is_over_quota(c) && acks_count(c->session->acks) > 0))
+		connection_pause(c);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes in: whole packets only reach the handlers. Everything is read into the shard's scratch
+ * area first and decoded there without a copy; a connection owns memory only for the rest of a
+ * packet that has not fully come, and that grows with the bytes that came, not with the length
+ * that was announced.
+ */
+#include "base/mem.h"
+#include "broker/shard.h"
+
+static const struct flaw flaw_too_large = {REASON_PACKET_TOO_LARGE,
+					   "packet larger than the broker takes"};
+static const struct flaw flaw_connect_first = {REASON_PROTOCOL_ERROR,
+					       "first packet is not CONNECT"};
+static const struct flaw flaw_connect_twice = {REASON_PROTOCOL_ERROR, "second CONNECT"};
+static const struct flaw flaw_not_for_servers = {REASON_PROTOCOL_ERROR,
+						 "packet type that only servers send"};
+static const struct flaw flaw_auth_in_3 = {REASON_PROTOCOL_ERROR, "AUTH before MQTT 5.0"};
+static const struct flaw flaw_pingreq_body = {REASON_MALFORMED_PACKET, "PINGREQ with a payload"};
+static const struct farewell peer_closed = {.text = "connection closed by the client"};
+static const struct farewell out_of_memory = {.reason_code = REASON_QUOTA_EXCEEDED,
+					      .tell = true,
+					      .text = "out of memory"};
+
+static void handle_pingreq(struct connection *c, struct span body)
+{
+	if (body.len > 0) {
+		connection_fail(c, &flaw_pingreq_body);
+		return;
+	}
+	see_packet(c, true, PACKET_PINGREQ, 0, 0);
+	uint8_t *p = connection_packet(c, PING_BYTES);
+	if (!p)
+		return;
+	ping_encode(p, PACKET_PINGRESP); /* [MQTT-3.12.4-1] */
+	connection_packet_done(c, PING_BYTES);
+	see_packet(c, false, PACKET_PINGRESP, 0, 0);
+}
+
+static void handle_open(struct connection *c, const struct fixed_header *h, struct span body)
+{
+	switch (h->type) {
+	case PACKET_PUBLISH: handle_publish(c, h->flags, body); break;
+	case PACKET_PUBACK:
+	case PACKET_PUBREC:
+	case PACKET_PUBREL:
+	case PACKET_PUBCOMP: handle_ack(c, h->type, body); break;
+	case PACKET_SUBSCRIBE: handle_subscribe(c, body); break;
+	case PACKET_UNSUBSCRIBE: handle_unsubscribe(c, body); break;
+	case PACKET_PINGREQ: handle_pingreq(c, body); break;
+	case PACKET_DISCONNECT: handle_disconnect(c, body); break;
+	case PACKET_CONNECT: connection_fail(c, &flaw_connect_twice); break; /* [MQTT-3.1.0-2] */
+	case PACKET_AUTH:
+		if (c->version == MQTT_5)
+			handle_auth(c, body);
+		else
+			connection_fail(c, &flaw_auth_in_3);
+		break;
+	default: connection_fail(c, &flaw_not_for_servers); break;
+	}
+}
+
+static bool may_go_on(const struct connection *c)
+{
+	return (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN) && !c->is_paused;
+}
+
+/* One packet from the start of the bytes; the length that was used, 0 when it is not whole. */
+static size_t handle_packet(struct connection *c, struct span bytes)
+{
+	struct fixed_header h;
+	const struct flaw *flaw;
+	enum header_result result = fixed_header_decode(bytes, &h, &flaw);
+	if (result == HEADER_INCOMPLETE)
+		return 0;
+	if (UNLIKELY(result == HEADER_MALFORMED)) {
+		connection_fail(c, flaw);
+		return 0;
+	}
+	if (UNLIKELY(c->state == CONNECTION_NEW && h.type != PACKET_CONNECT)) {
+		connection_fail(c, &flaw_connect_first); /* [MQTT-3.1.0-1] */
+		return 0;
+	}
+	size_t len = (size_t)h.header_len + h.remaining_length;
+	if (UNLIKELY(len > c->shard->settings->packet_bytes_max)) {
+		connection_fail(c, &flaw_too_large);
+		return 0;
+	}
+	if (bytes.len < len)
+		return 0;
+	c->last_packet_ms = c->shard->now.steady_ms;
+	struct span body = span_of(bytes.ptr + h.header_len, h.remaining_length);
+	if (LIKELY(c->state == CONNECTION_OPEN))
+		handle_open(c, &h, body);
+	else
+		handle_connect(c, body);
+	return c->state == CONNECTION_MOVING ? 0 : len;
+}
+
+static size_t handle_packets(struct connection *c, struct span bytes)
+{
+	size_t used = 0;
+	while (used < bytes.len && may_go_on(c)) {
+		size_t len = handle_packet(c, span_of(bytes.ptr + used, bytes.len - used));
+		if (len == 0)
+			break;
+		used += len;
+	}
+	return used;
+}
+
+static void input_free(struct connection *c)
+{
+	mem_free(c->input);
+	c->input = NULL;
+	c->input_len = c->input_capacity = 0;
+}
+
+static int input_reserve(struct connection *c, size_t capacity)
+{
+	if (capacity <= c->input_capacity)
+		return 0;
+	uint8_t *input = mem_realloc(c->input, capacity);
+	if (!input)
+		return ERROR_NO_MEMORY;
+	c->input = input;
+	c->input_capacity = (uint32_t)capacity;
+	return 0;
+}
+
+/* Keeps what was not used; `rest` may lie in c->input itself. */
+static void keep_rest(struct connection *c, struct span rest)
+{
+	if (c->state >= CONNECTION_CLOSING || rest.len == 0) {
+		input_free(c);
+		return;
+	}
+	bool is_own = c->input && rest.ptr >= c->input && rest.ptr < c->input + c->input_capacity;
+	if (!is_own && input_reserve(c, rest.len)) {
+		connection_end(c, &out_of_memory);
+		input_free(c);
+		return;
+	}
+	memmove(c->input, rest.ptr, rest.len);
+	c->input_len = (uint32_t)rest.len;
+}
+
+static void process(struct connection *c, struct span bytes)
+{
+	size_t used = handle_packets(c, bytes);
+	keep_rest(c, span_of(bytes.ptr + used, bytes.len - used));
+	if (c->state == CONNECTION_MOVING) {
+		c->state = CONNECTION_NEW;
+		connection_move(c, c->home);
+	}
+}
+
+/* Whole length of the packet whose beginning is kept; 0 when even that is unknown. */
+static size_t expected_len(const struct connection *c)
+{
+	struct fixed_header h;
+	const struct flaw *flaw;
+	if (fixed_header_decode(span_of(c->input, c->input_len), &h, &flaw) != HEADER_OK)
+		return 0;
+	return (size_t)h.header_len + h.remaining_length;
+}
+
+static long read_into(struct connection *c, uint8_t *ptr, size_t len)
+{
+	long n = c->stream.ops->read(&c->stream, (struct room){ptr, len});
+	if (n > 0) {
+		c->shard->status.bytes_in += (uint64_t)n;
+		return n;
+	}
+	if (n == 0)
+		connection_end(c, &peer_closed);
+	else if (n != ERROR_AGAIN)
+		connection_end(c, &(struct farewell){.text = "connection lost"});
+	return 0;
+}
+
+/* The packet is larger than the scratch area: read it to where it is kept. */
+static void read_large(struct connection *c, size_t expected)
+{
+	size_t capacity = (size_t)c->input_len * 2;
+	if (capacity < c->shard->scratch_len)
+		capacity = c->shard->scratch_len;
+	if (capacity > expected)
+		capacity = expected;
+	if (input_reserve(c, capacity)) {
+		connection_end(c, &out_of_memory);
+		input_free(c);
+		return;
+	}
+	long n = read_into(c, c->input + c->input_len, c->input_capacity - c->input_len);
+	c->input_len += (uint32_t)n;
+	if (c->input_len == expected)
+		process(c, span_of(c->input, c->input_len));
+	else if (c->state >= CONNECTION_CLOSING)
+		input_free(c);
+}
+
+void connection_readable(struct connection *c)
+{
+	struct shard *s = c->shard;
+	if (!may_go_on(c))
+		return;
+	size_t expected = c->input_len > 0 ? expected_len(c) : 0;
+	if (expected > s->scratch_len) {
+		read_large(c, expected);
+		return;
+	}
+	size_t kept = c->input_len;
+	ASSERT(kept < s->scratch_len);
+	if (kept > 0)
+		memcpy(s->scratch, c->input, kept);
+	long n = read_into(c, s->scratch + kept, s->scratch_len - kept);
+	if (n > 0)
+		process(c, span_of(s->scratch, kept + (size_t)n));
+	else if (c->state >= CONNECTION_CLOSING)
+		input_free(c);
+}
+
+void connection_resume_input(struct connection *c)
+{
+	if (c->input_len > 0 && may_go_on(c))
+		process(c, span_of(c->input, c->input_len));
+}

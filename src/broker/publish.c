@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A message on its way in: who wants it, does anything that survives, and so: at once, or through
+ * the log. The two paths meet in publish_here.
+ */
+#include "base/mem.h"
+#include "broker/packet.h"
+#include "broker/shard.h"
+
+struct message *publication_message(struct publication *p)
+{
+	if (!p->message)
+		p->message = message_new(&p->parts);
+	return p->message;
+}
+
+void publication_of_message(struct publication *p, struct message *m)
+{
+	*p = (struct publication){
+		.parts = {.topic = message_topic(m),
+			  .properties = message_properties(m),
+			  .payload = message_payload(m),
+			  .publisher = m->publisher,
+			  .expires_ms = m->expires_ms,
+			  .has_expiry = m->has_expiry,
+			  .qos = m->qos,
+			  .retain = m->retain},
+		.message = message_ref(m),
+	};
+}
+
+void publication_release(struct publication *p)
+{
+	if (p->message)
+		message_unref(p->message);
+	p->message = NULL;
+}
+
+uint8_t reason_merge(uint8_t a, uint8_t b)
+{
+	if (a >= 0x80 || b >= 0x80)
+		return a >= b ? a : b;
+	return a == REASON_SUCCESS || b == REASON_SUCCESS ? REASON_SUCCESS : a;
+}
+
+static void note_delivery(struct outcome *outcome, struct session *session, enum delivered result)
+{
+	if (result == DELIVERY_REFUSED)
+		outcome->reason_code = reason_merge(outcome->reason_code, REASON_QUOTA_EXCEEDED);
+	else if (result != NOT_DELIVERED)
+		outcome->reason_code = reason_merge(outcome->reason_code, REASON_SUCCESS);
+	if (result == DELIVERED_SLOWLY && !outcome->slow)
+		outcome->slow = session;
+}
+
+/* Several identifiers travel as properties of a copy of their own [MQTT-3.3.4-4]. */
+static enum delivered deliver_with_identifiers(struct shard *s, struct session *session,
+					       struct delivery *d, const uint32_t *identifiers,
+					       unsigned count)
+{
+	struct publication copy = {.parts = d->publication->parts};
+	struct span properties = copy.parts.properties;
+	uint8_t *bytes = mem_alloc(properties.len + (size_t)count * 5);
+	if (!bytes)
+		return DELIVERY_REFUSED;
+	struct writer w = writer_of((struct room){bytes, properties.len + (size_t)count * 5});
+	for (unsigned i = 0; i < count; i++) {
+		write_u8(&w, PROPERTY_SUBSCRIPTION_IDENTIFIER);
+		write_variable_integer(&w, identifiers[i]);
+	}
+	write_bytes(&w, properties);
+	copy.parts.properties = span_of(bytes, (size_t)(w.ptr - bytes));
+	struct delivery own = *d;
+	own.publication = &copy;
+	enum delivered result = deliver(s, session, &own);
+	publication_release(&copy);
+	mem_free(bytes);
+	return result;
+}
+
+static uint8_t granted_qos(const struct shard *s, uint8_t published, uint8_t subscribed)
+{
+	if (s->settings->upgrade_outgoing_qos)
+		return subscribed;
+	return published < subscribed ? published : subscribed; /* [MQTT-3.8.4-8] */
+}
+
+static void deliver_entry(struct shard *s, struct publication *p, const struct match *m,
+			  const struct match_entry *e, struct outcome *outcome)
+{
+	struct session *session = CONTAINER_OF(e->subscriber, struct session, subscriber);
+	struct delivery d = {
+		.publication = p,
+		.qos = granted_qos(s, p->parts.qos, e->qos),
+		.flags = e->retain_as_published && p->parts.retain ? QUEUED_RETAIN : 0,
+	};
+	if (e->identifier_count > 1) {
+		note_delivery(outcome, session,
+			      deliver_with_identifiers(s, session, &d, m->identifiers + e->identifiers,
+						       e->identifier_count));
+		return;
+	}
+	if (e->identifier_count == 1)
+		d.identifier = m->identifiers[e->identifiers];
+	note_delivery(outcome, session, deliver(s, session, &d));
+}
+
+/* The publisher's own no-local subscriptions do not count, its others do [MQTT-3.8.3-3]. */
+static void deliver_to_publisher(struct shard *s, struct publication *p,
+				 const struct subscriber *publisher, struct outcome *outcome)
+{
+	const struct match *m = routes_match_for_publisher(s->routes, p->parts.topic, publisher);
+	for (uint32_t i = 0; m && i < m->entry_count; i++)
+		if (m->entries[i].subscriber == publisher)
+			deliver_entry(s, p, m, &m->entries[i], outcome);
+}
+
+struct outcome publish_here(struct shard *s, struct publication *p,
+			    const struct subscriber *publisher, const struct origin *origin)
+{
+	struct outcome outcome = {.reason_code = REASON_NO_MATCHING_SUBSCRIBERS};
+	const struct match *m = routes_match(s->routes, p->parts.topic);
+	if (!m) {
+		outcome.reason_code = REASON_QUOTA_EXCEEDED;
+		return outcome;
+	}
+	bool skipped = false;
+	p->is_fanned_out = m->entry_count > 1 && p->parts.payload.len < OUTPUT_SHARE_BYTES;
+	if (p->is_fanned_out)
+		packet_cache_reset(s->packets, p);
+	for (uint32_t i = 0; i < m->entry_count; i++) {
+		const struct match_entry *e = &m->entries[i];
+		if (UNLIKELY(e->has_no_local && e->subscriber == publisher))
+			skipped = true;
+		else
+			deliver_entry(s, p, m, e, &outcome);
+	}
+	for (uint32_t i = 0; i < m->share_count; i++) {
+		struct outcome of_group = group_publish(s, m->shares[i], p, origin);
+		outcome.reason_code = reason_merge(outcome.reason_code, of_group.reason_code);
+		outcome.delegates = (int16_t)(outcome.delegates + of_group.delegates);
+		outcome.slow = outcome.slow ? outcome.slow : of_group.slow;
+	}
+	if (skipped)
+		deliver_to_publisher(s, p, publisher, &outcome);
+	s->packets->publication = NULL;
+	return outcome;
+}
+
+static void post_to_shards(struct shard *s, struct publication *p, uint64_t shards,
+			   const struct origin *origin)
+{
+	struct message *m = publication_message(p);
+	if (!m)
+		return;
+	message_share(m);
+	while (shards) {
+		unsigned to = (unsigned)__builtin_ctzll(shards);
+		shards &= shards - 1;
+		struct letter *letter = bus_letter(s, to, message_bytes(m));
+		*letter = (struct letter){.kind = LETTER_PUBLISH,
+					  .session = origin->session,
+					  .ticket = origin->ticket,
+					  .origin = origin->shard,
+					  .object = message_ref(m)};
+	}
+}
+
+static bool must_be_logged(const struct shard *s, const struct publication *p,
+			   const struct match *m, const struct session *publisher)
+{
+	if (p->parts.retain)
+		return true;
+	if (p->parts.qos == 0)
+		return false;
+	if (m->has_surviving || m->remote_surviving)
+		return true;
+	/* nothing may overtake what this publisher has in the log; and the ids of its open QoS 2
+	   messages survive with its session */
+	return publisher && ((publisher->subscriber.survives && p->parts.qos == 2) ||
+			     command_is_pending(s, publisher));
+}
+
+static int open_answer(const struct shard *s, struct session *publisher, struct ack_waiting *ack,
+		       int waits, struct origin *origin)
+{
+	ack->waits = (int16_t)waits;
+	ack->reason_code = REASON_NO_MATCHING_SUBSCRIBERS;
+	int error = acks_open(publisher, ack, &origin->ticket);
+	if (error)
+		return error;
+	origin->session = publisher->number;
+	origin->shard = (uint16_t)s->index;
+	return 0;
+}
+
+static int enter_log(struct shard *s, struct publication *p, struct session *publisher,
+		     struct ack_waiting *ack, uint64_t targets)
+{
+	struct origin origin = {0};
+	struct message *m = publication_message(p);
+	struct command *command = m ? command_new(COMMAND_PUBLISH, SPAN_NONE) : NULL;
+	if (!command)
+		return ERROR_NO_MEMORY;
+	if (ack && open_answer(s, publisher, ack, __builtin_popcountll(targets), &origin)) {
+		command_free(command);
+		return ERROR_NO_MEMORY;
+	}
+	if (targets != shard_bit(s))
+		message_share(m);
+	command->message = message_ref(m);
+	command->origin = origin;
+	if (publisher)
+		publisher->logged = s->appended + 1;
+	command_append(s, command, targets);
+	return ERROR_AGAIN;
+}
+
+/* `has_groups`: a group may ask another shard, which then must know whom to answer. */
+static int enter_now(struct shard *s, struct publication *p, struct session *publisher,
+		     struct ack_waiting *ack, uint64_t shards, bool has_groups)
+{
+	struct origin origin = {0};
+	bool must_wait = ack && (shards || (has_groups && s->broker->shard_count > 1) ||
+				 acks_count(publisher->acks) > 0);
+	if (must_wait && open_answer(s, publisher, ack, __builtin_popcountll(shards) + 1, &origin))
+		return ERROR_NO_MEMORY;
+	struct outcome outcome =
+		publish_here(s, p, publisher ? &publisher->subscriber : NULL, &origin);
+	if (shards)
+		post_to_shards(s, p, shards, &origin);
+	if (!ack)
+		return REASON_SUCCESS;
+	if (!must_wait && !outcome.slow)
+		return outcome.reason_code;
+	if (!must_wait && open_answer(s, publisher, ack, 1, &origin))
+		return outcome.reason_code; /* answering early is the lesser evil */
+	struct verdict verdict = {.reason_code = outcome.reason_code, .delegates = outcome.delegates};
+	if (outcome.slow)
+		hold_verdict(s, outcome.slow, &verdict, &origin);
+	else
+		verdict_give(s, &origin, verdict);
+	return ERROR_AGAIN;
+}
+
+int publish_enter(struct shard *s, struct publication *p, struct session *publisher,
+		  struct ack_waiting *ack)
+{
+	const struct match *m = routes_match(s->routes, p->parts.topic);
+	if (!m)
+		return ERROR_NO_MEMORY;
+	if (!must_be_logged(s, p, m, publisher))
+		return enter_now(s, p, publisher, ack, m->remote_shards, m->share_count > 0);
+	uint64_t everywhere = ~0ULL >> (64 - s->broker->shard_count);
+	uint64_t targets = p->parts.retain ? everywhere : m->remote_shards | shard_bit(s);
+	return enter_log(s, p, publisher, ack, targets);
+}
+
+void publish_arrive(struct shard *s, struct message *m, const struct origin *origin)
+{
+	struct publication p;
+	publication_of_message(&p, m);
+	struct session *publisher = session_by_number(s, m->publisher);
+	struct outcome outcome =
+		publish_here(s, &p, publisher ? &publisher->subscriber : NULL, origin);
+	publication_release(&p);
+	struct verdict verdict = {.reason_code = outcome.reason_code, .delegates = outcome.delegates};
+	if (outcome.slow)
+		hold_verdict(s, outcome.slow, &verdict, origin);
+	else
+		verdict_give(s, origin, verdict);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Retained messages: every shard holds the index of all of them (the bodies are shared), so that a
+ * subscription finds them where it is, at its own place in the log. Looking them up is work that
+ * is spread over turns, and waits for the subscriber's window.
+ */
+#include "base/mem.h"
+#include "broker/shard.h"
+
+#define VISITS_PER_TURN 2000      /* tree nodes: well under a millisecond */
+#define REPLAY_OUTPUT_BYTES 65536 /* a reader with that much unsent is given no more for now */
+
+struct replay_item {
+	struct replay_item *next;
+	struct retained_cursor cursor;
+	uint32_t identifier;
+	uint8_t qos;
+	uint16_t filter_len;
+	char filter[];
+};
+
+struct replay {
+	struct link link; /* among the shard's active ones */
+	struct session *session;
+	struct replay_item *first;
+};
+
+void retain_apply(struct shard *s, struct message *m)
+{
+	struct message *old = NULL;
+	if (m->payload_len == 0) { /* [MQTT-3.3.1-6] */
+		old = retained_clear(s->retained, message_topic(m));
+	} else if (retained_set(s->retained, message_ref(m), &old)) {
+		message_unref(m); /* no memory: the former one stays */
+		return;
+	} else {
+		s->retained_bytes += m->payload_len;
+	}
+	if (!old)
+		return;
+	s->retained_bytes -= old->payload_len;
+	message_unref(old);
+}
+
+void replay_start(struct shard *s, struct session *session, struct span filter, uint8_t qos,
+		  uint32_t identifier)
+{
+	if (retained_count(s->retained) == 0)
+		return;
+	struct replay_item *item = mem_zalloc(sizeof(*item) + filter.len);
+	if (!session->replay) {
+		session->replay = mem_zalloc(sizeof(*session->replay));
+		if (session->replay)
+			session->replay->session = session;
+	}
+	if (!item || !session->replay) {
+		mem_free(item);
+		return;
+	}
+	memcpy(item->filter, filter.ptr, filter.len);
+	item->filter_len = (uint16_t)filter.len;
+	item->qos = qos;
+	item->identifier = identifier;
+	retained_cursor_init(&item->cursor, span_of(item->filter, filter.len));
+	struct replay_item **end = &session->replay->first;
+	while (*end)
+		end = &(*end)->next;
+	*end = item;
+	replay_resume(s, session);
+}
+
+static void drop_first(struct replay *r)
+{
+	struct replay_item *item = r->first;
+	r->first = item->next;
+	retained_cursor_release(&item->cursor);
+	mem_free(item);
+}
+
+void replay_drop(struct session *session)
+{
+	struct replay *r = session->replay;
+	if (!r)
+		return;
+	while (r->first)
+		drop_first(r);
+	link_remove(&r->link);
+	mem_free(r);
+	session->replay = NULL;
+}
+
+void replay_pause(struct session *session)
+{
+	if (session->replay)
+		link_remove(&session->replay->link);
+}
+
+void replay_resume(struct shard *s, struct session *session)
+{
+	if (session->replay && !link_is_listed(&session->replay->link))
+		list_append(&s->replays, &session->replay->link);
+}
+
+static void deliver_retained(struct shard *s, struct session *session,
+			     const struct replay_item *item, struct message *m)
+{
+	struct publication p;
+	if (m->has_expiry && m->expires_ms <= s->now.wall_ms) {
+		struct message *gone = retained_clear(s->retained, message_topic(m));
+		s->retained_bytes -= gone->payload_len;
+		message_unref(gone);
+		return;
+	}
+	publication_of_message(&p, m);
+	struct delivery d = {.publication = &p,
+			     .identifier = item->identifier,
+			     .qos = m->qos < item->qos ? m->qos : item->qos,
+			     .flags = QUEUED_RETAIN};
+	deliver(s, session, &d);
+	publication_release(&p);
+}
+
+static bool may_take_more(const struct session *session)
+{
+	return session->queue.count == 0 && session->connection &&
+	       session->connection->output.bytes < REPLAY_OUTPUT_BYTES;
+}
+
+/* One session's share of a turn; true when it could go on at once. */
+static bool replay_session(struct shard *s, struct replay *r)
+{
+	unsigned visits = VISITS_PER_TURN;
+	struct session *session = r->session;
+	while (r->first && visits > 0) {
+		if (!may_take_more(session))
+			return false;
+		struct message *m = retained_next(s->retained, &r->first->cursor, &visits);
+		if (m)
+			deliver_retained(s, session, r->first, m);
+		else if (r->first->cursor.is_done)
+			drop_first(r);
+		else
+			break;
+	}
+	if (r->first)
+		return true;
+	replay_drop(session);
+	return false;
+}
+
+void replay_turn(struct shard *s)
+{
+	struct link *l = s->replays.next;
+	while (l != &s->replays) {
+		struct link *next = l->next;
+		s->has_work |= replay_session(s, CONTAINER_OF(l, struct replay, link));
+		l = next;
+	}
+}

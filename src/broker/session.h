@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client's session ([5] 4.1): subscriptions, what it must still get, what it has started to
+ * send. It lives on the shard that its client id hashes to, and may outlive its connections.
+ *
+ * Kept small: a million of them idle in memory must be affordable; rings and lists are allocated
+ * on first use.
+ */
+#ifndef NIGHTJAR_BROKER_SESSION_H
+#define NIGHTJAR_BROKER_SESSION_H
+
+#include "base/timer.h"
+#include "broker/acks.h"
+#include "queue/queue.h"
+#include "route/routes.h"
+#include "session/receive.h"
+#include "session/send.h"
+
+struct connection;
+struct shard;
+
+struct will {
+	struct message *message;
+	uint32_t delay; /* seconds */
+};
+
+/* A shared subscription of this session; the group itself lives on its owner shard. */
+struct membership {
+	uint32_t identifier;
+	uint16_t owner;  /* shard; MEMBERSHIP_FREE = slot unused */
+	uint16_t filter_len;
+	uint8_t qos;
+	bool retain_as_published;
+	char *filter;    /* the whole `$share/name/filter` */
+};
+#define MEMBERSHIP_FREE UINT16_MAX
+
+struct session {
+	struct subscriber subscriber;
+	struct send send;
+	struct receive receive;
+	struct queue queue;
+	struct connection *connection; /* NULL while absent */
+	struct will *will;             /* NULL when there is none */
+	struct acks *acks;             /* answers under way; NULL when there are none */
+	struct memberships *memberships;
+	struct holdings *holdings;     /* acknowledgements of publishers that wait for this reader */
+	struct replay *replay;         /* retained messages still to be looked up for it */
+	struct timer timer;            /* will delay or session expiry, whichever is next */
+	uint64_t number;               /* unique in the broker, never used again */
+	uint64_t logged;               /* this session's newest command: sequence in its shard's log */
+	uint64_t will_due_ms;          /* wall clock; meaningful while absent with a will */
+	uint64_t expires_ms;           /* wall clock; meaningful while absent */
+	uint32_t expiry_interval;      /* seconds; 0 = ends with the connection, UINT32_MAX = never */
+	uint16_t client_id_len;
+	bool is_known;                 /* in the shard's map */
+	char client_id[];
+};
+
+struct memberships {
+	uint32_t count; /* slots, free ones included */
+	struct membership slots[];
+};
+
+static inline struct span session_client_id(const struct session *s)
+{
+	return span_of(s->client_id, s->client_id_len);
+}
+
+struct session *session_find(struct shard *s, struct span client_id);
+struct session *session_by_number(struct shard *s, uint64_t number);
+/* A fresh session under that id, which must not be in use. NULL without memory. */
+struct session *session_new(struct shard *s, struct span client_id);
+/* Ends it: subscriptions, groups, queues, everything; its connection must be gone. */
+void session_end(struct shard *s, struct session *session, const char *why);
+
+/* Frees what it holds without telling anybody: the broker itself ends. */
+void session_forget(struct shard *s, struct session *session);
+
+/* The connection is gone. Publishes or schedules the will, starts expiry or ends the session. */
+void session_detach(struct shard *s, struct session *session, bool is_clean);
+void session_timeout(struct shard *s, struct session *session);
+void session_drop_will(struct session *session);
+void session_publish_will(struct shard *s, struct session *session);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A shard's turn, top to bottom: what came in is decided, what must survive is logged, what is
+ * durable is applied, and only then do answers and deliveries leave.
+ */
+#include "broker/shard.h"
+
+#define LOG_ROUNDS 4       /* commands that follow from commands, within one turn */
+#define CONGESTION_MS 2    /* how soon a congested shard looks again */
+
+static void resume_inputs(struct shard *s)
+{
+	struct connection *c = s->resumed;
+	s->resumed = NULL;
+	while (c) {
+		struct connection *next = c->next_resumed;
+		c->is_resumed = false;
+		connection_resume_input(c);
+		c = next;
+	}
+}
+
+/* Clients are not read while another shard drowns in letters from here. */
+static void follow_congestion(struct shard *s)
+{
+	if (s->is_congested || s->paused_count == 0)
+		return;
+	for (struct link *l = s->connections.next; l != &s->connections; l = l->next) {
+		struct connection *c = CONTAINER_OF(l, struct connection, link);
+		if (!c->is_congested)
+			continue;
+		c->is_congested = false;
+		if (!c->is_paused)
+			connection_unpause(c);
+	}
+	s->paused_count = 0;
+}
+
+void shard_turn_begin(struct shard *s, struct moment now)
+{
+	s->now = now;
+	s->has_work = false;
+	follow_congestion(s);
+	resume_inputs(s);
+}
+
+void shard_ready(struct shard *s, struct stream *stream, bool is_readable, bool is_writable)
+{
+	struct connection *c = CONTAINER_OF(stream, struct connection, stream);
+	if (c->state == CONNECTION_CLOSED || c->shard != s)
+		return;
+	if (is_writable && c->is_blocked)
+		connection_writable(c);
+	if (!is_readable)
+		return;
+	if (UNLIKELY(s->is_congested)) {
+		s->paused_count += !c->is_congested;
+		c->is_congested = true;
+		connection_pause(c);
+		c->is_paused = false;
+	} else {
+		connection_readable(c);
+	}
+}
+
+static void fire_timers(struct shard *s)
+{
+	struct timer *t;
+	while ((t = timer_next(&s->connection_timers, s->now.steady_ms)))
+		connection_timeout(CONTAINER_OF(t, struct connection, timer));
+	while ((t = timer_next(&s->session_timers, s->now.steady_ms)))
+		session_timeout(s, CONTAINER_OF(t, struct session, timer));
+}
+
+static void flush_outputs(struct shard *s)
+{
+	while (s->dirty) {
+		struct connection *c = s->dirty;
+		s->dirty = NULL;
+		while (c) {
+			struct connection *next = c->next_dirty;
+			c->is_dirty = false;
+			if (c->state != CONNECTION_CLOSED)
+				connection_flush(c);
+			c = next;
+		}
+		if (s->has_work)
+			return; /* one that has more than its share goes on in the next turn */
+	}
+}
+
+static void bury(struct shard *s)
+{
+	struct link *l = s->graveyard.next;
+	while (l != &s->graveyard) {
+		struct link *next = l->next;
+		struct connection *c = CONTAINER_OF(l, struct connection, link);
+		if (c->pins == 0 && !c->is_dirty && !c->is_resumed) {
+			link_remove(l);
+			connection_free(c);
+		}
+		l = next;
+	}
+}
+
+void shard_turn_end(struct shard *s)
+{
+	fire_timers(s);
+	bus_receive(s); /* letters of other shards, and what has become durable */
+	for (int round = 0; s->batch && round < LOG_ROUNDS; round++) {
+		batch_submit(s);
+		bus_receive(s); /* a log in memory is durable at once */
+	}
+	s->hold_until_ms = hold_turn(s);
+	replay_turn(s);
+	flush_outputs(s);
+	bus_flush(s);
+	bury(s);
+	s->has_work |= s->batch != NULL || s->dirty != NULL;
+}
+
+uint64_t shard_wait_ms(const struct shard *s)
+{
+	if (s->has_work)
+		return 0;
+	uint64_t wait = timer_wait_ms(&s->connection_timers, s->now.steady_ms);
+	uint64_t other = timer_wait_ms(&s->session_timers, s->now.steady_ms);
+	wait = other < wait ? other : wait;
+	if (s->paused_count > 0 && wait > CONGESTION_MS)
+		wait = CONGESTION_MS;
+	if (s->hold_until_ms != UINT64_MAX) {
+		uint64_t hold = s->hold_until_ms > s->now.steady_ms
+					? s->hold_until_ms - s->now.steady_ms
+					: 0;
+		wait = hold < wait ? hold : wait;
+	}
+	return wait;
+}
+
+bool shard_sleep(struct shard *s)
+{
+	return mailbox_sleep(&s->mailbox);
+}

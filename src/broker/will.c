@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wills: kept with the session, published when its connection or the session is lost
+ * ([5] 3.1.2.5, 3.1.3.2). */
+#include "base/mem.h"
+#include "broker/shard.h"
+
+struct will *will_new(struct shard *s, const struct connect *p)
+{
+	const struct properties *in = &p->will_properties;
+	struct message_parts parts = {.topic = p->will_topic,
+				      .payload = p->will_payload,
+				      .qos = p->will_qos,
+				      .retain = p->will_retain};
+	struct will *will = mem_zalloc(sizeof(*will));
+	if (!will || !forward_properties(s, in, &parts.properties)) {
+		mem_free(will);
+		return NULL;
+	}
+	if (properties_has(in, PROPERTY_WILL_DELAY_INTERVAL))
+		will->delay = in->will_delay_interval;
+	if (properties_has(in, PROPERTY_MESSAGE_EXPIRY_INTERVAL)) {
+		/* an interval still: it counts from the publication */
+		parts.has_expiry = true;
+		parts.expires_ms = in->message_expiry_interval * 1000ull;
+	}
+	will->message = message_new(&parts);
+	if (!will->message) {
+		mem_free(will);
+		return NULL;
+	}
+	return will;
+}
+
+void session_publish_will(struct shard *s, struct session *session)
+{
+	struct publication p;
+	if (!session->will)
+		return;
+	publication_of_message(&p, session->will->message);
+	if (p.parts.has_expiry)
+		p.parts.expires_ms += s->now.wall_ms;
+	p.parts.publisher = session->number;
+	publication_release(&p); /* made anew from the parts where it must be kept */
+	struct event *e = shard_event(s, EVENT_WILL_PUBLISHED, NULL);
+	e->session = session->number;
+	if (shard_is_watched(s)) {
+		struct event_detail detail = {.client_id = session_client_id(session),
+					      .topic = p.parts.topic};
+		s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
+	}
+	/* without memory the will is lost, as it would be with the process */
+	(void)publish_enter(s, &p, session, NULL);
+	publication_release(&p);
+	session_drop_will(session);
+}
