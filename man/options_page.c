@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prints nightjar.conf(5) from the table of options that the program itself reads, so that the
+ * page cannot differ from the program. Runs during the build.
+ */
+#include "config/config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Text for roff: no line may begin with a control character, and a dash is a minus. */
+static void print_text(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else if (*text == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*text);
+	}
+}
+
+/* The member's value as config_init leaves it. */
+static int64_t member_of(const struct config *c, const struct option *option)
+{
+	const char *base = (const char *)c;
+	if (option->target == OPTION_TO_SETTINGS)
+		base = (const char *)&c->settings;
+	else if (option->target == OPTION_TO_LISTENER)
+		base = (const char *)&c->default_listener;
+	const char *member = base + option->offset;
+	switch (option->size) {
+	case 1: return *(const uint8_t *)member;
+	case 2: return *(const uint16_t *)(const void *)member;
+	case 4: return *(const uint32_t *)(const void *)member;
+	default: return *(const int64_t *)(const void *)member;
+	}
+}
+
+static void print_number_default(const struct option *option, int64_t value)
+{
+	int64_t in_file = value / (option->scale ? option->scale : 1);
+	if (option->zero_means != 0 && value == option->zero_means)
+		in_file = 0;
+	if (in_file >= option->min && in_file <= option->max)
+		printf("Default: %" PRId64 ".\n", in_file);
+}
+
+/* What config_finish decides is not in the table. */
+static bool print_derived_default(const struct option *option)
+{
+	if (strcmp(option->name, "allow_anonymous") != 0)
+		return false;
+	puts("Default: true while only this machine can connect, else false.");
+	return true;
+}
+
+static void print_default(const struct config *c, const struct option *option)
+{
+	if (print_derived_default(option) || option->target == OPTION_TO_NOTHING ||
+	    option->size == 0)
+		return;
+	int64_t value = member_of(c, option);
+	if (option->type == OPTION_BOOL)
+		printf("Default: %s.\n", value ? "true" : "false");
+	else if (option->type == OPTION_NUMBER)
+		print_number_default(option, value);
+	else if (option->type == OPTION_CHOICE)
+		printf("Default: %s.\n", option->choices[value]);
+}
+
+static void print_range(const struct option *option)
+{
+	if (option->type == OPTION_NUMBER && option->max == INT64_MAX)
+		printf("At least %" PRId64 ".\n", option->min);
+	else if (option->type == OPTION_NUMBER)
+		printf("From %" PRId64 " to %" PRId64 ".\n", option->min, option->max);
+	if (option->type != OPTION_CHOICE)
+		return;
+	printf("One of");
+	for (const char *const *word = option->choices; *word; word++)
+		printf("%s %s", word == option->choices ? "" : ",", *word);
+	printf(".\n");
+}
+
+static void print_name(const char *name, const char *value)
+{
+	printf(".B ");
+	print_text(name);
+	if (value) {
+		printf(" \\fI");
+		print_text(value);
+		printf("\\fR");
+	}
+	putchar('\n');
+}
+
+static void print_supported(const struct config *c, const struct option *option)
+{
+	puts(".TP");
+	print_name(option->name, option->value);
+	print_text(option->text);
+	putchar('\n');
+	print_range(option);
+	print_default(c, option);
+	if (option->is_ours)
+		puts("Not an option of mosquitto.");
+}
+
+/* Options that share their words share a paragraph: those of the one before are still to come. */
+static void print_bound(const struct option *option, const char *value, const char *words_before)
+{
+	bool is_same = words_before && strcmp(words_before, option->text) == 0;
+	if (words_before && !is_same)
+		printf("%s.\n", words_before);
+	puts(is_same ? ".TQ" : ".TP");
+	print_name(option->name, value);
+}
+
+static void print_obeyed(const struct config *c)
+{
+	for (size_t i = 0; i < option_count(); i++)
+		if (option_at(i)->status == OPTION_SUPPORTED)
+			print_supported(c, option_at(i));
+}
+
+static void print_others(bool with_one_value)
+{
+	const char *words = NULL;
+	for (size_t i = 0; i < option_count(); i++) {
+		const struct option *option = option_at(i);
+		bool has_one_value = option->status == OPTION_ONLY;
+		if (option->status == OPTION_SUPPORTED || has_one_value != with_one_value)
+			continue;
+		print_bound(option, option->only, words);
+		words = option->text;
+	}
+	if (words)
+		printf("%s.\n", words);
+}
+
+static const char head[] =
+	".TH NIGHTJAR.CONF 5 \"\" \"nightjar\" \"nightjar\"\n"
+	".SH NAME\nnightjar.conf \\- configuration of the nightjar broker\n"
+	".SH SYNOPSIS\n.B nightjar broker \\-c\n.I file\n"
+	".SH DESCRIPTION\n"
+	"One option a line: its name, spaces, its value. A line that begins with # is a comment.\n"
+	"Grammar and names are those of\n.BR mosquitto.conf (5).\n"
+	"An option that is unknown, or that this version cannot obey, is an error that names file\n"
+	"and line, and the broker does not start.\n"
+	".PP\n"
+	"Without any listener only this machine can connect, to port 1883, and anybody may.\n"
+	"With one, allow_anonymous says who may.\n"
+	".SH OPTIONS\n";
+
+static const char one_value_head[] = ".SH OPTIONS WITH ONE VALUE\n"
+				     "mosquitto has more; here any other value is an error.\n";
+
+static const char refused_head[] = ".SH OPTIONS OF MOSQUITTO THAT ARE REFUSED\n"
+				   "These are known, and an error, with the words below.\n";
+
+static const char tail[] = ".SH SEE ALSO\n.BR nightjar (1)\n";
+
+int main(void)
+{
+	struct config c;
+	config_init(&c);
+	fputs(head, stdout);
+	print_obeyed(&c);
+	fputs(one_value_head, stdout);
+	print_others(true);
+	fputs(refused_head, stdout);
+	print_others(false);
+	fputs(tail, stdout);
+	config_release(&c);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
