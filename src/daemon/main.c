@@ -11,7 +11,7 @@ static int version_main(int argc, char **argv);
 
 static const struct command {
 	const char *name;
-	char *title; /* argv[0] of the command */
+	const char *title; /* argv[0] of the command */
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
@@ -84,7 +84,7 @@ static int run_command(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
 		if (!is_word(argv[1], commands[i].name))
 			continue;
-		argv[1] = commands[i].title;
+		argv[1] = (char *)(uintptr_t)commands[i].title;
 		return commands[i].run(argc - 1, argv + 1);
 	}
 	return refuse(argv[1]);
