@@ -13,9 +13,9 @@
 struct share_member {
 	uint64_t session; /* number of the member's session, unique in the broker */
 	uint32_t identifier;
-	uint16_t shard; /* where that session lives */
+	uint16_t shard;      /* where that session lives */
 	uint16_t membership; /* which of its memberships this is, for its own shard */
-	uint8_t qos;    /* granted */
+	uint8_t qos;         /* granted */
 	bool retain_as_published;
 	bool is_connected;
 	bool survives;

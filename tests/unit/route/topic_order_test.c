@@ -114,6 +114,32 @@ static void test_step_cases(void **state)
 	}
 }
 
+#define TOPIC_LEN_MAX 65535
+
+/* The longest topics and filters there can be: one pass, no recursion. */
+static void test_step_deepest_topics(void **state)
+{
+	(void)state;
+	static uint8_t slashes[TOPIC_LEN_MAX], plusses[TOPIC_LEN_MAX];
+	for (size_t i = 0; i < TOPIC_LEN_MAX; i++) {
+		slashes[i] = '/';
+		plusses[i] = i % 2 ? '/' : '+';
+	}
+	struct span topic = span_of(slashes, TOPIC_LEN_MAX);
+	struct span filter = span_of(plusses, TOPIC_LEN_MAX);
+	struct topic_place place;
+	/* 65,536 levels against 32,768: on behind the subtree of the first 32,768. */
+	assert_int_equal(topic_order_step(filter, topic, &place), TOPIC_JUMP);
+	assert_int_equal(place.head.len, TOPIC_LEN_MAX / 2);
+	assert_true(topic_order_compare(topic, place) < 0);
+	topic.len = TOPIC_LEN_MAX / 2;
+	assert_int_equal(topic_order_step(filter, topic, &place), TOPIC_MATCHES);
+	topic.len--; /* one level too few */
+	assert_int_equal(topic_order_step(filter, topic, &place), TOPIC_JUMP);
+	assert_int_equal(place.head.len + place.tail.len, TOPIC_LEN_MAX / 2);
+	assert_true(topic_order_compare(topic, place) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +147,7 @@ int main(void)
 		cmocka_unit_test(test_order_of_a_place_in_two_pieces),
 		cmocka_unit_test(test_step_jumps_over_no_match),
 		cmocka_unit_test(test_step_cases),
+		cmocka_unit_test(test_step_deepest_topics),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
