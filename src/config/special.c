@@ -68,7 +68,7 @@ static int read_default_port(struct reading *r)
 	int rc = read_port(r, r->value, &port);
 	if (rc)
 		return rc;
-	if (r->config->has_port && l->port != port)
+	if (r->line > 0 && r->config->has_port && l->port != port)
 		return reading_refuse_value(r, "is a second port: write listener lines instead");
 	r->config->has_port = true;
 	l->port = port;
@@ -81,7 +81,7 @@ static int read_default_address(struct reading *r)
 	struct span rest = r->value, address = word_take(&rest);
 	if (rest.len > 0)
 		return reading_refuse_value(r, "is more than an address");
-	if (l->address && !text_is(address, l->address))
+	if (r->line > 0 && l->address && !text_is(address, l->address))
 		return reading_refuse_value(r, "is a second address: write listener lines instead");
 	r->config->has_address = true;
 	return keep_text(&l->address, address);

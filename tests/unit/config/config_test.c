@@ -380,6 +380,23 @@ static void test_config_set_wins_over_the_file(void **state)
 	configured_release(&c);
 }
 
+static void test_config_set_moves_the_default_listener(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	struct span text = SPAN_LITERAL("bind_address ::1\nport 1\n");
+	assert_int_equal(config_load_text(&c.config, "f.conf", text, &c.report), 0);
+	assert_int_equal(config_set(&c.config, "bind_address", "127.0.0.1", &c.report), 0);
+	assert_int_equal(config_set(&c.config, "port", "2", &c.report), 0);
+	configured_finish(&c);
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.listener_count, 1);
+	assert_string_equal(c.config.listeners[0].address, "127.0.0.1");
+	assert_int_equal(c.config.listeners[0].port, 2);
+	configured_release(&c);
+}
+
 static void test_config_set_mistakes_name_no_file(void **state)
 {
 	(void)state;
@@ -443,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_config_repeated_line_is_no_contradiction),
 		cmocka_unit_test(test_config_lower_of_both_connection_limits),
 		cmocka_unit_test(test_config_set_wins_over_the_file),
+		cmocka_unit_test(test_config_set_moves_the_default_listener),
 		cmocka_unit_test(test_config_set_mistakes_name_no_file),
 		cmocka_unit_test(test_config_without_memory),
 	};
