@@ -8,6 +8,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import report
@@ -18,6 +19,8 @@ TOP = Path(__file__).resolve().parents[2]
 REPETITIONS = 3
 # A run that takes longer than this is broken: the longest is set up, warmed up and drained in less.
 RUN_SECONDS_MAX = 180
+# What others may use of the machine's cores before the figures are in doubt.
+BUSY_MAX = 0.1
 
 
 def arguments():
@@ -33,6 +36,18 @@ def arguments():
     parser.add_argument('--peer-only', action='store_true', help='measure mosquitto alone')
     parser.add_argument('--check', action='store_true', help='exit status 1 when an aim is missed')
     return parser.parse_args()
+
+
+def busy_share(seconds=1):
+    """How much of the machine's cores others use now, 0 to 1."""
+    def times():
+        with open('/proc/stat', encoding='ascii') as stat:
+            values = [int(word) for word in stat.readline().split()[1:9]]
+        return values[3] + values[4], sum(values)  # idle and waiting for disks; all
+    idle_before, all_before = times()
+    time.sleep(seconds)
+    idle, total = times()
+    return 1 - (idle - idle_before) / max(1, total - all_before)
 
 
 def measure(generator, row, seconds, port, pid):
@@ -75,6 +90,13 @@ def measure_all(options, chosen, servers):
     return results, is_whole
 
 
+def check_programs(options):
+    for path in {options.generator or options.program, *([] if options.peer_only
+                                                         else [options.program])}:
+        if not path.is_file():
+            sys.exit(f'bench.py: there is no program {path}: ./nightjar.sh build makes it')
+
+
 def choose(options, rows):
     if not options.row:
         return rows
@@ -98,10 +120,14 @@ def say_result(options, chosen, servers, results):
 
 def main():
     options = arguments()
+    check_programs(options)
     descriptors = table.raise_descriptor_limit()
     chosen = choose(options, table.all_rows(options.quick, descriptors))
     if not chosen:
         sys.exit('bench.py: no row has such a name')
+    busy = busy_share()
+    if busy > BUSY_MAX:
+        print(f'this machine is busy ({100 * busy:.0f} % of its cores): the figures will be off')
     servers = [peers.mosquitto()]
     if not options.peer_only:
         servers += [peers.nightjar(options.program, shards) for shards in (1, 2)]
@@ -110,7 +136,7 @@ def main():
     if is_whole and not (options.quick or options.row or options.peer_only):
         path = TOP / 'docs' / 'BENCH.md'
         path.write_text('\n'.join(report.page(chosen, servers, results, REPETITIONS,
-                                              peers.mosquitto_version())))
+                                              peers.mosquitto_version(), busy)))
         print(f'written: {path.relative_to(TOP)}')
     return 0 if is_whole and (has_met_all or not options.check) else 1
 

@@ -131,7 +131,7 @@ def missed(rows, servers, results):
                        f'aim {aim_text(row)}')
 
 
-def page(rows, servers, results, repetitions, mosquitto_version):
+def page(rows, servers, results, repetitions, mosquitto_version, busy):
     """The text of docs/BENCH.md."""
     date = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d')
     yield '# Measured against mosquitto'
@@ -140,7 +140,7 @@ def page(rows, servers, results, repetitions, mosquitto_version):
            f"is Debian's mosquitto {mosquitto_version}, limits raised, without persistence. The load "
            'comes from `nightjar bench`, one thread on the same machine, with 64-byte payloads over '
            f'MQTT 3.1.1. Each figure is the median of {repetitions} runs, each with a fresh server, '
-           'the servers in turn.')
+           f'the servers in turn. Before the start others used {100 * busy:.0f} % of the cores.')
     yield ''
     yield '## What a message costs the server'
     yield ''
