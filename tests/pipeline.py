@@ -6,6 +6,7 @@ Each stage prints one line with its counts and its time, and what failed. A stag
 not exist in this tree is left out. The last line, alone, is "N passed, N failed" over all tests.
 With stage names as arguments only those run: `tests/pipeline.py tidy unit`.
 """
+import functools
 import json
 import os
 import re
@@ -94,16 +95,32 @@ def tail(text, lines=40):
 # Builds
 
 
-def built(name):
-    """The folder of an up-to-date build of that configuration."""
+@functools.cache
+def broken_build(name):
+    """Builds that configuration; gives None, or the words that say why it does not build."""
     options, compiler = CONFIGURATIONS[name]
     folder = BUILDS / name
     if not (folder / 'build.ninja').exists():
         shutil.rmtree(folder, ignore_errors=True)
-        must(['meson', 'setup', folder, TOP, *options], f'{name}-setup',
-             environment={'CC': compiler})
-    must(['ninja', '-C', folder, f'-j{JOBS}'], f'{name}-build')
-    return folder
+        status, output = run(['meson', 'setup', folder, TOP, *options], f'{name}-setup',
+                             environment={'CC': compiler})
+        if status != 0:
+            return tail(output)
+    status, output = run(['ninja', '-C', folder, f'-j{JOBS}'], f'{name}-build')
+    return None if status == 0 else tail(output)
+
+
+def built(name):
+    """The folder of an up-to-date build of that configuration."""
+    words = broken_build(name)
+    if words is not None:
+        fresh = name not in told_broken
+        told_broken.add(name)
+        raise Broken(f'{name} does not build' + (f':\n{words}' if fresh else ', see above'))
+    return BUILDS / name
+
+
+told_broken = set()
 
 
 def without_address_randomisation():
@@ -258,6 +275,7 @@ def stage_fuzz():
     return result
 
 
+@functools.cache
 def release_build():
     must([TOP / 'nightjar.sh', 'build'], 'build')
     return {'NIGHTJAR': str(TOP / 'build' / 'nightjar')}
