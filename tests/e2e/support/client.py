@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A raw MQTT client: it does exactly what the test says, never more."""
 
+import collections
 import itertools
 import socket
 import time
@@ -30,6 +31,7 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = "%s:%d" % self.socket.getsockname()
         self._splitter = p.Splitter()
+        self._passed_over = collections.deque()
         self._packet_ids = itertools.count(1)
 
     def __enter__(self):
@@ -63,6 +65,8 @@ class Client:
 
     def receive(self, timeout=DEADLINE):
         """The next packet; None when the broker has closed the connection."""
+        if self._passed_over:
+            return self._passed_over.popleft()
         deadline = time.monotonic() + timeout
         while True:
             found = self._splitter.next()
@@ -81,6 +85,20 @@ class Client:
                 assert not self._splitter.buffer, "the broker closed inside a packet"
                 return None
             self._splitter.feed(data)
+
+    def has_closed(self):
+        """Reads what is there, without waiting; what it was stays to be received."""
+        self.socket.setblocking(False)
+        try:
+            while True:
+                data = self.socket.recv(65536)
+                if not data:
+                    return True
+                self._splitter.feed(data)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
 
     def expect(self, kind, **fields):
         """The next packet is of this kind and has these fields."""
@@ -139,11 +157,11 @@ class Client:
         if qos == 0:
             return None
         if qos == 1:
-            return self.expect(p.PUBACK, packet_id=packet_id)
-        answer = self.expect(p.PUBREC, packet_id=packet_id)
+            return self._pass_over_until(p.PUBACK, packet_id)
+        answer = self._pass_over_until(p.PUBREC, packet_id)
         if answer.code < 0x80:
             self.send(p.ack(p.PUBREL, packet_id))
-            self.expect(p.PUBCOMP, packet_id=packet_id)
+            self._pass_over_until(p.PUBCOMP, packet_id)
         return answer
 
     def take(self, **fields):
@@ -153,9 +171,21 @@ class Client:
             self.send(p.ack(p.PUBACK, got.packet_id))
         elif got.qos == 2:
             self.send(p.ack(p.PUBREC, got.packet_id))
-            self.expect(p.PUBREL, packet_id=got.packet_id)
+            self._pass_over_until(p.PUBREL, got.packet_id)
             self.send(p.ack(p.PUBCOMP, got.packet_id))
         return got
+
+    def _pass_over_until(self, kind, packet_id):
+        """Waits for an answer; what comes before it stays to be received, in its order."""
+        passed_over = []
+        while True:
+            got = self.receive()
+            if got is None:
+                raise Closed(f"{self.client_id}: closed instead of {p.NAMES[kind]}")
+            if got.kind == kind and got.packet_id == packet_id:
+                self._passed_over.extendleft(reversed(passed_over))
+                return got
+            passed_over.append(got)
 
     def ping(self):
         """The broker answers, and sends nothing else before."""
