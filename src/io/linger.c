@@ -52,10 +52,10 @@ static bool is_all_acknowledged(int fd)
 
 bool linger_is_needed(int fd)
 {
-	long n = discard_input(fd, LINGER_BYTES_MAX);
-	if (n == 0 || n == ERROR_CLOSED)
+	if (is_all_acknowledged(fd))
 		return false;
-	return !is_all_acknowledged(fd);
+	long n = discard_input(fd, LINGER_BYTES_MAX);
+	return n > 0 || n == ERROR_AGAIN;
 }
 
 struct lingerer *linger_add(struct linger_list *list, int fd, uint64_t now_ms)

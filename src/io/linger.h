@@ -37,7 +37,8 @@ void linger_list_init(struct linger_list *list);
 /* Closes them all. */
 void linger_list_release(struct linger_list *list);
 
-/* Would a plain close() endanger what was written? Throws away input that is there. */
+/* Would a plain close() endanger what was written? Not when the peer's system has acknowledged all
+ * of it, nor when the peer has closed: nothing can come in any more. Throws input away. */
 bool linger_is_needed(int fd);
 /* Takes over the descriptor; NULL (and it is closed) when there is no memory. */
 struct lingerer *linger_add(struct linger_list *list, int fd, uint64_t now_ms);
