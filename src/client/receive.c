@@ -116,11 +116,21 @@ static void accept(struct engine *e, const struct connack *p)
 		e->events.connected(e->context, p);
 }
 
+/* A server that knows no version 5 says so in its own words: return code 1, no properties. */
+static bool is_old_refusal(const struct engine *e, struct span body)
+{
+	return e->version == MQTT_5 && body.len == 2 && body.ptr[0] == 0 && body.ptr[1] == 1;
+}
+
 static void handle_connack(struct engine *e, const struct fixed_header *header, struct span body)
 {
 	(void)header;
 	struct connack p = {0};
 	const struct flaw *flaw = connack_decode(body, e->version, &p);
+	if (flaw && is_old_refusal(e, body)) {
+		p = (struct connack){.code = REASON_UNSUPPORTED_PROTOCOL_VERSION};
+		flaw = NULL;
+	}
 	if (!flaw && e->state != ENGINE_CONNECTING)
 		flaw = &flaw_unexpected;
 	if (flaw) {

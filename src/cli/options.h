@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of pub and sub: one table of options drives parsing and help. */
+#ifndef NIGHTJAR_CLI_OPTIONS_H
+#define NIGHTJAR_CLI_OPTIONS_H
+
+#include "cli/property_option.h"
+
+enum tool {
+	TOOL_PUB = 1,
+	TOOL_SUB = 2,
+};
+
+/* Where pub takes its message from. */
+enum source {
+	SOURCE_NONE,
+	SOURCE_MESSAGE, /* -m */
+	SOURCE_NULL,    /* -n */
+	SOURCE_FILE,    /* -f */
+	SOURCE_STDIN,   /* -s: all of it */
+	SOURCE_LINES,   /* -l: one message a line */
+};
+
+/* Texts that an option collects. */
+struct text_list {
+	const char **items;
+	size_t count;
+};
+
+/* Texts are borrowed from the arguments, but for `owned`. */
+struct options {
+	enum tool tool;
+	const char *program;
+
+	const char *host;
+	const char *bind_address;
+	const char *unix_path;
+	uint16_t port;
+	bool has_no_delay;
+
+	uint8_t version; /* enum mqtt_version */
+	const char *client_id;
+	const char *id_prefix;
+	const char *user_name;
+	const char *password;
+	uint16_t keep_alive;
+	bool keeps_session; /* -c */
+	bool has_session_expiry;
+	uint32_t session_expiry;
+	uint16_t inflight_max; /* 0: the engine's own choice */
+
+	const char *will_topic;
+	const char *will_payload;
+	uint8_t will_qos;
+	bool will_retain;
+
+	bool is_debug;
+	bool is_quiet;
+	uint8_t qos;
+	struct text_list topics; /* pub: the last one counts */
+
+	/* pub */
+	enum source source;
+	const char *message; /* or the file's name */
+	bool retain;
+	uint32_t repeat_count;
+	uint32_t repeat_delay_ms;
+
+	/* sub */
+	struct text_list filtered_out;
+	struct text_list unsubscribed;
+	bool is_verbose;
+	bool has_no_newline;
+	bool skips_retained;
+	bool wants_retained_only;
+	bool removes_retained;
+	bool retains_as_published;
+	bool exits_after_suback;
+	uint32_t message_count; /* 0: no end */
+	uint32_t timeout_s;     /* 0: none */
+	const char *format;
+
+	struct property_options properties;
+	char *owned[4]; /* made here: what -L and the generated client id consist of */
+	size_t owned_count;
+};
+
+enum options_result {
+	OPTIONS_OK,
+	OPTIONS_BAD,  /* said so on stderr */
+	OPTIONS_DONE, /* --help or --version was printed */
+};
+
+/* Release in every case. */
+enum options_result options_parse(struct options *o, enum tool tool, int argc,
+				  char **argv) MUST_USE;
+void options_release(struct options *o);
+
+/* Prints the help text to stdout. */
+void options_print_help(const struct options *o);
+
+/* The pieces of CONNECT and DISCONNECT that the options ask for. */
+void options_connect(const struct options *o, struct connect *connect_out);
+void options_disconnect(const struct options *o, uint8_t reason_code,
+			struct disconnect *disconnect_out);
+
+#endif

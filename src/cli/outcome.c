@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/outcome.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define PROTOCOL_ERROR "A network protocol error occurred when communicating with the broker."
+
+void outcome_print(const struct options *o, const char *format, ...)
+{
+	va_list arguments;
+	if (o->is_quiet)
+		return;
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+}
+
+int outcome_of_open(const struct options *o, enum loop_result result)
+{
+	switch (result) {
+	case LOOP_UNKNOWN_HOST: outcome_print(o, "Unable to connect (Lookup error.).\n"); break;
+	case LOOP_NO_MEMORY: outcome_print(o, "Error: Out of memory.\n"); break;
+	default: outcome_print(o, "Error: %s\n", strerror(errno)); break;
+	}
+	return OUTCOME_FAILED;
+}
+
+static const char *return_code_text(uint8_t code)
+{
+	static const char *const texts[] = {
+		"Connection Accepted.",
+		"Connection Refused: unacceptable protocol version.",
+		"Connection Refused: identifier rejected.",
+		"Connection Refused: broker unavailable.",
+		"Connection Refused: bad user name or password.",
+		"Connection Refused: not authorised.",
+	};
+	return code < ARRAY_COUNT(texts) ? texts[code] : "Connection Refused: unknown reason.";
+}
+
+static bool is_known_return_code(const struct options *o, uint8_t code)
+{
+	return o->version != MQTT_5 && code <= 5;
+}
+
+int outcome_of_refusal(const struct options *o, uint8_t code)
+{
+	if (o->version != MQTT_5)
+		outcome_print(o, "Connection error: %s\n", return_code_text(code));
+	else if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION)
+		outcome_print(o, "Connection error: %s. Try connecting to an MQTT v5 broker, or use "
+				 "MQTT v3.x mode.\n",
+			      reason_name(code, PACKET_CONNACK));
+	else
+		outcome_print(o, "Connection error: %s\n", reason_name(code, PACKET_CONNACK));
+	if (o->tool == TOOL_PUB)
+		outcome_print(o, "Error: %s\n",
+			      is_known_return_code(o, code) ? "The connection was refused."
+							    : PROTOCOL_ERROR);
+	return code;
+}
+
+int outcome_of_end(const struct options *o, const struct engine_closed *closed)
+{
+	switch (closed->end) {
+	case ENGINE_END_SERVER:
+		if (o->tool == TOOL_SUB)
+			return 0;
+		outcome_print(o, "Error: The client is not currently connected.\n");
+		return OUTCOME_NOT_CONNECTED;
+	case ENGINE_END_LOST: outcome_print(o, "Error: The connection was lost.\n"); return OUTCOME_LOST;
+	case ENGINE_END_SILENT:
+		outcome_print(o, "Error: The broker did not answer within the keep alive.\n");
+		return OUTCOME_SILENT;
+	case ENGINE_END_FLAW:
+		if (o->is_debug)
+			fprintf(stderr, "The broker's packet: %s.\n", closed->text);
+		outcome_print(o, "Error: " PROTOCOL_ERROR "\n");
+		return OUTCOME_PROTOCOL;
+	case ENGINE_END_NO_MEMORY:
+		outcome_print(o, "Error: Out of memory.\n");
+		return OUTCOME_FAILED;
+	default: return 0;
+	}
+}
