@@ -49,19 +49,14 @@ static void print_number_default(const struct option *option, int64_t value)
 		printf("Default: %" PRId64 ".\n", in_file);
 }
 
-/* What config_finish decides is not in the table. */
-static bool print_derived_default(const struct option *option)
-{
-	if (strcmp(option->name, "allow_anonymous") != 0)
-		return false;
-	puts("Default: true while only this machine can connect, else false.");
-	return true;
-}
-
 static void print_default(const struct config *c, const struct option *option)
 {
-	if (print_derived_default(option) || option->target == OPTION_TO_NOTHING ||
-	    option->size == 0)
+	if (option->default_text) {
+		fputs("Default: ", stdout);
+		print_text(option->default_text);
+		puts(".");
+	}
+	if (option->default_text || option->target == OPTION_TO_NOTHING)
 		return;
 	int64_t value = member_of(c, option);
 	if (option->type == OPTION_BOOL)
@@ -122,9 +117,16 @@ static void print_bound(const struct option *option, const char *value, const ch
 
 static void print_obeyed(const struct config *c)
 {
-	for (size_t i = 0; i < option_count(); i++)
-		if (option_at(i)->status == OPTION_SUPPORTED)
-			print_supported(c, option_at(i));
+	unsigned group = OPTION_GROUP_COUNT;
+	for (size_t i = 0; i < option_count(); i++) {
+		const struct option *option = option_at(i);
+		if (option->status != OPTION_SUPPORTED)
+			continue;
+		if (option->group != group)
+			printf(".SS %s\n", option_group_name(option->group));
+		group = option->group;
+		print_supported(c, option);
+	}
 }
 
 static void print_others(bool with_one_value)

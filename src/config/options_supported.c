@@ -220,15 +220,6 @@ const struct option options_supported[] = {
 	 .group = OPTION_GROUP_DELIVERY,
 	 .text = "Deliver with the QoS of the subscription even when the message was published "
 		 "with a lower one. The standard has it otherwise."},
-	{.name = "retry_interval",
-	 NUMBER(0, 86400),
-	 SETTING(retry_interval_ms),
-	 .scale = 1000,
-	 .group = OPTION_GROUP_DELIVERY,
-	 .value = "seconds",
-	 .text = "Send again what a 3.1 or 3.1.1 client did not acknowledge for so long, on the "
-		 "same connection, as older brokers did. 0: only after it reconnected, as the "
-		 "standard wants. Version 2.0 of mosquitto has given this option up."},
 	{.name = "hold_back_ms",
 	 NUMBER(0, 3600000),
 	 SETTING(hold_back_ms_max),
@@ -448,6 +439,15 @@ const struct option options_supported[] = {
 	 .group = OPTION_GROUP_DELIVERY,
 	 .value = "0",
 	 .text = "messages on their way are counted, not weighed: use max_inflight_messages"},
+	{.name = "retry_interval",
+	 .type = OPTION_NUMBER,
+	 .status = OPTION_ONLY,
+	 .only = "0",
+	 .max = 86400,
+	 .group = OPTION_GROUP_DELIVERY,
+	 .value = "0",
+	 .text = "this version sends again only when a client has reconnected, as the standard "
+		 "wants"},
 	{.name = "per_listener_settings",
 	 .type = OPTION_BOOL,
 	 .status = OPTION_ONLY,

@@ -63,7 +63,7 @@ static const struct accepted accepted_cases[] = {
 	{"receive_maximum_slack 0", SETTING(receive_maximum_slack), 0},
 	{"max_topic_alias_broker 3", SETTING(topic_alias_max_out), 3},
 	{"upgrade_outgoing_qos true", SETTING(upgrade_outgoing_qos), 1},
-	{"retry_interval 20", SETTING(retry_interval_ms), 20000},
+	{"retry_interval 0", NOTHING},
 	{"hold_back_ms 0", SETTING(hold_back_ms_max), 0},
 	{"max_queued_messages 5", SETTING(queue_messages_max), 5},
 	{"max_queued_bytes 5000000000", SETTING(queue_bytes_max), 5000000000},
@@ -286,6 +286,23 @@ static void test_options_number_ranges_fit_the_member(void **state)
 	config_release(&c);
 }
 
+/* The words of the manual for defaults that config_finish gives. */
+static void test_options_default_texts_are_true(void **state)
+{
+	(void)state;
+	struct configured c;
+	char text[16];
+	configure(&c, NULL, "");
+	snprintf(text, sizeof(text), "%u", c.config.settings.qos_max);
+	assert_string_equal(option_find(SPAN_LITERAL("max_qos"))->default_text, text);
+	snprintf(text, sizeof(text), "%u", c.config.settings.topic_alias_max_in);
+	assert_string_equal(option_find(SPAN_LITERAL("max_topic_alias"))->default_text, text);
+	assert_int_equal(c.config.settings.session_expiry_max, UINT32_MAX);
+	assert_null(c.config.settings.response_information);
+	assert_int_equal(c.config.log_facility, -1);
+	configured_release(&c);
+}
+
 static void test_options_bool_spellings(void **state)
 {
 	(void)state;
@@ -336,6 +353,8 @@ static void test_options_cover_all_settings(void **state)
 	/* Set by config_finish from options of the configuration and of listeners. */
 	memset(is_covered + offsetof(struct settings, response_information), true, sizeof(char *));
 	is_covered[offsetof(struct settings, qos_max)] = true;
+	/* No option yet: only 0 is obeyed. */
+	memset(is_covered + offsetof(struct settings, retry_interval_ms), true, sizeof(uint32_t));
 	memset(is_covered + offsetof(struct settings, topic_alias_max_in), true, sizeof(uint16_t));
 	for (size_t i = 0; i < sizeof(struct settings); i++) {
 		uncovered = is_covered[i] ? 0 : uncovered + 1;
@@ -399,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_table_rows_are_well_made),
 		cmocka_unit_test(test_options_number_edges),
 		cmocka_unit_test(test_options_number_ranges_fit_the_member),
+		cmocka_unit_test(test_options_default_texts_are_true),
 		cmocka_unit_test(test_options_bool_spellings),
 		cmocka_unit_test(test_options_refused_ones_say_why),
 		cmocka_unit_test(test_options_cover_all_settings),
