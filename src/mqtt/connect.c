@@ -17,20 +17,22 @@ enum connect_flag {
 /* The next version of the protocol, if it comes, can read a version 5 CONNACK. */
 #define LEVEL_NEXT 6
 
-static const struct protocol {
-	struct span name;
-	uint8_t version;
-} protocols[] = {
-	{{(const uint8_t *)"MQTT", 4}, MQTT_3_1_1},
-	{{(const uint8_t *)"MQTT", 4}, MQTT_5},
-	{{(const uint8_t *)"MQIsdp", 6}, MQTT_3_1},
+static const struct span protocol_names[] = {
+	[MQTT_3_1] = {(const uint8_t *)"MQIsdp", 6},
+	[MQTT_3_1_1] = {(const uint8_t *)"MQTT", 4},
+	[MQTT_5] = {(const uint8_t *)"MQTT", 4},
 };
+
+static bool is_ours(uint8_t level)
+{
+	return level >= MQTT_3_1 && level <= MQTT_5;
+}
 
 /* In which version to answer: other levels than ours come from bridges that set bit 7 and fall
  * back on return code 1, and get that code [3.1.1 MQTT-3.1.2-2]. */
 static uint8_t version_of_answer(uint8_t level)
 {
-	if (level >= MQTT_3_1 && level <= MQTT_5)
+	if (is_ours(level))
 		return level;
 	return level == LEVEL_NEXT ? MQTT_5 : MQTT_3_1_1;
 }
@@ -43,10 +45,8 @@ static const struct flaw *read_protocol(struct reader *r, uint8_t *version_out)
 	if (r->flaw)
 		return r->flaw;
 	*version_out = version_of_answer(level);
-	for (size_t i = 0; i < ARRAY_COUNT(protocols); i++)
-		if (protocols[i].version == level && span_is_equal(protocols[i].name, name))
-			return NULL;
-	reader_fail(r, &flaw_protocol);
+	if (!is_ours(level) || !span_is_equal(protocol_names[level], name))
+		reader_fail(r, &flaw_protocol);
 	return r->flaw;
 }
 
@@ -140,14 +140,6 @@ const struct flaw *connect_decode(struct span body, struct connect *out)
 	return flaw ? flaw : content_flaw(out);
 }
 
-static struct span protocol_name(uint8_t version)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(protocols); i++)
-		if (protocols[i].version == version)
-			return protocols[i].name;
-	return SPAN_NONE;
-}
-
 /* Before version 5 a password needs a user name. */
 static bool writes_password(const struct connect *p)
 {
@@ -173,7 +165,7 @@ static uint8_t flags_of(const struct connect *p)
 /* Everything behind the fixed header. */
 static size_t body_size(const struct connect *p)
 {
-	size_t size = 2 + protocol_name(p->version).len + 1 + 1 + 2 + 2 + p->client_id.len;
+	size_t size = 2 + protocol_names[p->version].len + 1 + 1 + 2 + 2 + p->client_id.len;
 	if (p->version == MQTT_5)
 		size += properties_size_with_length(&p->properties);
 	if (p->has_will && p->version == MQTT_5)
@@ -197,9 +189,10 @@ static void write_will(struct writer *w, const struct connect *p)
 
 size_t connect_encode(const struct connect *p, struct room room)
 {
+	ASSERT(is_ours(p->version));
 	struct writer w = writer_of(room);
 	write_fixed_header(&w, PACKET_CONNECT, 0, body_size(p));
-	write_binary(&w, protocol_name(p->version));
+	write_binary(&w, protocol_names[p->version]);
 	write_u8(&w, p->version);
 	write_u8(&w, flags_of(p));
 	write_u16(&w, p->keep_alive);

@@ -35,10 +35,10 @@ struct connect {
 };
 /* Flaws: 0x84 for a protocol name or level that is not one of ours, 0x85 for an empty client id
  * with clean session 0 in 3.1.1 [MQTT-3.1.3-8] and any empty one in 3.1, 0x90 for a will topic
- * with wildcards, 0x81/0x82 else. `out->version` is set as soon as the level was read, so that a CONNACK can be sent
- * in the client's version; 0 before that. A level that is not ours is to be answered as 3.1.1,
- * return code 1 [3.1.1 MQTT-3.1.2-2] (bridges that set bit 7 fall back on it); the next level, 6,
- * as 5. */
+ * with wildcards, 0x81/0x82 else. `out->version` is set as soon as the level was read, so that a
+ * CONNACK can be sent in the client's version; 0 before that. A level that is not ours is to be
+ * answered as 3.1.1, return code 1 [3.1.1 MQTT-3.1.2-2] (bridges that set bit 7 fall back on it);
+ * the next level, 6, as 5. */
 const struct flaw *connect_decode(struct span body, struct connect *out) MUST_USE;
 size_t connect_encode(const struct connect *p, struct room room) MUST_USE;
 

@@ -376,6 +376,17 @@ static void test_walking(void **state)
 	assert_false(property_next(&rest, &p));
 }
 
+static void test_walking_over_bytes_that_break_off(void **state)
+{
+	(void)state;
+	struct property p;
+	struct span rest = BYTES(0x26, 0, 1, 'a', 0, 1);
+	assert_false(property_next(&rest, &p));
+	rest = BYTES(0x00, 1);
+	assert_false(property_next(&rest, &p));
+	assert_int_equal(rest.len, 2);
+}
+
 /* In order of identifier, then what the caller gives. */
 static void test_encoding(void **state)
 {
@@ -425,6 +436,10 @@ static void test_a_text_too_long_to_encode(void **state)
 	w = writer_of((struct room){block, 70000});
 	properties_encode(&w, &p);
 	assert_true(w.is_overflown);
+	assert_true(properties_size_with_length(&p) > REMAINING_LENGTH_MAX);
+	struct connack connack = {.properties = p};
+	struct room room = {block, 70000};
+	assert_int_equal(connack_encode(&connack, MQTT_5, room), 0);
 	free(block);
 }
 
@@ -445,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_fields_of_connect_and_will),
 		cmocka_unit_test(test_walking),
+		cmocka_unit_test(test_walking_over_bytes_that_break_off),
 		cmocka_unit_test(test_encoding),
 		cmocka_unit_test(test_a_text_too_long_to_encode),
 	};

@@ -199,7 +199,7 @@ static void test_sizes(void **state)
 static void test_packets_too_large(void **state)
 {
 	(void)state;
-	uint8_t byte;
+	uint8_t byte = 0;
 	struct publish p = {.topic = SPAN_LITERAL("t"),
 			    .payload = span_of(&byte, REMAINING_LENGTH_MAX - 3)};
 	assert_int_equal(publish_size(&p, MQTT_3_1_1), PACKET_BYTES_MAX);

@@ -133,6 +133,21 @@ static void test_lengths_and_packet_id(void **state)
 	assert_flaw(subscribe_decode(BYTES(0, 1), MQTT_5, &s), flaw_truncated);
 }
 
+/* Bytes that subscribe_decode has not seen end the walk where they break off. */
+static void test_walking_over_bytes_that_break_off(void **state)
+{
+	(void)state;
+	struct span filter = SPAN_LITERAL("untouched");
+	struct subscription_options options;
+	const struct span parts[] = {BYTES(0), BYTES(0, 1), BYTES(0, 1, 'f'), BYTES(0, 2, 'f', 0)};
+	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+		struct span rest = parts[i];
+		assert_false(subscribe_next(&rest, &filter, &options));
+		assert_int_equal(rest.len, parts[i].len);
+	}
+	assert_text(filter, "untouched");
+}
+
 static struct span encoded_filters(uint8_t *bytes, size_t len)
 {
 	struct room room = {bytes, len};
@@ -175,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_filters_that_are_none_pass_here),
 		cmocka_unit_test(test_no_filter_at_all),
 		cmocka_unit_test(test_lengths_and_packet_id),
+		cmocka_unit_test(test_walking_over_bytes_that_break_off),
 		cmocka_unit_test(test_encoding),
 	};
 	return cmocka_run_group_tests(tests, NULL, bytes_forget);

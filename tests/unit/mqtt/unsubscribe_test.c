@@ -35,6 +35,15 @@ static void test_malformed_neighbours(void **state)
 	assert_flaw(unsubscribe_decode(BYTES(0, 1, 0, 1, 0xFF), MQTT_3_1_1, &u), flaw_utf8);
 }
 
+static void test_walking_over_bytes_that_break_off(void **state)
+{
+	(void)state;
+	struct span filter = SPAN_LITERAL("untouched"), rest = BYTES(0, 2, 'f');
+	assert_false(unsubscribe_next(&rest, &filter));
+	assert_int_equal(rest.len, 3);
+	assert_text(filter, "untouched");
+}
+
 static void test_encoding(void **state)
 {
 	(void)state;
@@ -53,6 +62,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_filters_are_walked_in_order),
 		cmocka_unit_test(test_malformed_neighbours),
+		cmocka_unit_test(test_walking_over_bytes_that_break_off),
 		cmocka_unit_test(test_encoding),
 	};
 	return cmocka_run_group_tests(tests, NULL, bytes_forget);
