@@ -2,7 +2,7 @@
 #include "cli/options.h"
 
 #include "base/mem.h"
-#include "cli/option_table.h"
+#include "cli/flag_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ void options_release(struct options *o)
 	property_options_release(&o->properties);
 }
 
-static const char *name_of(const struct option_row *row)
+static const char *name_of(const struct flag_row *row)
 {
 	/* The long name where the short one says little. */
 	bool is_version = row->short_name && strcmp(row->short_name, "-V") == 0;
@@ -49,29 +49,29 @@ static bool refuse_not_yet(const struct options *o, const char *word)
 	return false;
 }
 
-static bool takes_value(const struct option_row *row)
+static bool takes_value(const struct flag_row *row)
 {
-	return row->kind == OPTION_TEXT || row->kind == OPTION_VALUE ||
-	       row->kind == OPTION_NOT_YET_VALUE;
+	return row->kind == FLAG_TEXT || row->kind == FLAG_VALUE ||
+	       row->kind == FLAG_NOT_YET_VALUE;
 }
 
-static bool apply(struct options *o, const struct option_row *row, const char *word,
+static bool apply(struct options *o, const struct flag_row *row, const char *word,
 		  const char *value)
 {
 	char *field = (char *)o + row->field;
-	switch ((enum option_kind)row->kind) {
-	case OPTION_FLAG: *(bool *)field = true; return true;
-	case OPTION_TEXT: *(const char **)field = value; return true;
-	case OPTION_VALUE:
-	case OPTION_SWITCH: return row->take(o, value);
+	switch ((enum flag_kind)row->kind) {
+	case FLAG_ON: *(bool *)field = true; return true;
+	case FLAG_TEXT: *(const char **)field = value; return true;
+	case FLAG_VALUE:
+	case FLAG_SWITCH: return row->take(o, value);
 	default: return refuse_not_yet(o, word);
 	}
 }
 
 /* Takes the option at argv[i]; returns how many words it took, 0 when it is no good. */
-static int take_option(struct options *o, const struct option_row *row, int argc, char **argv, int i)
+static int take_option(struct options *o, const struct flag_row *row, int argc, char **argv, int i)
 {
-	if (row->kind == OPTION_PROPERTY) {
+	if (row->kind == FLAG_PROPERTY) {
 		int taken = property_options_add(&o->properties, argv + i + 1, argc - i - 1);
 		o->version = MQTT_5;
 		return taken ? taken + 1 : 0;
@@ -208,12 +208,12 @@ enum options_result options_parse(struct options *o, enum tool tool, int argc, c
 	set_defaults(o, tool, argv[0]);
 	int taken;
 	for (int i = 1; i < argc; i += taken) {
-		const struct option_row *row = option_find(tool, argv[i]);
-		if (row && row->kind == OPTION_HELP) {
+		const struct flag_row *row = flag_find(tool, argv[i]);
+		if (row && row->kind == FLAG_HELP) {
 			options_print_help(o);
 			return OPTIONS_DONE;
 		}
-		if (row && row->kind == OPTION_VERSION) {
+		if (row && row->kind == FLAG_VERSION) {
 			printf("%s version %s\n", o->program, NIGHTJAR_VERSION);
 			return OPTIONS_DONE;
 		}
@@ -239,8 +239,8 @@ void options_print_help(const struct options *o)
 	       is_pub ? "{-m message | -n | -f file | -s | -l}" : "[-t topic ...]");
 	printf("%s\n\n", is_pub ? "Publishes messages to an MQTT broker."
 				: "Subscribes to topics of an MQTT broker and prints what arrives.");
-	for (size_t i = 0; i < option_table_count; i++) {
-		const struct option_row *row = &option_table[i];
+	for (size_t i = 0; i < flag_table_count; i++) {
+		const struct flag_row *row = &flag_table[i];
 		if (!row->help || !(row->tools & o->tool))
 			continue;
 		char names[48];

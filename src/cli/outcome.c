@@ -17,11 +17,11 @@ void outcome_print(const struct options *o, const char *format, ...)
 	va_end(arguments);
 }
 
-int outcome_of_open(const struct options *o, enum loop_result result)
+int outcome_of_open(const struct options *o, enum runner_result result)
 {
 	switch (result) {
-	case LOOP_UNKNOWN_HOST: outcome_print(o, "Unable to connect (Lookup error.).\n"); break;
-	case LOOP_NO_MEMORY: outcome_print(o, "Error: Out of memory.\n"); break;
+	case RUNNER_UNKNOWN_HOST: outcome_print(o, "Unable to connect (Lookup error.).\n"); break;
+	case RUNNER_NO_MEMORY: outcome_print(o, "Error: Out of memory.\n"); break;
 	default: outcome_print(o, "Error: %s\n", strerror(errno)); break;
 	}
 	return OUTCOME_FAILED;

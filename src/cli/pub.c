@@ -18,7 +18,7 @@
 struct pub {
 	struct options options;
 	struct engine *engine;
-	struct loop loop;
+	struct runner runner;
 	struct packet_lines debug;
 	struct lines lines;     /* -l */
 	struct buffer content;  /* -f, -s */
@@ -108,7 +108,7 @@ static void repeat_or_end(struct pub *p)
 	if (p->published_count >= p->options.repeat_count)
 		disconnect(p);
 	else if (p->options.repeat_delay_ms > 0)
-		p->repeat_at_ms = loop_now_ms() + p->options.repeat_delay_ms;
+		p->repeat_at_ms = runner_now_ms() + p->options.repeat_delay_ms;
 	else
 		(void)publish(p, p->payload);
 }
@@ -174,21 +174,21 @@ static void on_closed(void *context, const struct engine_closed *closed)
 
 /* --- running --- */
 
-static enum loop_result open_connection(struct pub *p)
+static enum runner_result open_connection(struct pub *p)
 {
 	const struct options *o = &p->options;
-	struct loop_address address = {.host = o->host,
+	struct runner_address address = {.host = o->host,
 				       .bind_address = o->bind_address,
 				       .unix_path = o->unix_path,
 				       .port = o->port,
 				       .has_no_delay = o->has_no_delay};
-	p->opened_ms = loop_now_ms();
-	return loop_open(&p->loop, &address, UINT64_MAX);
+	p->opened_ms = runner_now_ms();
+	return runner_open(&p->runner, &address, UINT64_MAX);
 }
 
 static void repeat_when_due(struct pub *p)
 {
-	if (p->is_over || loop_now_ms() < p->repeat_at_ms)
+	if (p->is_over || runner_now_ms() < p->repeat_at_ms)
 		return;
 	p->repeat_at_ms = UINT64_MAX;
 	(void)publish(p, p->payload);
@@ -196,23 +196,23 @@ static void repeat_when_due(struct pub *p)
 
 static void run(struct pub *p)
 {
-	enum loop_result result = open_connection(p);
-	if (result != LOOP_OK) {
+	enum runner_result result = open_connection(p);
+	if (result != RUNNER_OK) {
 		p->status = outcome_of_open(&p->options, result);
 		return;
 	}
-	while (loop_is_open(&p->loop) || !p->is_over) {
+	while (runner_is_open(&p->runner) || !p->is_over) {
 		uint64_t again_ms = p->opened_ms + RECONNECT_MS;
 		repeat_when_due(p);
-		struct loop_wait wait = {.deadline_ms = p->repeat_at_ms, .readable_fd = -1};
+		struct runner_wait wait = {.deadline_ms = p->repeat_at_ms, .readable_fd = -1};
 		if (wants_lines(p))
 			wait.readable_fd = STDIN_FILENO;
 		fflush(stdout);
-		if (!loop_is_open(&p->loop) && loop_now_ms() >= again_ms)
+		if (!runner_is_open(&p->runner) && runner_now_ms() >= again_ms)
 			(void)!open_connection(p); /* if it failed, in a second again */
-		else if (!loop_is_open(&p->loop))
+		else if (!runner_is_open(&p->runner))
 			wait.deadline_ms = again_ms;
-		loop_turn(&p->loop, &wait);
+		runner_turn(&p->runner, &wait);
 		if (wait.is_readable_out && wants_lines(p))
 			read_lines(p);
 	}
@@ -318,9 +318,9 @@ int pub_main(int argc, char **argv)
 		outcome_print(&p.options, "Error: Invalid arguments for CONNECT.\n");
 		p.status = OUTCOME_FAILED;
 	} else {
-		loop_init(&p.loop, p.engine, NULL);
+		runner_init(&p.runner, p.engine, NULL);
 		run(&p);
-		loop_close(&p.loop);
+		runner_close(&p.runner);
 		engine_free(p.engine);
 	}
 	lines_release(&p.lines);

@@ -13,7 +13,7 @@
 struct sub {
 	struct options options;
 	struct engine *engine;
-	struct loop loop;
+	struct runner runner;
 	struct packet_lines lines;
 	uint64_t deadline_ms; /* -W */
 	uint64_t opened_ms;   /* when the last attempt to connect began */
@@ -32,7 +32,7 @@ static void note_signal(int number)
 	has_stop_signal = 1;
 }
 
-/* SIGINT and SIGTERM are let through only while the loop waits, so that none is missed. */
+/* SIGINT and SIGTERM are let through only while the runner waits, so that none is missed. */
 static void catch_signals(sigset_t *mask_while_waiting)
 {
 	struct sigaction action = {.sa_handler = note_signal};
@@ -247,7 +247,7 @@ static void on_closed(void *context, const struct engine_closed *closed)
 
 static bool is_time_up(const struct sub *s)
 {
-	return loop_now_ms() >= s->deadline_ms;
+	return runner_now_ms() >= s->deadline_ms;
 }
 
 /* Told to end, by a signal or by -W. Version 5 says that the will is wanted, as mosquitto_sub. */
@@ -268,16 +268,16 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static enum loop_result open_connection(struct sub *s)
+static enum runner_result open_connection(struct sub *s)
 {
 	const struct options *o = &s->options;
-	struct loop_address address = {.host = o->host,
+	struct runner_address address = {.host = o->host,
 				       .bind_address = o->bind_address,
 				       .unix_path = o->unix_path,
 				       .port = o->port,
 				       .has_no_delay = o->has_no_delay};
-	s->opened_ms = loop_now_ms();
-	return loop_open(&s->loop, &address, s->deadline_ms);
+	s->opened_ms = runner_now_ms();
+	return runner_open(&s->runner, &address, s->deadline_ms);
 }
 
 /* Lines are seen as soon as there is nothing else to do. */
@@ -292,26 +292,26 @@ static void flush_output(struct sub *s)
 
 static void run(struct sub *s)
 {
-	enum loop_result result = open_connection(s);
-	if (result != LOOP_OK && result != LOOP_INTERRUPTED && !is_time_up(s)) {
+	enum runner_result result = open_connection(s);
+	if (result != RUNNER_OK && result != RUNNER_INTERRUPTED && !is_time_up(s)) {
 		s->status = outcome_of_open(&s->options, result);
 		return;
 	}
-	while (loop_is_open(&s->loop) || !s->is_over) {
+	while (runner_is_open(&s->runner) || !s->is_over) {
 		uint64_t again_ms = s->opened_ms + RECONNECT_MS;
-		struct loop_wait wait = {.deadline_ms = s->deadline_ms, .readable_fd = -1};
+		struct runner_wait wait = {.deadline_ms = s->deadline_ms, .readable_fd = -1};
 		if (!s->is_over && (has_stop_signal || is_time_up(s)))
 			end_early(s);
-		if (s->is_over && !loop_is_open(&s->loop))
+		if (s->is_over && !runner_is_open(&s->runner))
 			break;
 		flush_output(s);
 		if (s->is_over)
 			wait.deadline_ms = UINT64_MAX;
-		else if (!loop_is_open(&s->loop) && loop_now_ms() >= again_ms)
+		else if (!runner_is_open(&s->runner) && runner_now_ms() >= again_ms)
 			(void)!open_connection(s); /* if it failed, in a second again */
-		else if (!loop_is_open(&s->loop))
+		else if (!runner_is_open(&s->runner))
 			wait.deadline_ms = earliest(again_ms, s->deadline_ms);
-		loop_turn(&s->loop, &wait);
+		runner_turn(&s->runner, &wait);
 	}
 }
 
@@ -348,10 +348,10 @@ int sub_main(int argc, char **argv)
 	} else {
 		catch_signals(&mask);
 		if (s.options.timeout_s > 0)
-			s.deadline_ms = loop_now_ms() + (uint64_t)s.options.timeout_s * 1000;
-		loop_init(&s.loop, s.engine, &mask);
+			s.deadline_ms = runner_now_ms() + (uint64_t)s.options.timeout_s * 1000;
+		runner_init(&s.runner, s.engine, &mask);
 		run(&s);
-		loop_close(&s.loop);
+		runner_close(&s.runner);
 		engine_free(s.engine);
 	}
 	options_release(&s.options);

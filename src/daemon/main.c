@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One program: the first word, or the name it is called by, says what it is. */
 #include "cli/bench.h"
+#include "cli/pub.h"
+#include "cli/sub.h"
 #include "daemon/broker_main.h"
 #include "daemon/nearest.h"
 
@@ -16,6 +18,8 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"broker", "nightjar broker", broker_main, "run the broker"},
+	{"pub", "nightjar pub", pub_main, "publish messages"},
+	{"sub", "nightjar sub", sub_main, "subscribe and print what arrives"},
 	{"bench", "nightjar bench", bench_main, "put a load on a broker and measure it"},
 	{"help", "nightjar help", help_main, "show this"},
 	{"version", "nightjar version", version_main, "show the version"},
@@ -27,6 +31,8 @@ static const struct alias {
 	int (*run)(int argc, char **argv);
 } aliases[] = {
 	{"mosquitto", broker_main},
+	{"mosquitto_pub", pub_main},
+	{"mosquitto_sub", sub_main},
 };
 
 static void write_help(FILE *to)

@@ -4,14 +4,14 @@
  * asks the system for anything. One connection at a time; when and whether to open the next is
  * the caller's to decide.
  */
-#ifndef NIGHTJAR_CLIENT_LOOP_H
-#define NIGHTJAR_CLIENT_LOOP_H
+#ifndef NIGHTJAR_CLIENT_RUNNER_H
+#define NIGHTJAR_CLIENT_RUNNER_H
 
 #include <signal.h>
 
 #include "client/engine.h"
 
-struct loop_address {
+struct runner_address {
 	const char *host;         /* name or address; with unix_path unused */
 	const char *bind_address; /* ours, or NULL */
 	const char *unix_path;    /* a local socket instead of TCP, or NULL */
@@ -19,7 +19,7 @@ struct loop_address {
 	bool has_no_delay; /* TCP_NODELAY */
 };
 
-struct loop {
+struct runner {
 	struct engine *engine;
 	const sigset_t *signal_mask; /* in force while waiting; NULL = the thread's own */
 	int fd;                      /* -1: no connection */
@@ -27,27 +27,27 @@ struct loop {
 	bool cannot_write;           /* the peer is gone: read what it left, then close */
 };
 
-enum loop_result {
-	LOOP_OK,
-	LOOP_UNKNOWN_HOST, /* the name cannot be resolved */
-	LOOP_FAILED,       /* errno says why */
-	LOOP_INTERRUPTED,  /* by a signal */
-	LOOP_NO_MEMORY,
+enum runner_result {
+	RUNNER_OK,
+	RUNNER_UNKNOWN_HOST, /* the name cannot be resolved */
+	RUNNER_FAILED,       /* errno says why */
+	RUNNER_INTERRUPTED,  /* by a signal */
+	RUNNER_NO_MEMORY,
 };
 
 /* Milliseconds of a clock that never jumps. */
-uint64_t loop_now_ms(void);
+uint64_t runner_now_ms(void);
 
-void loop_init(struct loop *l, struct engine *engine, const sigset_t *signal_mask);
+void runner_init(struct runner *r, struct engine *engine, const sigset_t *signal_mask);
 /* Opens a connection, trying each address of the host in turn, and has the engine begin. Waits
  * until connected, `deadline_ms` (UINT64_MAX: as long as the system does) or a signal. */
-enum loop_result loop_open(struct loop *l, const struct loop_address *address,
+enum runner_result runner_open(struct runner *r, const struct runner_address *address,
 			   uint64_t deadline_ms) MUST_USE;
 /* Closes at once, if open; the engine has then ended its connection. */
-void loop_close(struct loop *l);
+void runner_close(struct runner *r);
 
 /* What else to wait for. */
-struct loop_wait {
+struct runner_wait {
 	uint64_t deadline_ms;  /* UINT64_MAX: none */
 	int readable_fd;       /* or -1 */
 	bool is_readable_out;
@@ -57,11 +57,11 @@ struct loop_wait {
  * due. An engine that is closing gets its output sent and the stream closed, within a second or
  * two. Without a connection it only waits.
  */
-void loop_turn(struct loop *l, struct loop_wait *wait);
+void runner_turn(struct runner *r, struct runner_wait *wait);
 
-static inline bool loop_is_open(const struct loop *l)
+static inline bool runner_is_open(const struct runner *r)
 {
-	return l->fd >= 0;
+	return r->fd >= 0;
 }
 
 #endif

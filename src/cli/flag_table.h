@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of pub and sub as a table: names, whose they are, what they take, what they set. */
+#ifndef NIGHTJAR_CLI_FLAG_TABLE_H
+#define NIGHTJAR_CLI_FLAG_TABLE_H
+
+#include "cli/options.h"
+
+enum flag_kind {
+	FLAG_ON,     /* sets the bool at `field` */
+	FLAG_TEXT,     /* stores its value's address at `field` */
+	FLAG_VALUE,    /* gives its value to `take` */
+	FLAG_SWITCH,   /* calls `take` with NULL */
+	FLAG_PROPERTY, /* -D and its three or four words */
+	FLAG_HELP,
+	FLAG_VERSION,
+	FLAG_NOT_YET,       /* mosquitto's, and not supported here yet */
+	FLAG_NOT_YET_VALUE, /* the same, with a value */
+};
+
+struct flag_row {
+	const char *short_name; /* "-h", or NULL */
+	const char *long_name;  /* "--host", or NULL */
+	uint8_t tools;          /* of enum tool */
+	uint8_t kind;           /* enum flag_kind */
+	uint16_t field;         /* in struct options */
+	const char *noun;       /* "no host specified"; NULL when there is no value */
+	/* False when the value is no good; it has said so on stderr. */
+	bool (*take)(struct options *o, const char *value);
+	const char *help;
+};
+
+extern const struct flag_row flag_table[];
+extern const size_t flag_table_count;
+
+/* The row of a word on the command line, or NULL. */
+const struct flag_row *flag_find(enum tool tool, const char *word);
+
+#endif
