@@ -49,7 +49,13 @@ static void leave(struct session *s, const struct ack_waiting *ack)
 	struct connection *c = s->connection;
 	ASSERT(is_ready(ack));
 	if (ack->packet) {
-		uint8_t *p = connection_packet(c, ack->packet_len);
+		uint8_t *p = ack->packet_len <= c->packet_bytes_max
+				     ? connection_packet(c, ack->packet_len)
+				     : NULL;
+		if (ack->packet_len > c->packet_bytes_max) { /* [MQTT-3.1.2-24] */
+			c->is_doomed = true;
+			connection_mark_dirty(c);
+		}
 		if (p) {
 			memcpy(p, ack->packet, ack->packet_len);
 			connection_packet_done(c, ack->packet_len);

@@ -145,9 +145,12 @@ void connection_end(struct connection *c, const struct farewell *why)
 		return;
 	if (why->tell && c->state == CONNECTION_OPEN && c->version == MQTT_5)
 		send_disconnect(c, why->reason_code, why->text);
-	struct event *e = shard_event(s, EVENT_CLIENT_DISCONNECTED, c);
+	struct event *e = shard_event(
+		s, session ? EVENT_CLIENT_DISCONNECTED : EVENT_CONNECTION_REFUSED, c);
 	e->reason_code = why->reason_code;
 	e->flags = why->is_clean ? EVENT_FLAG_CLEAN : 0;
+	if (why->reason_code == REASON_KEEP_ALIVE_TIMEOUT)
+		e->number = (uint32_t)((s->now.steady_ms - c->last_packet_ms) / 1000);
 	shard_event_show(s, e, c, SPAN_NONE, why->text);
 	c->state = CONNECTION_CLOSING;
 	want(c);
@@ -240,14 +243,41 @@ void connection_move(struct connection *c, unsigned to)
 	*letter = (struct letter){.kind = LETTER_CONNECTION, .object = c};
 }
 
+/* One and a half times the interval [MQTT-3.1.2-22]. */
+static uint64_t keep_alive_deadline(const struct connection *c)
+{
+	return c->keep_alive ? c->last_packet_ms + c->keep_alive * 1500ull : UINT64_MAX;
+}
+
+/* The opt-in retry of 3.x; version 5 forbids it [MQTT-4.4.0-1]. */
+static bool retries(const struct connection *c)
+{
+	return c->version != MQTT_5 && c->shard->settings->retry_interval_ms > 0;
+}
+
 void connection_start_keep_alive(struct connection *c)
 {
 	struct shard *s = c->shard;
-	if (c->keep_alive == 0)
+	uint64_t deadline = keep_alive_deadline(c);
+	uint64_t retry = s->now.steady_ms + s->settings->retry_interval_ms;
+	if (retries(c) && retry < deadline)
+		deadline = retry;
+	if (deadline == UINT64_MAX)
 		timer_cancel(&s->connection_timers, &c->timer);
 	else
-		timer_set(&s->connection_timers, &c->timer,
-			  s->now.steady_ms + c->keep_alive * 1500ull); /* [MQTT-3.1.2-22] */
+		timer_set(&s->connection_timers, &c->timer, deadline);
+}
+
+/* Nothing was acknowledged since the last look: all that is open goes out again. */
+static void retry_if_stuck(struct connection *c)
+{
+	struct send *send = &c->session->send;
+	uint32_t oldest = (uint32_t)send->oldest;
+	if (!send_is_idle(send) && send->resend == send->next && c->retry_oldest == oldest + 1) {
+		send_restart(send, send->receive_maximum);
+		deliver_pump(c->shard, c->session);
+	}
+	c->retry_oldest = send_is_idle(send) ? 0 : oldest + 1;
 }
 
 void connection_timeout(struct connection *c)
@@ -259,12 +289,13 @@ void connection_timeout(struct connection *c)
 		close_now(c);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
-	} else if (c->last_packet_ms + c->keep_alive * 1500ull <= s->now.steady_ms) {
+	} else if (keep_alive_deadline(c) <= s->now.steady_ms) {
 		connection_end(c, &(struct farewell){.reason_code = REASON_KEEP_ALIVE_TIMEOUT,
 						     .tell = true,
 						     .text = "keep alive timeout"});
 	} else {
-		timer_set(&s->connection_timers, &c->timer,
-			  c->last_packet_ms + c->keep_alive * 1500ull);
+		if (retries(c))
+			retry_if_stuck(c);
+		connection_start_keep_alive(c);
 	}
 }

@@ -40,6 +40,7 @@ struct connection {
 	struct link link;                /* all connections of the shard, or its graveyard */
 	struct connection *next_dirty;   /* output to be flushed at the end of the turn */
 	struct connection *next_resumed; /* input to be gone on with at the next turn */
+	uint32_t retry_oldest;           /* retry interval: oldest open position at the last look + 1 */
 	uint32_t packet_bytes_max;       /* what the client takes; PACKET_BYTES_MAX when it said nothing */
 	uint16_t keep_alive;             /* seconds in force, 0 = none */
 	uint16_t topic_alias_max_out;
@@ -99,7 +100,7 @@ uint8_t *connection_packet(struct connection *c, size_t len);
 void connection_packet_done(struct connection *c, size_t len);
 /* Frees what a closed connection holds, at the end of a turn. */
 void connection_free(struct connection *c);
-/* Keep alive starts, or the connect timeout is over. */
+/* Sets the timer for what is next: keep alive, or the retry interval. */
 void connection_start_keep_alive(struct connection *c);
 
 /* Which handler for which packet (handle_*.c). They end the connection themselves on mistakes. */

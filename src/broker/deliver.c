@@ -34,7 +34,8 @@ static bool fits(const struct connection *c, const struct outgoing *o)
 	if (c->packet_bytes_max >= PACKET_BYTES_MAX)
 		return true;
 	size_t len = packet_size(c, o);
-	return len > 0 && len <= c->packet_bytes_max;
+	size_t alias = c->aliases_out ? PACKET_ALIAS_BYTES : 0;
+	return len > 0 && len + alias <= c->packet_bytes_max;
 }
 
 static void see_sent(struct connection *c, const struct outgoing *o)
@@ -46,6 +47,7 @@ static void see_sent(struct connection *c, const struct outgoing *o)
 	c->shard->status.messages_out++;
 }
 
+/* At most once: whoever has asked for it counts as served. */
 static enum delivered send_qos_0(struct shard *s, struct session *session, struct delivery *d)
 {
 	struct connection *c = session->connection;
@@ -55,16 +57,15 @@ static enum delivered send_qos_0(struct shard *s, struct session *session, struc
 	if (c->output.bytes >= s->settings->output_bytes_max) {
 		s->status.dropped_qos0++;
 		see_dropped(s, session, d->publication->parts.topic, "slow reader: output limit");
-		return NOT_DELIVERED;
+		return DELIVERED;
 	}
 	if (UNLIKELY(!fits(c, &o))) {
 		s->status.dropped_too_large++;
 		see_dropped(s, session, d->publication->parts.topic, "larger than the client takes");
-		return NOT_DELIVERED;
+		return DELIVERED;
 	}
-	if (packet_send(c, &o))
-		return NOT_DELIVERED;
-	see_sent(c, &o);
+	if (packet_send(c, &o) == 0)
+		see_sent(c, &o);
 	return DELIVERED;
 }
 
@@ -89,6 +90,8 @@ static int send_first(struct session *session, const struct queued *q, struct pu
 	int error = send_begin(&session->send, q->qos, &entry, &o.packet_id);
 	if (error)
 		return error;
+	see_step(c, true, q->qos == 1 ? SEND_WAIT_PUBACK : SEND_WAIT_PUBREC,
+		 q->qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2, o.packet_id);
 	/* without memory for the bytes the connection ends, and the session sends it again */
 	if (packet_send(c, &o) == 0)
 		see_sent(c, &o);
@@ -164,6 +167,7 @@ static enum delivered enqueue(struct shard *s, struct session *session, struct d
 	message_ref(m);
 	s->memory_bytes += bytes;
 	s->status.queued_messages++;
+	see_queued(s, session, message_topic(m), d->qos);
 	return session->connection && session_is_slow(s, session) ? DELIVERED_SLOWLY : DELIVERED;
 }
 
@@ -180,7 +184,7 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 		if (is_here)
 			return send_qos_0(s, session, d);
 		if (!s->settings->queue_qos0_absent || !session->subscriber.survives)
-			return NOT_DELIVERED;
+			return DELIVERED; /* at most once */
 		return enqueue(s, session, d);
 	}
 	if (!is_here || !may_send_now(session))
@@ -210,6 +214,7 @@ static bool send_one_again(struct session *session)
 	unsigned steps = send_again(&session->send, &entry, &packet_id);
 	if (!steps)
 		return false;
+	see_step(c, true, entry->state, SEND_EVENT_AGAIN, packet_id);
 	if (steps & STEP_SEND_PUBREL) {
 		uint8_t *p = connection_packet(c, ACK_BYTES_MIN);
 		if (!p)

@@ -343,8 +343,8 @@ static void take_queued(void *context, const struct queued *q)
 	give_back(t, q->message, q->flags & QUEUED_DUP);
 }
 
-/* In the order in which they came: first what was sent, then what waits. */
-static void give_back_all(struct taking *t)
+/* In the order in which they came: first what was sent and not acknowledged, then what waits. */
+static void give_back_sent(struct taking *t)
 {
 	uint64_t position = 0;
 	struct sending *entry;
@@ -355,10 +355,24 @@ static void give_back_all(struct taking *t)
 		send_cancel(&t->session->send, position - 1);
 		give_back(t, m, QUEUED_DUP);
 	}
+}
+
+/* What has been started stays and is finished [MQTT-3.10.4-3], as no group's business. */
+static void keep_sent(struct taking *t)
+{
+	uint64_t position = 0;
+	struct sending *entry;
+	while ((entry = send_next(&t->session->send, &position)))
+		if (entry->short_note == t->index)
+			entry->short_note = 0;
+}
+
+static void give_back_waiting(struct taking *t)
+{
 	queue_extract(&t->session->queue, is_of_group, take_queued, t);
 }
 
-static void leave(struct shard *s, struct session *session, struct membership *m)
+static void leave(struct shard *s, struct session *session, struct membership *m, bool is_ending)
 {
 	struct span filter = span_of(m->filter, m->filter_len);
 	struct share_member member = member_of(s, session, m);
@@ -369,7 +383,11 @@ static void leave(struct shard *s, struct session *session, struct membership *m
 		owner_presence(s, filter, &member);
 	else
 		send_news(s, m->owner, LETTER_GROUP_PRESENCE, filter, &member, NULL);
-	give_back_all(&taking);
+	if (is_ending)
+		give_back_sent(&taking);
+	else
+		keep_sent(&taking);
+	give_back_waiting(&taking);
 	if (m->owner == s->index)
 		owner_leave(s, filter, session->number);
 	else
@@ -382,7 +400,7 @@ bool group_leave(struct shard *s, struct session *session, struct span filter)
 {
 	struct membership *m = slot_of(session, filter);
 	if (m)
-		leave(s, session, m);
+		leave(s, session, m, false);
 	return m != NULL;
 }
 
@@ -391,7 +409,7 @@ void group_leave_all(struct shard *s, struct session *session)
 	struct memberships *all = session->memberships;
 	for (uint32_t i = 0; all && i < all->count; i++)
 		if (all->slots[i].owner != MEMBERSHIP_FREE)
-			leave(s, session, &all->slots[i]);
+			leave(s, session, &all->slots[i], true);
 	mem_free(all);
 	session->memberships = NULL;
 }
@@ -432,8 +450,10 @@ void group_presence(struct shard *s, struct session *session, bool is_connected)
 		else
 			send_news(s, m->owner, LETTER_GROUP_PRESENCE, filter, &member, NULL);
 		struct taking taking = {s, session, m, (uint16_t)(i + 1)};
-		if (!is_connected)
-			give_back_all(&taking);
+		if (is_connected)
+			continue;
+		give_back_sent(&taking);
+		give_back_waiting(&taking);
 	}
 }
 

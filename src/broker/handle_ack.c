@@ -99,7 +99,9 @@ static void handle_answer(struct connection *c, const struct ack *p)
 {
 	struct sending entry;
 	struct session *session = c->session;
-	unsigned steps = send_answer(&session->send, event_of(p), p->packet_id, &entry);
+	enum send_event event = event_of(p);
+	unsigned steps = send_answer(&session->send, event, p->packet_id, &entry);
+	see_step(c, true, send_table[entry.state][event].next, event, p->packet_id);
 	if (UNLIKELY(!steps)) {
 		connection_fail(c, &flaw_out_of_turn);
 		return;
@@ -123,6 +125,8 @@ void handle_ack(struct connection *c, uint8_t type, struct span body)
 		return;
 	}
 	see_packet(c, true, type, p.packet_id, p.reason_code);
+	if (type == PACKET_PUBREL)
+		see_step(c, false, RECEIVE_NONE, RECEIVE_EVENT_PUBREL, p.packet_id);
 	if (type == PACKET_PUBREL)
 		handle_pubrel(c, p.packet_id);
 	else

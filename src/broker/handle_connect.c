@@ -31,11 +31,19 @@ static bool may_send_connack(const struct connection *c, uint8_t reason_code)
 {
 	if (c->version == MQTT_5)
 		return true;
-	return c->version != 0 && reason_code >= REASON_UNSUPPORTED_PROTOCOL_VERSION &&
-	       reason_code != REASON_PACKET_TOO_LARGE;
+	switch (reason_code) {
+	case REASON_UNSUPPORTED_PROTOCOL_VERSION:
+	case REASON_CLIENT_IDENTIFIER_NOT_VALID:
+	case REASON_BAD_USER_NAME_OR_PASSWORD:
+	case REASON_NOT_AUTHORIZED:
+	case REASON_SERVER_UNAVAILABLE:
+	case REASON_SERVER_BUSY:
+	case REASON_QUOTA_EXCEEDED: return c->version != 0;
+	default: return false;
+	}
 }
 
-static void send_connack(struct connection *c, const struct connack *p)
+static void send_connack(struct connection *c, struct connack *p)
 {
 	size_t room = 64 + properties_size(&p->properties);
 	uint8_t *ptr = connection_packet(c, room);
@@ -43,6 +51,15 @@ static void send_connack(struct connection *c, const struct connack *p)
 		return;
 	size_t len = connack_encode(p, c->version, (struct room){ptr, room});
 	ASSERT(len > 0);
+	if (len > c->packet_bytes_max) { /* [MQTT-3.2.2-19]: less said, then */
+		properties_clear(&p->properties);
+		len = connack_encode(p, c->version, (struct room){ptr, room});
+	}
+	if (len > c->packet_bytes_max) {
+		c->is_doomed = true;
+		connection_mark_dirty(c);
+		return;
+	}
 	connection_packet_done(c, len);
 	struct event *e = shard_event(c->shard, EVENT_PACKET_OUT, c);
 	e->packet_type = PACKET_CONNACK;
@@ -59,10 +76,8 @@ void connection_refuse(struct connection *c, uint8_t reason_code, const char *te
 		struct connack p = {.code = c->version == MQTT_5 ? reason_code
 								 : reason_to_return_code(reason_code)};
 		properties_clear(&p.properties);
-		if (c->packet_bytes_max >= PACKET_BYTES_MAX) { /* [MQTT-3.2.2-19] */
-			p.properties.present = 1ull << PROPERTY_REASON_STRING;
-			p.properties.reason_string = span_of_text(text);
-		}
+		p.properties.present = 1ull << PROPERTY_REASON_STRING;
+		p.properties.reason_string = span_of_text(text);
 		send_connack(c, &p);
 	}
 	connection_end(c, &(struct farewell){.reason_code = reason_code, .text = text});
@@ -199,8 +214,10 @@ void handle_connect(struct connection *c, struct span body)
 		return;
 	}
 	struct span client_id = p.client_id;
+	s->connecting_id = client_id;
 	unsigned home = client_id.len ? shard_of(s->broker, client_id) : s->index;
 	if (home != s->index) {
+		s->connecting_id = SPAN_NONE;
 		c->home = (uint8_t)home;
 		c->state = CONNECTION_MOVING;
 		return;
@@ -208,11 +225,12 @@ void handle_connect(struct connection *c, struct span body)
 	flaw = judge(c, &p);
 	if (flaw) {
 		connection_fail(c, flaw);
-		return;
+	} else {
+		if (client_id.len == 0)
+			client_id = assign_client_id(s, assigned);
+		begin(c, &p, client_id);
 	}
-	if (client_id.len == 0)
-		client_id = assign_client_id(s, assigned);
-	begin(c, &p, client_id);
+	s->connecting_id = SPAN_NONE;
 }
 
 void connect_arrive(struct shard *s, struct connection *c)

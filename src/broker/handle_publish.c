@@ -165,6 +165,8 @@ static bool receive(struct connection *c, const struct publish *p)
 			connection_fail(c, &flaw_id_in_use);
 		return false;
 	}
+	if (p->qos == 2)
+		see_step(c, false, RECEIVE_WAIT_PUBREL, RECEIVE_EVENT_QOS_2, p->packet_id);
 	if (steps & STEP_DELIVER)
 		return true;
 	ack_answer(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS); /* [MQTT-4.3.3-10] */

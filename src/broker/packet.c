@@ -16,7 +16,6 @@ struct layout {
 };
 
 #define EXPIRY_PROPERTY_BYTES 5
-#define ALIAS_PROPERTY_BYTES 3
 
 /* The interval that was received, less the time waited here, in seconds [MQTT-3.3.2-6]. */
 static uint32_t seconds_left(const struct connection *c, const struct message_parts *parts)
@@ -38,7 +37,7 @@ static bool lay_out(const struct connection *c, const struct outgoing *o, struct
 		l->expiry = parts->has_expiry ? seconds_left(c, parts) : 0;
 		uint32_t own = (uint32_t)parts->properties.len;
 		own += l->has_expiry ? EXPIRY_PROPERTY_BYTES : 0;
-		own += l->alias ? ALIAS_PROPERTY_BYTES : 0;
+		own += l->alias ? PACKET_ALIAS_BYTES : 0;
 		own += o->identifier ? 1 + variable_integer_size(o->identifier) : 0;
 		l->properties_len = own;
 		len += variable_integer_size(own) + own;

@@ -38,6 +38,8 @@ static inline void packet_cache_reset(struct packet_cache *cache, const struct p
 		cache->variants[i].len = 0;
 }
 
+/* What a topic alias adds when it is given. */
+#define PACKET_ALIAS_BYTES 3
 /* Bytes of the whole packet, without a topic alias; 0 when no packet can hold it. */
 size_t packet_size(const struct connection *c, const struct outgoing *o);
 /* Puts the packet into the connection's output. 0 or ERROR_NO_MEMORY. */

@@ -47,7 +47,7 @@ static void note_delivery(struct outcome *outcome, struct session *session, enum
 {
 	if (result == DELIVERY_REFUSED)
 		outcome->reason_code = reason_merge(outcome->reason_code, REASON_QUOTA_EXCEEDED);
-	else if (result != NOT_DELIVERED)
+	else
 		outcome->reason_code = reason_merge(outcome->reason_code, REASON_SUCCESS);
 	if (result == DELIVERED_SLOWLY && !outcome->slow)
 		outcome->slow = session;
@@ -171,8 +171,8 @@ static bool must_be_logged(const struct shard *s, const struct publication *p,
 {
 	if (p->parts.retain)
 		return true;
-	if (p->parts.qos == 0)
-		return false;
+	if (p->parts.qos == 0) /* must not overtake a retained one of its kind */
+		return publisher && publisher->logged_qos0 > s->applied;
 	if (m->has_surviving || m->remote_surviving)
 		return true;
 	/* nothing may overtake what this publisher has in the log; and the ids of its open QoS 2
@@ -210,7 +210,9 @@ static int enter_log(struct shard *s, struct publication *p, struct session *pub
 		message_share(m);
 	command->message = message_ref(m);
 	command->origin = origin;
-	if (publisher)
+	if (publisher && p->parts.qos == 0)
+		publisher->logged_qos0 = s->appended + 1;
+	else if (publisher)
 		publisher->logged = s->appended + 1;
 	command_append(s, command, targets);
 	return ERROR_AGAIN;

@@ -22,6 +22,8 @@ void shard_event_show(struct shard *s, const struct event *e, const struct conne
 	struct event_detail detail = {.topic = topic, .text = text};
 	if (c && c->session)
 		detail.client_id = session_client_id(c->session);
+	else if (c)
+		detail.client_id = s->connecting_id;
 	if (c)
 		detail.address = span_of_text(c->address);
 	hooks->event(hooks->context, s->index, e, &detail);
@@ -35,6 +37,17 @@ void see_packet(struct connection *c, bool is_incoming, uint8_t type, uint16_t p
 	e->packet_type = type;
 	e->packet_id = packet_id;
 	e->reason_code = reason_code;
+	shard_event_show(c->shard, e, c, SPAN_NONE, NULL);
+}
+
+void see_step(struct connection *c, bool is_sender, uint8_t state, uint8_t step,
+	      uint16_t packet_id)
+{
+	struct event *e = shard_event(c->shard, EVENT_DELIVERY_STEP, c);
+	e->flags = is_sender ? EVENT_FLAG_FROM_HERE : 0;
+	e->state = state;
+	e->step = step;
+	e->packet_id = packet_id;
 	shard_event_show(c->shard, e, c, SPAN_NONE, NULL);
 }
 
@@ -58,6 +71,19 @@ void see_publish(struct connection *c, bool is_incoming, struct span topic, uint
 	e->bytes = payload_len;
 	note_topic(e, topic);
 	shard_event_show(c->shard, e, c, topic, NULL);
+}
+
+void see_queued(struct shard *s, const struct session *session, struct span topic, uint8_t qos)
+{
+	struct event *e = shard_event(s, EVENT_QUEUED, session->connection);
+	e->session = session->number;
+	e->number = session->queue.count;
+	e->qos = qos;
+	note_topic(e, topic);
+	if (!shard_is_watched(s))
+		return;
+	struct event_detail detail = {.client_id = session_client_id(session), .topic = topic};
+	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
 }
 
 void see_dropped(struct shard *s, const struct session *session, struct span topic,

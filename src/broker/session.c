@@ -152,6 +152,7 @@ void session_end(struct shard *s, struct session *session, const char *why)
 	ASSERT(!session->connection);
 	struct event *e = shard_event(s, EVENT_SESSION_ENDED, NULL);
 	e->session = session->number;
+	e->flags = why ? 0 : EVENT_FLAG_CLEAN;
 	if (shard_is_watched(s)) {
 		struct event_detail detail = {.client_id = session_client_id(session), .text = why};
 		s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
@@ -208,7 +209,7 @@ void session_detach(struct shard *s, struct session *session, bool is_clean)
 	if (is_clean)
 		session_drop_will(session); /* [MQTT-3.1.2-10] */
 	if (session->expiry_interval == 0) {
-		session_end(s, session, "its connection is gone");
+		session_end(s, session, NULL); /* as it was meant to */
 		return;
 	}
 	group_presence(s, session, false);

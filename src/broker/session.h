@@ -48,7 +48,8 @@ struct session {
 	struct replay *replay;         /* retained messages still to be looked up for it */
 	struct timer timer;            /* will delay or session expiry, whichever is next */
 	uint64_t number;               /* unique in the broker, never used again */
-	uint64_t logged;               /* this session's newest command: sequence in its shard's log */
+	uint64_t logged;               /* its newest command: sequence among its shard's */
+	uint64_t logged_qos0;          /* the same of its QoS 0 messages (retained ones) */
 	uint64_t will_due_ms;          /* wall clock; meaningful while absent with a will */
 	uint64_t expires_ms;           /* wall clock; meaningful while absent */
 	uint32_t expiry_interval;      /* seconds; 0 = ends with the connection, UINT32_MAX = never */
@@ -71,7 +72,8 @@ struct session *session_find(struct shard *s, struct span client_id);
 struct session *session_by_number(struct shard *s, uint64_t number);
 /* A fresh session under that id, which must not be in use. NULL without memory. */
 struct session *session_new(struct shard *s, struct span client_id);
-/* Ends it: subscriptions, groups, queues, everything; its connection must be gone. */
+/* Ends it: subscriptions, groups, queues, everything; its connection must be gone. `why` is shown;
+ * NULL when it was never meant to last. */
 void session_end(struct shard *s, struct session *session, const char *why);
 
 /* Frees what it holds without telling anybody: the broker itself ends. */

@@ -44,6 +44,7 @@ struct shard {
 	uint32_t numbers_free;    /* first free slot + 1, chained through the table; 0 = none */
 	uint32_t generation;
 	uint64_t assigned_ids;
+	struct span connecting_id; /* of the CONNECT at hand, for its log lines */
 	struct link connections;
 	struct link graveyard;
 	struct link replays;
@@ -109,6 +110,10 @@ void see_packet(struct connection *c, bool is_incoming, uint8_t type, uint16_t p
 		uint8_t reason_code);
 void see_publish(struct connection *c, bool is_incoming, struct span topic, uint8_t qos,
 		 uint8_t flags, uint16_t packet_id, uint32_t payload_len);
+/* A row of a delivery table was run: the state after it, and the event. */
+void see_step(struct connection *c, bool is_sender, uint8_t state, uint8_t step,
+	      uint16_t packet_id);
+void see_queued(struct shard *s, const struct session *session, struct span topic, uint8_t qos);
 void see_dropped(struct shard *s, const struct session *session, struct span topic,
 		 const char *why);
 
@@ -155,7 +160,6 @@ struct delivery {
 enum delivered {
 	DELIVERED,
 	DELIVERED_SLOWLY, /* and this reader has fallen behind: hold publishers back */
-	NOT_DELIVERED,    /* not wanted or not possible, nothing to report */
 	DELIVERY_REFUSED, /* its queue is full */
 };
 enum delivered deliver(struct shard *s, struct session *session, struct delivery *d);
