@@ -51,7 +51,7 @@ int config_set(struct config *c, const char *name, const char *value, struct con
 			    .report = report,
 			    .name = span_of_text(name),
 			    .value = text_trim(span_of_text(value))};
-	const struct option *option = option_find(r.name);
+	const struct option *option = option_named(r.name);
 	int rc = option && option->target == OPTION_TO_LISTENER ? set_for_all_listeners(&r)
 								: reading_apply(&r);
 	return report->is_out_of_memory ? ERROR_NO_MEMORY : rc;
@@ -79,7 +79,7 @@ void config_set_verbose(struct config *c)
 
 static bool is_given(const struct config *c, const char *name)
 {
-	return c->given_line[option_index(option_find(span_of_text(name)))] > 0;
+	return c->given_line[option_index(option_named(span_of_text(name)))] > 0;
 }
 
 /* A place for messages: a line of the file, about an option. */

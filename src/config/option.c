@@ -33,7 +33,7 @@ static bool is_name_of(const struct option *option, struct span name)
 	return name.len == len && memcmp(name.ptr, option->name, len) == 0;
 }
 
-const struct option *option_find(struct span name)
+const struct option *option_named(struct span name)
 {
 	for (size_t i = 0; i < option_count(); i++) {
 		if (is_name_of(option_at(i), name))

@@ -77,7 +77,7 @@ extern const size_t options_refused_count;
 const struct option *option_at(size_t index);
 size_t option_count(void);
 /* NULL when there is none of that name. */
-const struct option *option_find(struct span name);
+const struct option *option_named(struct span name);
 /* The row nearest to a misspelt name, NULL when none is near. */
 const struct option *option_nearest(struct span name);
 size_t option_index(const struct option *option);

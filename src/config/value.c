@@ -266,7 +266,7 @@ static void note_given(struct reading *r)
 
 int reading_apply(struct reading *r)
 {
-	r->option = option_find(r->name);
+	r->option = option_named(r->name);
 	if (!r->option)
 		return refuse_unknown(r);
 	if (r->option->status == OPTION_LATER || r->option->status == OPTION_REMOVED)

@@ -122,16 +122,16 @@ static void write_disconnected(struct line_text *t, const struct event *e,
 	line_begin(t, LOG_TYPE_CONNECTION);
 	write_client_and_address(t, d);
 	line_sentence(t, " disconnected: ");
-	if (e->reason_code == REASON_KEEP_ALIVE_TIMEOUT) {
+	if (e->reason_code == REASON_DISCONNECT_WITH_WILL) {
+		line_sentence(t, "it said goodbye and asked for its will");
+	} else if (e->flags & EVENT_FLAG_CLEAN) {
+		line_sentence(t, "it said goodbye");
+	} else if (e->reason_code == REASON_KEEP_ALIVE_TIMEOUT) {
 		line_sentence(t, d->text ? d->text : "keep alive timeout");
 		if (e->number > 0)
 			line_words(t, ", no packet for %u s", e->number);
-	} else if (d->text || (e->flags & EVENT_FLAG_CLEAN) == 0) {
-		write_why(t, e, d, PACKET_DISCONNECT);
 	} else {
-		line_sentence(t, e->reason_code == REASON_DISCONNECT_WITH_WILL
-					 ? "it said goodbye and asked for its will"
-					 : "it said goodbye");
+		write_why(t, e, d, PACKET_DISCONNECT);
 	}
 	line_sentence(t, ".");
 }

@@ -294,9 +294,9 @@ static void test_options_default_texts_are_true(void **state)
 	char text[16];
 	configure(&c, NULL, "");
 	snprintf(text, sizeof(text), "%u", c.config.settings.qos_max);
-	assert_string_equal(option_find(SPAN_LITERAL("max_qos"))->default_text, text);
+	assert_string_equal(option_named(SPAN_LITERAL("max_qos"))->default_text, text);
 	snprintf(text, sizeof(text), "%u", c.config.settings.topic_alias_max_in);
-	assert_string_equal(option_find(SPAN_LITERAL("max_topic_alias"))->default_text, text);
+	assert_string_equal(option_named(SPAN_LITERAL("max_topic_alias"))->default_text, text);
 	assert_int_equal(c.config.settings.session_expiry_max, UINT32_MAX);
 	assert_null(c.config.settings.response_information);
 	assert_int_equal(c.config.log_facility, -1);
@@ -399,14 +399,14 @@ static void test_option_nearest_names(void **state)
 	}
 }
 
-static void test_option_find_prefixes(void **state)
+static void test_option_named_prefixes(void **state)
 {
 	(void)state;
-	assert_string_equal(option_find(SPAN_LITERAL("auth_opt_host"))->name, "auth_opt_*");
-	assert_null(option_find(SPAN_LITERAL("auth_opt_")));
-	assert_null(option_find(SPAN_LITERAL("max_qo")));
-	assert_null(option_find(SPAN_LITERAL("max_qos2")));
-	assert_null(option_find(SPAN_NONE));
+	assert_string_equal(option_named(SPAN_LITERAL("auth_opt_host"))->name, "auth_opt_*");
+	assert_null(option_named(SPAN_LITERAL("auth_opt_")));
+	assert_null(option_named(SPAN_LITERAL("max_qo")));
+	assert_null(option_named(SPAN_LITERAL("max_qos2")));
+	assert_null(option_named(SPAN_NONE));
 }
 
 int main(void)
@@ -423,7 +423,7 @@ int main(void)
 		cmocka_unit_test(test_options_refused_ones_say_why),
 		cmocka_unit_test(test_options_cover_all_settings),
 		cmocka_unit_test(test_option_nearest_names),
-		cmocka_unit_test(test_option_find_prefixes),
+		cmocka_unit_test(test_option_named_prefixes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
