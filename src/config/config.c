@@ -190,10 +190,11 @@ static void finish_anonymous(struct config *c, struct config_report *report)
 	if (!is_given(c, "allow_anonymous"))
 		c->settings.allow_anonymous = c->listeners[0].is_loopback;
 	if (!c->settings.allow_anonymous)
-		report_notice(report,
-			      "Clients without a user name will be refused as not authorized, and "
-			      "this version has no password files yet: \"allow_anonymous true\" "
-			      "lets everybody in who reaches the listener.");
+		report_notice(
+			report,
+			"Every client will be refused as not authorized, since no client can be "
+			"recognised: this version has no password files. \"allow_anonymous true\" "
+			"lets everybody in who reaches the listener.");
 }
 
 static int64_t member_at(const struct config_listener *l, size_t offset)

@@ -150,8 +150,8 @@ const struct option options_supported[] = {
 	 SETTING(allow_anonymous),
 	 .group = OPTION_GROUP_SESSIONS,
 	 .default_text = "true without a listener in the file, else false",
-	 .text = "May clients connect without a user name? When not, they are refused as not "
-		 "authorized."},
+	 .text = "May clients connect that nobody can recognise? This version has no password "
+		 "files, so without this leave every client is refused as not authorized."},
 	{.name = "allow_zero_length_clientid",
 	 BOOL,
 	 SETTING(allow_empty_client_id),
