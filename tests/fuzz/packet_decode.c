@@ -3,8 +3,8 @@
  * A stream of packets from a hostile peer. The first byte chooses the version. Whatever the decoder
  * takes must come back: written, read and written again it says the same.
  */
-#include "any_packet.h"
 #include "fuzz.h"
+#include "unit/mqtt/any_packet.h"
 
 static void check_properties(const struct properties *p)
 {
