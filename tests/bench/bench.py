@@ -17,6 +17,7 @@ import servers as peers
 
 TOP = Path(__file__).resolve().parents[2]
 REPETITIONS = 3
+QUICK_REPETITIONS = 1
 # A run that takes longer than this is broken: the longest is set up, warmed up and drained in less.
 RUN_SECONDS_MAX = 180
 # What others may use of the machine's cores before the figures are in doubt.
@@ -26,7 +27,8 @@ BUSY_MAX = 0.1
 def arguments():
     parser = argparse.ArgumentParser(prog='./nightjar.sh bench', description=__doc__.split('\n')[0])
     parser.add_argument('--quick', action='store_true',
-                        help='short runs, once each; writes no page')
+                        help='runs of one second, once each; writes no page')
+    parser.add_argument('--write', action='store_true', help='write the page after short runs too')
     parser.add_argument('--row', action='append', metavar='TEXT',
                         help='only the rows whose name contains TEXT; writes no page')
     parser.add_argument('--program', type=Path, default=TOP / 'build' / 'nightjar', metavar='PATH',
@@ -83,15 +85,15 @@ def measure_all(options, chosen, servers):
     is_whole = True
     for row in chosen:
         print(row.name, flush=True)
-        for _ in range(1 if options.quick else REPETITIONS):
+        for _ in range(QUICK_REPETITIONS if options.quick else REPETITIONS):
             for server in servers:
-                is_whole &= run_once(options.generator or options.program, row, seconds, server,
+                is_whole &= run_once(options.generator, row, seconds, server,
                                      results[row.name, server.name])
     return results, is_whole
 
 
 def check_programs(options):
-    for path in {options.generator or options.program, *([] if options.peer_only
+    for path in {options.generator, *([] if options.peer_only
                                                          else [options.program])}:
         if not path.is_file():
             sys.exit(f'bench.py: there is no program {path}: ./nightjar.sh build makes it')
@@ -120,9 +122,11 @@ def say_result(options, chosen, servers, results):
 
 def main():
     options = arguments()
+    options.program = options.program.resolve()
+    options.generator = (options.generator or options.program).resolve()
     check_programs(options)
     descriptors = table.raise_descriptor_limit()
-    chosen = choose(options, table.all_rows(options.quick, descriptors))
+    chosen = choose(options, table.all_rows(descriptors))
     if not chosen:
         sys.exit('bench.py: no row has such a name')
     busy = busy_share()
@@ -133,9 +137,10 @@ def main():
         servers += [peers.nightjar(options.program, shards) for shards in (1, 2)]
     results, is_whole = measure_all(options, chosen, servers)
     has_met_all = say_result(options, chosen, servers, results)
-    if is_whole and not (options.quick or options.row or options.peer_only):
+    is_full = not (options.quick or options.row or options.peer_only)
+    if is_whole and (is_full or options.write):
         path = TOP / 'docs' / 'BENCH.md'
-        path.write_text('\n'.join(report.page(chosen, servers, results, REPETITIONS,
+        path.write_text('\n'.join(report.page(chosen, servers, results,
                                               peers.mosquitto_version(), busy)))
         print(f'written: {path.relative_to(TOP)}')
     return 0 if is_whole and (has_met_all or not options.check) else 1

@@ -5,7 +5,6 @@ import resource
 # Descriptors that a server needs beside its connections.
 SPARE_DESCRIPTORS = 100
 IDLE_CLIENTS = 15000
-IDLE_CLIENTS_QUICK = 2000
 
 
 class Row:
@@ -31,9 +30,8 @@ def raise_descriptor_limit():
     return hard
 
 
-def all_rows(is_quick, descriptors):
-    idle = IDLE_CLIENTS_QUICK if is_quick else IDLE_CLIENTS
-    idle = min(idle, descriptors - SPARE_DESCRIPTORS)
+def all_rows(descriptors):
+    idle = min(IDLE_CLIENTS, descriptors - SPARE_DESCRIPTORS)
     return [
         Row('QoS 0, 1 → 1, pipelined', ['p2p'], ratio=15),
         Row('QoS 1, 1 → 1, 100 in flight', ['p2p', '-q', '1', '-w', '100'], ratio=12),
