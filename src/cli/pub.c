@@ -26,6 +26,7 @@ struct pub {
 	uint64_t opened_ms;     /* when the last attempt to connect began */
 	uint64_t repeat_at_ms;  /* when the next repetition is due; UINT64_MAX: none is */
 	uint32_t published_count;
+	bool is_feeding;
 	bool is_over; /* no other connection is to be opened */
 	int status;
 };
@@ -70,8 +71,8 @@ static bool reads_lines(const struct pub *p)
 	return p->options.source == SOURCE_LINES;
 }
 
-/* Gives the engine all whole lines that it takes; ends when the last one is done. */
-static void publish_lines(struct pub *p)
+/* Gives the engine all whole lines that it takes. */
+static void feed_lines(struct pub *p)
 {
 	struct span line;
 	while (!p->is_over && lines_peek(&p->lines, &line)) {
@@ -79,6 +80,17 @@ static void publish_lines(struct pub *p)
 			return;
 		lines_take(&p->lines, line);
 	}
+}
+
+/* Feeds lines; ends when the last one is done. Comes back to itself through on_published, where
+ * the loop that feeds is further up the stack and goes on by itself. */
+static void publish_lines(struct pub *p)
+{
+	if (p->is_feeding)
+		return;
+	p->is_feeding = true;
+	feed_lines(p);
+	p->is_feeding = false;
 	if (!p->is_over && p->lines.is_at_end && engine_unfinished(p->engine) == 0)
 		disconnect(p);
 }
