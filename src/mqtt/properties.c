@@ -261,6 +261,8 @@ size_t properties_size(const struct properties *p)
 
 size_t properties_size_with_length(const struct properties *p)
 {
+	if (LIKELY(properties_are_empty(p)))
+		return 1;
 	size_t size = properties_size(p);
 	if (size > REMAINING_LENGTH_MAX)
 		return size; /* too large for any packet: the fixed header refuses it */
@@ -269,6 +271,10 @@ size_t properties_size_with_length(const struct properties *p)
 
 void properties_encode(struct writer *w, const struct properties *p)
 {
+	if (LIKELY(properties_are_empty(p))) {
+		write_u8(w, 0); /* [MQTT-2.2.2-1] */
+		return;
+	}
 	size_t size = properties_size(p);
 	if (size > REMAINING_LENGTH_MAX) {
 		w->is_overflown = true;
