@@ -99,6 +99,8 @@ class Client:
             return False
         except ConnectionResetError:
             return True
+        finally:
+            self.socket.settimeout(DEADLINE)
 
     def expect(self, kind, **fields):
         """The next packet is of this kind and has these fields."""
@@ -138,12 +140,12 @@ class Client:
         packet_id = next(self._packet_ids)
         bits = qos if options is None else options
         self.send(p.subscribe(packet_id, [(f, bits) for f in filters], self.version, props))
-        return self.expect(p.SUBACK, packet_id=packet_id).codes
+        return self._pass_over_until(p.SUBACK, packet_id).codes
 
     def unsubscribe(self, *filters):
         packet_id = next(self._packet_ids)
         self.send(p.unsubscribe(packet_id, filters, self.version))
-        return self.expect(p.UNSUBACK, packet_id=packet_id).codes
+        return self._pass_over_until(p.UNSUBACK, packet_id).codes
 
     def send_publish(self, topic, payload=b"", qos=0, **options):
         """Sends PUBLISH; returns the packet id, None at QoS 0."""
@@ -191,6 +193,23 @@ class Client:
         """The broker answers, and sends nothing else before."""
         self.send(p.PING)
         self.expect(p.PINGRESP)
+
+    def taken_without_waiting(self):
+        """The messages that are there, acknowledged; QoS 0 and 1 only."""
+        got = []
+        while True:
+            found = self._splitter.next()
+            if not found:
+                return got
+            got.append(p.parse(*found[:3], self.version))
+            assert got[-1].kind == p.PUBLISH and got[-1].qos < 2, got[-1]
+            if got[-1].qos:
+                self.send(p.ack(p.PUBACK, got[-1].packet_id))
+
+    def disconnect_without_looking(self):
+        """Says goodbye; what was still on its way is not read."""
+        self.send(p.disconnect(self.version))
+        self.socket.close()
 
     def disconnect(self, code=None, props=None):
         """Says goodbye; the broker has closed when this returns."""
