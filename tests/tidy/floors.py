@@ -38,13 +38,19 @@ def home_of(path):
     return None
 
 
+def is_of_tests(top, path, included):
+    """A header that stands beside the test, or in a folder above it within tests/."""
+    folders = list(path.parents)[:-1]
+    return '..' not in included and any((top / folder / included).exists() for folder in folders)
+
+
 def check_include(top, path, included, floors):
     """What is wrong with this include, or None."""
     folder = included.split('/')[0]
     home = home_of(path)
+    if path.parts[0] == 'tests' and is_of_tests(top, path, included):
+        return None
     if '/' not in included:
-        if (top / path.parent / included).exists() and path.parts[0] == 'tests':
-            return None
         return 'write it as "folder/file.h"'
     if included.startswith('nightjar/'):
         return None

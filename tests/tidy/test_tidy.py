@@ -66,6 +66,15 @@ def test_floors_bad_include_is_named(tree, path, include, words):
     assert said.startswith(path) and words in said and said.count('\n') == 1
 
 
+def test_floors_header_of_the_tests_passes(tree):
+    top, write = tree
+    write('tests/sim/kit/kit.h', SPDX)
+    write('tests/sim/kit/kit.c', SPDX + '#include "kit/kit.h"\n#include "session/a.h"\n')
+    write('tests/unit/mqtt/given.h', SPDX)
+    write('tests/unit/mqtt/c_test.c', SPDX + '#include "given.h"\n')
+    assert run_check('floors.py', top) == (0, '')
+
+
 def test_floors_include_with_odd_spacing_is_seen(tree):
     top, write = tree
     write('src/base/x.c', SPDX + '  #  include "mqtt/c.h"\n')
