@@ -36,6 +36,10 @@ struct broker_hooks {
 	/* An event happened; on the shard's thread; NULL when nobody wants to know. */
 	void (*event)(void *context, unsigned shard, const struct event *event,
 		      const struct event_detail *detail);
+	/* What was shown by events so far is about to be heard of by others (peers, other shards):
+	 * a view that collects lines writes them now, so that cause stands before effect. On the
+	 * shard's thread; NULL when there is no view. */
+	void (*settle)(void *context, unsigned shard);
 };
 
 /* NULL when there is no memory. Settings and hooks are copied. 1 to SHARDS_MAX shards.

@@ -4,20 +4,24 @@
 #include "base/mem.h"
 #include "broker/shard.h"
 
-static void post(struct shard *s, unsigned to)
+static void post(struct shard *s, unsigned to, bool is_light)
 {
 	struct parcel *parcel = s->parcels[to];
 	struct shard *receiver = shard_at(s, to);
 	s->parcels[to] = NULL;
+	shard_settle(s);
 	atomic_fetch_add_explicit(&receiver->inbox_bytes, parcel->bytes, memory_order_relaxed);
-	mailbox_post(&receiver->mailbox, &parcel->mail);
+	if (is_light)
+		mailbox_push(&receiver->mailbox, &parcel->mail);
+	else
+		mailbox_post(&receiver->mailbox, &parcel->mail);
 }
 
 struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes)
 {
 	struct parcel *parcel = s->parcels[to];
 	if (parcel && parcel->count == PARCEL_LETTERS_MAX) {
-		post(s, to);
+		post(s, to, false);
 		parcel = NULL;
 	}
 	if (!parcel) {
@@ -33,15 +37,19 @@ struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes)
 	return &parcel->letters[parcel->count++];
 }
 
-void bus_flush(struct shard *s)
+uint64_t bus_flush(struct shard *s, bool is_light)
 {
+	uint64_t unaware = 0;
 	s->is_congested = false;
 	for (unsigned to = 0; to < s->broker->shard_count; to++) {
-		if (s->parcels[to])
-			post(s, to);
+		if (s->parcels[to]) {
+			post(s, to, is_light);
+			unaware |= is_light ? 1ull << to : 0;
+		}
 		size_t inbox = atomic_load_explicit(&shard_at(s, to)->inbox_bytes, memory_order_relaxed);
 		s->is_congested |= to != s->index && inbox > INBOX_BYTES_MAX;
 	}
+	return unaware;
 }
 
 static void open_verdict(struct shard *s, const struct letter *letter)

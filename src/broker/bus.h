@@ -55,8 +55,9 @@ struct parcel {
 /* A letter to fill in, on its way at the end of the turn. Shards can't go on consistently when a
  * letter is lost, so running out of memory here ends the process. */
 struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes);
-/* Posts what was collected. */
-void bus_flush(struct shard *s);
+/* Posts what was collected. With `is_light` the receivers are not woken: gives the bits of those
+ * who may sleep over it. */
+uint64_t bus_flush(struct shard *s, bool is_light);
 /* Opens everything that has come in. */
 void bus_receive(struct shard *s);
 /* What was never opened, when the broker ends. */

@@ -50,6 +50,7 @@ void batch_submit(struct shard *s)
 	struct batch *batch = CONTAINER_OF(log_batch, struct batch, log);
 	atomic_init(&batch->refs, (unsigned)__builtin_popcountll(log_batch->targets));
 	s->batch = NULL;
+	shard_settle(s);
 	s->broker->log->ops->append(s->broker->log, log_batch);
 }
 

@@ -183,9 +183,20 @@ static void finish_closing(struct connection *c)
 		close_now(c);
 }
 
+/* Closing changes the loop, which is the business of its thread. */
+static void leave_to_own_thread(struct connection *c)
+{
+	connection_mark_dirty(c);
+	c->shard->has_work = true;
+}
+
 void connection_flush(struct connection *c)
 {
 	static const struct farewell broken = {.text = "connection lost"};
+	if (c->shard->is_borrowed && (c->state == CONNECTION_CLOSING || c->is_doomed)) {
+		leave_to_own_thread(c);
+		return;
+	}
 	if (c->state == CONNECTION_CLOSING) {
 		finish_closing(c);
 		return;
@@ -196,7 +207,9 @@ void connection_flush(struct connection *c)
 			break;
 		deliver_pump(c->shard, c->session);
 	}
-	if (c->is_doomed) {
+	if (c->is_doomed && c->shard->is_borrowed) {
+		leave_to_own_thread(c);
+	} else if (c->is_doomed) {
 		connection_end(c, &broken);
 		close_now(c);
 	} else if (!c->is_blocked && c->output.bytes > 0) {

@@ -70,7 +70,9 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 {
 	struct fixed_header h;
 	const struct flaw *flaw;
-	enum header_result result = fixed_header_decode(bytes, &h, &flaw);
+	enum header_result result = c->version == MQTT_3_1
+					    ? fixed_header_decode_3_1(bytes, &h, &flaw)
+					    : fixed_header_decode(bytes, &h, &flaw);
 	if (result == HEADER_INCOMPLETE)
 		return 0;
 	if (UNLIKELY(result == HEADER_MALFORMED)) {

@@ -61,6 +61,10 @@ struct shard {
 	size_t scratch_len;
 	struct event_ring events;
 	struct mailbox mailbox;
+	atomic_int holder;          /* enum turn_holder: whose turn this shard's state is in */
+	bool is_borrowed;           /* the turn at hand is taken by another shard's thread */
+	uint64_t sleeps_until_ms;   /* steady clock; when its own thread wakes by itself */
+	uint64_t messages_in_before; /* at the beginning of the turn */
 	atomic_size_t inbox_bytes; /* of letters on their way to this shard */
 	struct packet_cache *packets; /* the PUBLISH being fanned out, as encoded for the last */
 	struct parcel *parcels[SHARDS_MAX]; /* letters of this turn */
@@ -75,6 +79,12 @@ struct shard {
 	uint64_t hold_until_ms; /* when publishers held back are let go; steady clock */
 	uint64_t memory_bytes; /* waiting in queues */
 	struct shard_status status;
+};
+
+enum turn_holder {
+	TURN_OWN,      /* its own thread */
+	TURN_FREE,     /* its own thread sleeps: whoever has mail for it may take a turn */
+	TURN_BORROWED, /* another shard's thread */
 };
 
 struct broker {
@@ -105,6 +115,12 @@ void shard_event_show(struct shard *s, const struct event *e, const struct conne
 static inline bool shard_is_watched(const struct shard *s)
 {
 	return s->broker->hooks.event != NULL;
+}
+static inline void shard_settle(struct shard *s)
+{
+	const struct broker_hooks *hooks = &s->broker->hooks;
+	if (hooks->settle)
+		hooks->settle(hooks->context, s->index);
 }
 void see_packet(struct connection *c, bool is_incoming, uint8_t type, uint16_t packet_id,
 		uint8_t reason_code);

@@ -5,8 +5,12 @@
  */
 #include "broker/shard.h"
 
+#include <sched.h>
+
 #define LOG_ROUNDS 4       /* commands that follow from commands, within one turn */
 #define CONGESTION_MS 2    /* how soon a congested shard looks again */
+#define LIGHT_MESSAGES 32  /* a turn with no more of them is a light one */
+#define BORROW_ROUNDS 4    /* letters that answer letters, within one turn */
 
 static void resume_inputs(struct shard *s)
 {
@@ -36,8 +40,22 @@ static void follow_congestion(struct shard *s)
 	s->paused_count = 0;
 }
 
+/* Its own thread comes back from sleep: a borrowed turn is finished first. They are short. */
+static void take_hold(struct shard *s)
+{
+	int expected = TURN_FREE;
+	while (atomic_load(&s->holder) != TURN_OWN &&
+	       !atomic_compare_exchange_weak(&s->holder, &expected, TURN_OWN)) {
+		expected = TURN_FREE;
+		sched_yield();
+	}
+	mailbox_awake(&s->mailbox);
+}
+
 void shard_turn_begin(struct shard *s, struct moment now)
 {
+	take_hold(s);
+	s->messages_in_before = s->status.messages_in;
 	s->now = now;
 	s->has_work = false;
 	follow_congestion(s);
@@ -103,9 +121,9 @@ static void bury(struct shard *s)
 	}
 }
 
-void shard_turn_end(struct shard *s)
+/* Everything of a turn that does not touch the loop. */
+static void work(struct shard *s)
 {
-	fire_timers(s);
 	bus_receive(s); /* letters of other shards, and what has become durable */
 	for (int round = 0; s->batch && round < LOG_ROUNDS; round++) {
 		batch_submit(s);
@@ -113,10 +131,61 @@ void shard_turn_end(struct shard *s)
 	}
 	s->hold_until_ms = hold_turn(s);
 	replay_turn(s);
+	shard_settle(s);
 	flush_outputs(s);
-	bus_flush(s);
-	bury(s);
 	s->has_work |= s->batch != NULL || s->dirty != NULL;
+}
+
+static bool try_hold(struct shard *s)
+{
+	int expected = TURN_FREE;
+	return !mailbox_is_empty(&s->mailbox) &&
+	       atomic_compare_exchange_strong(&s->holder, &expected, TURN_BORROWED);
+}
+
+/*
+ * Waking a thread for a letter or two costs more than reading them: a shard whose thread sleeps
+ * lends its turn to the sender. Whoever holds the turn looks into the mailbox once more after
+ * letting go, so that no letter is slept over. Its own thread is woken when it is needed: for
+ * closing, resumed input, an earlier deadline.
+ */
+static void borrow_turn(struct shard *s, struct moment now)
+{
+	while (try_hold(s)) {
+		s->now = now;
+		s->is_borrowed = true;
+		work(s);
+		bus_flush(s, false);
+		s->is_borrowed = false;
+		uint64_t wait = shard_wait_ms(s);
+		bool is_needed = wait != UINT64_MAX && now.steady_ms + wait < s->sleeps_until_ms;
+		atomic_store(&s->holder, TURN_FREE);
+		if (is_needed)
+			s->broker->hooks.wake(s->broker->hooks.context, s->index);
+	}
+}
+
+static void borrow_turns(struct shard *s, uint64_t shards)
+{
+	while (shards) {
+		borrow_turn(shard_at(s, (unsigned)__builtin_ctzll(shards)), s->now);
+		shards &= shards - 1;
+	}
+}
+
+void shard_turn_end(struct shard *s)
+{
+	fire_timers(s);
+	work(s);
+	bool is_light = s->status.messages_in - s->messages_in_before <= LIGHT_MESSAGES;
+	for (int round = 0; round < BORROW_ROUNDS; round++) {
+		borrow_turns(s, bus_flush(s, is_light));
+		if (mailbox_is_empty(&s->mailbox))
+			break;
+		work(s);
+	}
+	borrow_turns(s, bus_flush(s, false));
+	bury(s);
 }
 
 uint64_t shard_wait_ms(const struct shard *s)
@@ -139,5 +208,12 @@ uint64_t shard_wait_ms(const struct shard *s)
 
 bool shard_sleep(struct shard *s)
 {
-	return mailbox_sleep(&s->mailbox);
+	uint64_t wait = shard_wait_ms(s);
+	int expected = TURN_FREE;
+	s->sleeps_until_ms = wait == UINT64_MAX ? UINT64_MAX : s->now.steady_ms + wait;
+	atomic_store(&s->holder, TURN_FREE);
+	if (mailbox_sleep(&s->mailbox))
+		return true;
+	/* mail came: read it, unless somebody else does already */
+	return !atomic_compare_exchange_strong(&s->holder, &expected, TURN_OWN);
 }

@@ -220,6 +220,16 @@ const struct option options_supported[] = {
 	 .group = OPTION_GROUP_DELIVERY,
 	 .text = "Deliver with the QoS of the subscription even when the message was published "
 		 "with a lower one. The standard has it otherwise."},
+	{.name = "retry_interval",
+	 NUMBER(0, 86400),
+	 SETTING(retry_interval_ms),
+	 .scale = 1000,
+	 .group = OPTION_GROUP_DELIVERY,
+	 .value = "seconds",
+	 .text = "For clients of MQTT 3.1 and 3.1.1: when none of the messages sent to a client was "
+		 "acknowledged for so long, all that are open are sent again on the live "
+		 "connection, with DUP. 0: only when it has reconnected, as the standard wants. "
+		 "Clients of MQTT 5.0 get nothing twice on a live connection."},
 	{.name = "hold_back_ms",
 	 NUMBER(0, 3600000),
 	 SETTING(hold_back_ms_max),
@@ -439,15 +449,6 @@ const struct option options_supported[] = {
 	 .group = OPTION_GROUP_DELIVERY,
 	 .value = "0",
 	 .text = "messages on their way are counted, not weighed: use max_inflight_messages"},
-	{.name = "retry_interval",
-	 .type = OPTION_NUMBER,
-	 .status = OPTION_ONLY,
-	 .only = "0",
-	 .max = 86400,
-	 .group = OPTION_GROUP_DELIVERY,
-	 .value = "0",
-	 .text = "this version sends again only when a client has reconnected, as the standard "
-		 "wants"},
 	{.name = "per_listener_settings",
 	 .type = OPTION_BOOL,
 	 .status = OPTION_ONLY,

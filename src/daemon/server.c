@@ -38,6 +38,12 @@ static void log_event(void *context, unsigned shard, const struct event *event,
 	log_buffer_event(&s->workers[shard].lines, event, detail);
 }
 
+static void settle_log(void *context, unsigned shard)
+{
+	struct server *s = context;
+	log_buffer_flush(&s->workers[shard].lines);
+}
+
 static int open_workers(struct server *s)
 {
 	s->crew.ended_fd = eventfd(0, EFD_CLOEXEC);
@@ -58,6 +64,7 @@ static int open_broker(struct server *s, const struct settings *settings)
 		.wake = wake_shard,
 		.attach = attach_stream,
 		.event = log_event,
+		.settle = settle_log,
 	};
 	struct clock clock = {0};
 	s->broker = broker_new(settings, &hooks, s->crew.worker_count, process_random(),

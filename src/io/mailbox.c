@@ -9,12 +9,17 @@ void mailbox_init(struct mailbox *m, void (*wake)(void *context), void *wake_con
 	m->wake_context = wake_context;
 }
 
-void mailbox_post(struct mailbox *m, struct mail *mail)
+void mailbox_push(struct mailbox *m, struct mail *mail)
 {
 	struct mail *newest = atomic_load_explicit(&m->newest, memory_order_relaxed);
 	do
 		mail->next = newest;
 	while (!atomic_compare_exchange_weak(&m->newest, &newest, mail));
+}
+
+void mailbox_post(struct mailbox *m, struct mail *mail)
+{
+	mailbox_push(m, mail);
 	if (atomic_load(&m->is_asleep) && atomic_exchange(&m->is_asleep, false))
 		m->wake(m->wake_context);
 }

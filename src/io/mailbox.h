@@ -28,6 +28,12 @@ struct mailbox {
 void mailbox_init(struct mailbox *m, void (*wake)(void *context), void *wake_context);
 /* Any thread. Letters of one sender arrive in the order posted. */
 void mailbox_post(struct mailbox *m, struct mail *mail);
+/* As mailbox_post, but wakes nobody: for a sender that makes sure itself that it is read. */
+void mailbox_push(struct mailbox *m, struct mail *mail);
+static inline bool mailbox_is_empty(struct mailbox *m)
+{
+	return atomic_load(&m->newest) == NULL;
+}
 /* Receiver only: everything that is there, oldest first; NULL when empty. */
 struct mail *mailbox_take(struct mailbox *m);
 /* Receiver only, before sleeping: false when a letter is there (do not sleep). */

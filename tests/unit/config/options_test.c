@@ -63,7 +63,8 @@ static const struct accepted accepted_cases[] = {
 	{"receive_maximum_slack 0", SETTING(receive_maximum_slack), 0},
 	{"max_topic_alias_broker 3", SETTING(topic_alias_max_out), 3},
 	{"upgrade_outgoing_qos true", SETTING(upgrade_outgoing_qos), 1},
-	{"retry_interval 0", NOTHING},
+	{"retry_interval 0", SETTING(retry_interval_ms), 0},
+	{"retry_interval 20", SETTING(retry_interval_ms), 20000},
 	{"hold_back_ms 0", SETTING(hold_back_ms_max), 0},
 	{"max_queued_messages 5", SETTING(queue_messages_max), 5},
 	{"max_queued_bytes 5000000000", SETTING(queue_bytes_max), 5000000000},
@@ -353,8 +354,6 @@ static void test_options_cover_all_settings(void **state)
 	/* Set by config_finish from options of the configuration and of listeners. */
 	memset(is_covered + offsetof(struct settings, response_information), true, sizeof(char *));
 	is_covered[offsetof(struct settings, qos_max)] = true;
-	/* No option yet: only 0 is obeyed. */
-	memset(is_covered + offsetof(struct settings, retry_interval_ms), true, sizeof(uint32_t));
 	memset(is_covered + offsetof(struct settings, topic_alias_max_in), true, sizeof(uint16_t));
 	for (size_t i = 0; i < sizeof(struct settings); i++) {
 		uncovered = is_covered[i] ? 0 : uncovered + 1;
