@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/kit.h"
+
+#define EVENTS_PER_TURN 8      /* few, so that work is spread over turns in many ways */
+#define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
+
+static void wake(void *context, unsigned shard)
+{
+	struct kit *k = context;
+	k->shards[shard].is_woken = true;
+}
+
+static int attach(void *context, unsigned shard, struct stream *stream)
+{
+	struct kit *k = context;
+	if (k->is_attach_broken) {
+		stream->ops->close(stream);
+		return ERROR_SYSTEM;
+	}
+	memory_attach(stream, &k->shards[shard].hub);
+	return 0;
+}
+
+static uint64_t sum_of(struct span bytes)
+{
+	uint64_t sum = bytes.len;
+	for (size_t i = 0; i < bytes.len; i++)
+		sum += bytes.ptr[i];
+	return sum;
+}
+
+static void see(void *context, unsigned shard, const struct event *e, const struct event_detail *d)
+{
+	struct kit *k = context;
+	ASSERT(shard < k->shard_count && e->kind < EVENT_KIND_COUNT);
+	k->events[e->kind]++;
+	k->detail_bytes += sum_of(d->client_id) + sum_of(d->topic) + sum_of(d->user_name) +
+			   sum_of(d->address) + (d->text ? strlen(d->text) : 0) +
+			   (d->will ? sum_of(d->will->topic) : 0);
+}
+
+void kit_start(struct kit *k, const struct settings *settings, unsigned shard_count, uint64_t seed)
+{
+	struct broker_hooks hooks = {.context = k, .wake = wake, .attach = attach, .event = see};
+	memset(k, 0, sizeof(*k));
+	k->shard_count = shard_count;
+	k->now = (struct moment){KIT_START_STEADY_MS, KIT_START_WALL_MS};
+	k->random.state = seed;
+	for (unsigned i = 0; i < shard_count; i++) {
+		memory_hub_init(&k->shards[i].hub);
+		k->shards[i].is_woken = true; /* a thread takes a turn when it starts */
+	}
+	k->broker = broker_new(settings, &hooks, shard_count, random_next(&k->random), k->now);
+	ASSERT(k->broker);
+}
+
+void kit_stop(struct kit *k)
+{
+	broker_free(k->broker);
+	k->broker = NULL;
+}
+
+static void begin(struct kit *k, unsigned i)
+{
+	k->turns++;
+	k->shards[i].is_woken = false;
+	shard_turn_begin(broker_shard(k->broker, i), k->now);
+}
+
+/* As a thread does: no sleep while there is work, and a last look at the mailbox before it. */
+static void end(struct kit *k, unsigned i)
+{
+	struct shard *s = broker_shard(k->broker, i);
+	struct kit_shard *mine = &k->shards[i];
+	shard_turn_end(s);
+	uint64_t wait = shard_wait_ms(s);
+	mine->wake_at_ms = wait == UINT64_MAX ? UINT64_MAX : k->now.steady_ms + wait;
+	if (wait == 0 || !shard_sleep(s))
+		mine->is_woken = true;
+}
+
+struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
+		       struct stream *broker_end_out)
+{
+	static const struct peer peer = {"192.0.2.1:12345", 1883};
+	struct stream client, server;
+	int error = memory_pair_open(capacity, &client, &server);
+	ASSERT(error == 0);
+	if (broker_end_out)
+		*broker_end_out = server;
+	begin(k, shard);
+	shard_accept(broker_shard(k->broker, shard), &server, &peer);
+	end(k, shard);
+	return client;
+}
+
+static bool is_runnable(const struct kit *k, unsigned i)
+{
+	const struct kit_shard *s = &k->shards[i];
+	return s->is_woken || s->wake_at_ms <= k->now.steady_ms || memory_hub_is_ready(&s->hub);
+}
+
+static void take_turn(struct kit *k, unsigned i)
+{
+	struct memory_event events[EVENTS_PER_TURN];
+	unsigned room = 1 + random_below(&k->random, EVENTS_PER_TURN);
+	unsigned count = memory_hub_take(&k->shards[i].hub, events, room);
+	begin(k, i);
+	for (unsigned e = 0; e < count; e++)
+		shard_ready(broker_shard(k->broker, i), events[e].stream, events[e].is_readable,
+			    events[e].is_writable);
+	end(k, i);
+}
+
+bool kit_step(struct kit *k)
+{
+	unsigned first = random_below(&k->random, k->shard_count);
+	for (unsigned n = 0; n < k->shard_count; n++) {
+		unsigned i = (first + n) % k->shard_count;
+		if (is_runnable(k, i)) {
+			take_turn(k, i);
+			return true;
+		}
+	}
+	return false;
+}
+
+void kit_settle(struct kit *k)
+{
+	unsigned turns = 0;
+	while (kit_step(k))
+		ASSERT(++turns < SETTLE_TURNS_MAX);
+}
+
+uint64_t kit_next_wake_ms(const struct kit *k)
+{
+	uint64_t next = UINT64_MAX;
+	for (unsigned i = 0; i < k->shard_count; i++)
+		if (k->shards[i].wake_at_ms < next)
+			next = k->shards[i].wake_at_ms;
+	return next;
+}
+
+static void move_clock(struct kit *k, uint64_t steady_ms)
+{
+	k->now.wall_ms += steady_ms - k->now.steady_ms;
+	k->now.steady_ms = steady_ms;
+}
+
+void kit_advance(struct kit *k, uint64_t ms)
+{
+	uint64_t until = k->now.steady_ms + ms;
+	kit_settle(k);
+	while (kit_next_wake_ms(k) <= until) {
+		move_clock(k, kit_next_wake_ms(k));
+		kit_settle(k);
+	}
+	move_clock(k, until);
+	kit_settle(k);
+}
+
+void kit_status(const struct kit *k, struct shard_status *out)
+{
+	*out = (struct shard_status){0};
+	for (unsigned i = 0; i < k->shard_count; i++) {
+		struct shard_status s;
+		uint64_t *sum = (uint64_t *)out;
+		shard_status(broker_shard(k->broker, i), &s);
+		for (size_t n = 0; n < sizeof(s) / sizeof(*sum); n++)
+			sum[n] += ((const uint64_t *)&s)[n];
+	}
+}

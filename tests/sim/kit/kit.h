@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole broker in one thread: shards take their turns when a real thread would have woken up for
+ * one, in an order that a seed decides, on memory streams and a clock that only moves when told.
+ * A shard that sleeps although there is something to do is therefore found as a stall.
+ */
+#ifndef NIGHTJAR_TESTS_SIM_KIT_H
+#define NIGHTJAR_TESTS_SIM_KIT_H
+
+#include "broker/broker.h"
+#include "io/stream_memory.h"
+#include "kit/random.h"
+#include "trace/event.h"
+
+struct kit {
+	struct broker *broker;
+	unsigned shard_count;
+	struct moment now;
+	struct random random;
+	uint64_t turns;
+	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
+	uint64_t events[EVENT_KIND_COUNT];
+	uint64_t detail_bytes; /* of what events showed: reads all of it */
+	struct kit_shard {
+		struct memory_hub hub;
+		uint64_t wake_at_ms; /* steady clock; UINT64_MAX = when something comes */
+		bool is_woken;
+	} shards[SHARDS_MAX];
+};
+
+/* 2026-01-01, so that nothing is near 0. */
+#define KIT_START_WALL_MS 1767225600000ull
+#define KIT_START_STEADY_MS 1000000ull
+
+/* Asserts that there is memory. */
+void kit_start(struct kit *k, const struct settings *settings, unsigned shard_count, uint64_t seed);
+/* Ends the broker, whatever is going on in it. */
+void kit_stop(struct kit *k);
+
+/* A new connection to that shard, whose buffers hold `capacity` bytes each way. Returns the
+ * client's end; `broker_end_out` (or NULL) may be used to cut what the broker writes. */
+struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
+		       struct stream *broker_end_out);
+
+/* One turn of a shard that has a reason to take one; false when all may go on sleeping. */
+bool kit_step(struct kit *k);
+/* Turns until all sleep. Asserts that it comes to an end. */
+void kit_settle(struct kit *k);
+/* Moves the clock, one wake-up after the other, until that much time has passed. */
+void kit_advance(struct kit *k, uint64_t ms);
+/* When the next shard wants to wake up by itself (steady clock). */
+uint64_t kit_next_wake_ms(const struct kit *k);
+
+/* Counters over all shards. */
+void kit_status(const struct kit *k, struct shard_status *out);
+
+#endif
