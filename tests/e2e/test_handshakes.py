@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from support.broker import IS_MOSQUITTO, OUR_PROGRAM
+from support.broker import IS_MOSQUITTO, OUR_PROGRAM, command
 from support.process import Process
 
 TOPIC = "home/living-room/temperature"
@@ -21,14 +21,6 @@ VERSIONS = {"mqttv311": 2, "mqttv5": 5}  # as in the log: p2 is protocol 3.1.1
 
 LEVELS = [(0, 0), (1, 1), (2, 2), (2, 0)]
 ORIGINS = ["mosquitto", "nightjar"]
-
-
-def command(origin, what):
-    if origin == "mosquitto":
-        return [f"mosquitto_{what}"]
-    if OUR_PROGRAM is None:
-        pytest.skip("needs NIGHTJAR_CLIENT")
-    return [OUR_PROGRAM, what]
 
 
 def publish_text(qos):
@@ -139,6 +131,8 @@ def index_of(log, start):
 @pytest.mark.parametrize("publisher_origin", ORIGINS)
 def test_handshake(broker, publisher_origin, subscriber_origin, publisher_version,
                    subscriber_version, published, subscribed):
+    if OUR_PROGRAM is None and "nightjar" in (publisher_origin, subscriber_origin):
+        pytest.skip("needs NIGHTJAR_CLIENT")
     delivered = min(published, subscribed)
     start = len(broker.lines())
     common = ["-d", "-h", "127.0.0.1", "-p", str(broker.port), "-t", TOPIC]

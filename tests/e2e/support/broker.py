@@ -29,6 +29,11 @@ IS_SANITIZED = b"__asan_init" in Path(shutil.which(PROGRAM) or os.devnull).read_
 _STAMP = re.compile(r"^\d+: ")
 
 
+def command(origin, what):
+    """The words that start `pub` or `sub` of "mosquitto" or "nightjar"."""
+    return [f"mosquitto_{what}"] if origin == "mosquitto" else [OUR_PROGRAM, what]
+
+
 def free_port():
     """A port that nobody listens on. Only for programs that cannot choose one themselves."""
     with socket.socket() as probe:

@@ -27,7 +27,7 @@ class Proxy:
         self.record = Lines()
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
-        self._is_held = False
+        self._holds = True
         self._stop = False
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
@@ -36,11 +36,13 @@ class Proxy:
 
     def release(self):
         """Lets held packets go, and holds no more."""
-        self._is_held = True
         self._wake_write.send(b"r")
 
+    def cut(self):
+        """Closes all connections that there are now; new ones may come."""
+        self._wake_write.send(b"c")
+
     def close(self):
-        self._stop = True
         self._wake_write.send(b"s")
         self._thread.join()
 
@@ -56,16 +58,26 @@ class Proxy:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj is self._wake_read:
-                    self._wake_read.recv(16)
-                    for other in list(self._selector.get_map().values()):
-                        if other.data is not None:
-                            self._forward(other.data)
+                    self._obey(self._wake_read.recv(1))
                 elif key.fileobj.fileno() >= 0:
                     self._read(key.data)
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()
         self._selector.close()
         self._wake_write.close()
+
+    def _obey(self, order):
+        if order == b"s":
+            self._stop = True
+            return
+        self._holds = self._holds and order != b"r"
+        for key in list(self._selector.get_map().values()):
+            if key.data is None or key.fileobj.fileno() < 0:
+                continue
+            if order == b"c":
+                self._cut(key.data)
+            else:
+                self._forward(key.data)
 
     def _accept(self):
         client, _ = self._listener.accept()
@@ -95,7 +107,7 @@ class Proxy:
                 answer = self._hook(pipe.direction, found[0], found[3])
             else:
                 found, answer = pipe.held, "hold"
-            if answer == "hold" and not self._is_held:
+            if answer == "hold" and self._holds:
                 pipe.held = found
                 return
             pipe.held = None
