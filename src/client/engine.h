@@ -100,7 +100,8 @@ struct engine_options {
 	uint32_t packet_bytes_max;   /* larger packets of the server are a flaw */
 	/*
 	 * When the application gets a QoS 2 message: with the PUBLISH, or only when its PUBREL has
-	 * come. In the second case up to held_* wait inside the engine; past that, with the PUBLISH.
+	 * come. In the second case up to held_* wait inside the engine; past that, the oldest are
+	 * given early.
 	 */
 	bool holds_until_release;
 	uint32_t held_messages_max;

@@ -24,18 +24,20 @@ static struct held_message *message_of(struct link *link)
 	return CONTAINER_OF(link, struct held_message, link);
 }
 
-static void forget(struct held *h, struct held_message *m)
+static void take_out(struct held *h, struct held_message *m)
 {
 	link_remove(&m->link);
 	h->count--;
 	h->bytes -= m->len;
-	mem_free(m);
 }
 
 void held_release(struct held *h)
 {
-	while (!list_is_empty(&h->messages))
-		forget(h, message_of(h->messages.next));
+	while (!list_is_empty(&h->messages)) {
+		struct held_message *m = message_of(h->messages.next);
+		take_out(h, m);
+		mem_free(m);
+	}
 }
 
 /* All properties in their order are in `raw`; encoding takes them from there. */
@@ -93,7 +95,8 @@ bool held_give(struct held *h, uint16_t packet_id, uint8_t version,
 	const struct flaw *flaw =
 		publish_decode(m->flags, span_of(m->body, m->len), version, &p);
 	ASSERT(!flaw); /* it was decoded before, and encoded by us */
+	take_out(h, m); /* first: `give` may ask for more */
 	give(context, &p);
-	forget(h, m);
+	mem_free(m);
 	return true;
 }

@@ -153,19 +153,29 @@ static void give(void *context, const struct publish *message)
 		e->events.message(e->context, message);
 }
 
-static bool may_hold(const struct engine *e, const struct publish *p)
+static bool has_room_to_hold(const struct engine *e, const struct publish *p)
 {
-	return p->qos == 2 && e->options.holds_until_release &&
-	       e->held.count < e->options.held_messages_max &&
+	return e->held.count < e->options.held_messages_max &&
 	       e->held.bytes + p->payload.len <= e->options.held_bytes_max;
+}
+
+/* Where there is no room to hold it, the oldest are given early: in order, and none is lost. */
+static void hold(struct engine *e, const struct publish *p)
+{
+	while (!has_room_to_hold(e, p) && held_give(&e->held, 0, e->version, give, e))
+		;
+	if (has_room_to_hold(e, p) && held_add(&e->held, p, e->version) == 0)
+		return;
+	resume_give_held(e, 0);
+	give(e, p);
 }
 
 static void deliver(struct engine *e, const struct publish *p)
 {
-	if (!may_hold(e, p))
+	if (p->qos == 2 && e->options.holds_until_release)
+		hold(e, p);
+	else
 		give(e, p);
-	else if (held_add(&e->held, p, e->version))
-		give(e, p); /* early is better than never */
 }
 
 static bool exceeds_receive_maximum(const struct engine *e, const struct publish *p)
