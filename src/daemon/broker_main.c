@@ -156,7 +156,7 @@ static int wait_for_signal(const struct process *p)
 static void serve(struct process *p)
 {
 	int number;
-	while ((number = wait_for_signal(p)) == SIGHUP)
+	while (wait_for_signal(p) == SIGHUP)
 		reload(p);
 	log_line(&p->log, LOG_TYPE_INFORMATION,
 		 "nightjar version " NIGHTJAR_VERSION " terminating");
