@@ -11,9 +11,15 @@ void server_init(struct server *s, uint8_t version)
 	receive_init(&s->receive);
 }
 
+static void drop_nothing(void *context, struct sending *entry)
+{
+	(void)context;
+	(void)entry;
+}
+
 void server_release(struct server *s)
 {
-	send_release(&s->send, NULL, NULL);
+	send_release(&s->send, drop_nothing, NULL);
 	receive_release(&s->receive);
 }
 
@@ -54,8 +60,8 @@ bool server_publish(struct server *s, uint32_t number, uint8_t qos)
 	s->qos[number] = qos;
 	if (qos > 0 && (!s->is_connected || !send_is_open(&s->send)))
 		return false;
-	if (qos > 0)
-		assert_int_equal(send_begin(&s->send, qos, &entry, &id), 0);
+	if (qos > 0 && send_begin(&s->send, qos, &entry, &id))
+		return false; /* a test lets memory fail */
 	write_message(s, number, false, id);
 	return true;
 }
@@ -89,7 +95,7 @@ static void handle_connect(struct server *s, struct span body)
 	struct connack p = s->connack;
 	if (s->connect.clean_start || !s->has_session) {
 		receive_release(&s->receive);
-		send_release(&s->send, NULL, NULL);
+		send_release(&s->send, drop_nothing, NULL);
 	}
 	p.session_present = p.code == 0 && s->version != MQTT_3_1 && s->has_session &&
 			    !s->connect.clean_start;
@@ -120,6 +126,8 @@ static void handle_publish(struct server *s, uint8_t flags, struct span body)
 						: RECEIVE_EVENT_QOS_2;
 	unsigned steps = receive_event(&s->receive, event, p.packet_id, &error);
 	assert_int_not_equal(steps, 0);
+	if (error)
+		return; /* a test lets memory fail */
 	if (steps & STEP_DELIVER && p.payload.len >= 4)
 		s->arrived[load_u32(p.payload.ptr) % SERVER_MESSAGES]++;
 	if (steps & STEP_SEND_PUBACK)
