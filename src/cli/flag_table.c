@@ -95,8 +95,8 @@ static bool take_version(struct options *o, const char *value)
 	static const struct {
 		const char *name;
 		uint8_t version;
-	} versions[] = {{"31", MQTT_3_1},      {"mqttv31", MQTT_3_1}, {"311", MQTT_3_1_1},
-			{"mqttv311", MQTT_3_1_1}, {"5", MQTT_5},      {"mqttv5", MQTT_5}};
+	} versions[] = {{"31", MQTT_3_1},         {"mqttv31", MQTT_3_1}, {"311", MQTT_3_1_1},
+			{"mqttv311", MQTT_3_1_1}, {"5", MQTT_5},         {"mqttv5", MQTT_5}};
 	for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
 		if (strcmp(versions[i].name, value) == 0) {
 			o->version = versions[i].version;
@@ -387,16 +387,14 @@ const struct flag_row flag_table[] = {
 	{NULL, "--will-payload", BOTH, FLAG_TEXT, FIELD(will_payload), "will payload", NULL,
 	 "what it publishes; nothing if not given"},
 	{NULL, "--will-qos", BOTH, FLAG_VALUE, 0, "will QoS", take_will_qos, "at this QoS"},
-	{NULL, "--will-retain", BOTH, FLAG_ON, FIELD(will_retain), NULL, NULL,
-	 "and retains it"},
+	{NULL, "--will-retain", BOTH, FLAG_ON, FIELD(will_retain), NULL, NULL, "and retains it"},
 	{"-D", "--property", BOTH, FLAG_PROPERTY, 0, NULL, NULL,
 	 "command property value: adds a property (v5) to that packet"},
 	{"-q", "--qos", BOTH, FLAG_VALUE, 0, "QoS", take_qos, "0 (if not given), 1 or 2"},
 
 	{"-t", "--topic", BOTH, FLAG_VALUE, 0, "topic", take_topic,
 	 "the topic; sub: a filter, may be repeated"},
-	{"-m", "--message", TOOL_PUB, FLAG_VALUE, 0, "message", take_message,
-	 "publish this text"},
+	{"-m", "--message", TOOL_PUB, FLAG_VALUE, 0, "message", take_message, "publish this text"},
 	{"-n", "--null-message", TOOL_PUB, FLAG_SWITCH, 0, NULL, take_null,
 	 "publish an empty message"},
 	{"-f", "--file", TOOL_PUB, FLAG_VALUE, 0, "file", take_file,
@@ -432,8 +430,8 @@ const struct flag_row flag_table[] = {
 	 "print retained messages only, end at the first other one"},
 	{NULL, "--remove-retained", TOOL_SUB, FLAG_ON, FIELD(removes_retained), NULL, NULL,
 	 "have the broker drop the retained messages that come"},
-	{NULL, "--retain-as-published", TOOL_SUB, FLAG_ON, FIELD(retains_as_published), NULL,
-	 NULL, "see the retain flag as the publisher set it (v5)"},
+	{NULL, "--retain-as-published", TOOL_SUB, FLAG_ON, FIELD(retains_as_published), NULL, NULL,
+	 "see the retain flag as the publisher set it (v5)"},
 
 	{"-d", "--debug", BOTH, FLAG_ON, FIELD(is_debug), NULL, NULL, "print every packet"},
 	{NULL, "--quiet", BOTH, FLAG_ON, FIELD(is_quiet), NULL, NULL,

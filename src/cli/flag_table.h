@@ -6,7 +6,7 @@
 #include "cli/options.h"
 
 enum flag_kind {
-	FLAG_ON,     /* sets the bool at `field` */
+	FLAG_ON,       /* sets the bool at `field` */
 	FLAG_TEXT,     /* stores its value's address at `field` */
 	FLAG_VALUE,    /* gives its value to `take` */
 	FLAG_SWITCH,   /* calls `take` with NULL */

@@ -44,15 +44,15 @@ static const char *name_of(const struct flag_row *row)
 
 static bool refuse_not_yet(const struct options *o, const char *word)
 {
-	fprintf(stderr, "Error: %s is an option of mosquitto_%s that nightjar does not support yet.\n",
+	fprintf(stderr,
+		"Error: %s is an option of mosquitto_%s that nightjar does not support yet.\n",
 		word, o->tool == TOOL_PUB ? "pub" : "sub");
 	return false;
 }
 
 static bool takes_value(const struct flag_row *row)
 {
-	return row->kind == FLAG_TEXT || row->kind == FLAG_VALUE ||
-	       row->kind == FLAG_NOT_YET_VALUE;
+	return row->kind == FLAG_TEXT || row->kind == FLAG_VALUE || row->kind == FLAG_NOT_YET_VALUE;
 }
 
 static bool apply(struct options *o, const struct flag_row *row, const char *word,
@@ -237,8 +237,9 @@ void options_print_help(const struct options *o)
 	bool is_pub = o->tool == TOOL_PUB;
 	printf("usage: %s [options] -t topic %s\n\n", o->program,
 	       is_pub ? "{-m message | -n | -f file | -s | -l}" : "[-t topic ...]");
-	printf("%s\n\n", is_pub ? "Publishes messages to an MQTT broker."
-				: "Subscribes to topics of an MQTT broker and prints what arrives.");
+	printf("%s\n\n",
+	       is_pub ? "Publishes messages to an MQTT broker."
+		      : "Subscribes to topics of an MQTT broker and prints what arrives.");
 	for (size_t i = 0; i < flag_table_count; i++) {
 		const struct flag_row *row = &flag_table[i];
 		if (!row->help || !(row->tools & o->tool))
@@ -305,6 +306,5 @@ void options_disconnect(const struct options *o, uint8_t reason_code,
 {
 	*disconnect_out = (struct disconnect){.reason_code = reason_code};
 	if (o->version == MQTT_5)
-		disconnect_out->properties =
-			property_options_of(&o->properties, TARGET_DISCONNECT);
+		disconnect_out->properties = property_options_of(&o->properties, TARGET_DISCONNECT);
 }

@@ -50,8 +50,9 @@ int outcome_of_refusal(const struct options *o, uint8_t code)
 	if (o->version != MQTT_5)
 		outcome_print(o, "Connection error: %s\n", return_code_text(code));
 	else if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION)
-		outcome_print(o, "Connection error: %s. Try connecting to an MQTT v5 broker, or use "
-				 "MQTT v3.x mode.\n",
+		outcome_print(o,
+			      "Connection error: %s. Try connecting to an MQTT v5 broker, or use "
+			      "MQTT v3.x mode.\n",
 			      reason_name(code, PACKET_CONNACK));
 	else
 		outcome_print(o, "Connection error: %s\n", reason_name(code, PACKET_CONNACK));
@@ -70,7 +71,9 @@ int outcome_of_end(const struct options *o, const struct engine_closed *closed)
 			return 0;
 		outcome_print(o, "Error: The client is not currently connected.\n");
 		return OUTCOME_NOT_CONNECTED;
-	case ENGINE_END_LOST: outcome_print(o, "Error: The connection was lost.\n"); return OUTCOME_LOST;
+	case ENGINE_END_LOST:
+		outcome_print(o, "Error: The connection was lost.\n");
+		return OUTCOME_LOST;
 	case ENGINE_END_SILENT:
 		outcome_print(o, "Error: The broker did not answer within the keep alive.\n");
 		return OUTCOME_SILENT;

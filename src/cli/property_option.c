@@ -52,8 +52,7 @@ static const struct known_property {
 	{"response-topic", PROPERTY_RESPONSE_TOPIC, VALUE_TEXT, MESSAGE, FIELD(response_topic), 0,
 	 0},
 	{"session-expiry-interval", PROPERTY_SESSION_EXPIRY_INTERVAL, VALUE_FOUR_BYTE,
-	 IN(TARGET_CONNECT) | IN(TARGET_DISCONNECT), FIELD(session_expiry_interval), 0,
-	 UINT32_MAX},
+	 IN(TARGET_CONNECT) | IN(TARGET_DISCONNECT), FIELD(session_expiry_interval), 0, UINT32_MAX},
 	{"subscription-identifier", PROPERTY_SUBSCRIPTION_IDENTIFIER, VALUE_VARIABLE,
 	 IN(TARGET_SUBSCRIBE), FIELD(subscription_identifier), 1, REMAINING_LENGTH_MAX},
 	{"topic-alias", PROPERTY_TOPIC_ALIAS, VALUE_TWO_BYTE, IN(TARGET_PUBLISH),
@@ -66,9 +65,9 @@ static const struct known_property {
 };
 
 static const char *const target_names[TARGET_COUNT] = {
-	[TARGET_CONNECT] = "connect",         [TARGET_PUBLISH] = "publish",
-	[TARGET_SUBSCRIBE] = "subscribe",     [TARGET_UNSUBSCRIBE] = "unsubscribe",
-	[TARGET_DISCONNECT] = "disconnect",   [TARGET_WILL] = "will",
+	[TARGET_CONNECT] = "connect",       [TARGET_PUBLISH] = "publish",
+	[TARGET_SUBSCRIBE] = "subscribe",   [TARGET_UNSUBSCRIBE] = "unsubscribe",
+	[TARGET_DISCONNECT] = "disconnect", [TARGET_WILL] = "will",
 };
 /* Commands that exist and that these tools give no properties. */
 static const char *const other_commands[] = {"connack", "puback", "pubrec",   "pubrel",
@@ -184,8 +183,9 @@ static bool find_pair(const char *command, const char *name, int *target_out,
 	if (*target_out == TARGET_COUNT && !is_other_command(command))
 		fprintf(stderr, "Error: Invalid command given in --property argument.\n\n");
 	else if (*target_out == TARGET_COUNT)
-		fprintf(stderr, "Error: %s property not supported for %s in --property argument.\n\n",
-			name, command);
+		fprintf(stderr,
+			"Error: %s property not supported for %s in --property argument.\n\n", name,
+			command);
 	else if (!*known_out)
 		fprintf(stderr, "Error: Invalid property name given in --property argument.\n\n");
 	else if (!((*known_out)->targets & IN(*target_out)))
@@ -229,8 +229,7 @@ int property_options_add(struct property_options *p, char *const *words, int cou
 	return is_good ? needed : 0;
 }
 
-struct properties property_options_of(const struct property_options *p,
-				      enum property_target target)
+struct properties property_options_of(const struct property_options *p, enum property_target target)
 {
 	struct properties properties = p->of[target];
 	properties.raw = SPAN_NONE;

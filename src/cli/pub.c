@@ -20,11 +20,11 @@ struct pub {
 	struct engine *engine;
 	struct runner runner;
 	struct packet_lines debug;
-	struct lines lines;     /* -l */
-	struct buffer content;  /* -f, -s */
+	struct lines lines;    /* -l */
+	struct buffer content; /* -f, -s */
 	struct span payload;
-	uint64_t opened_ms;     /* when the last attempt to connect began */
-	uint64_t repeat_at_ms;  /* when the next repetition is due; UINT64_MAX: none is */
+	uint64_t opened_ms;    /* when the last attempt to connect began */
+	uint64_t repeat_at_ms; /* when the next repetition is due; UINT64_MAX: none is */
 	uint32_t published_count;
 	bool is_feeding;
 	bool is_over; /* no other connection is to be opened */
@@ -190,10 +190,10 @@ static enum runner_result open_connection(struct pub *p)
 {
 	const struct options *o = &p->options;
 	struct runner_address address = {.host = o->host,
-				       .bind_address = o->bind_address,
-				       .unix_path = o->unix_path,
-				       .port = o->port,
-				       .has_no_delay = o->has_no_delay};
+					 .bind_address = o->bind_address,
+					 .unix_path = o->unix_path,
+					 .port = o->port,
+					 .has_no_delay = o->has_no_delay};
 	p->opened_ms = runner_now_ms();
 	return runner_open(&p->runner, &address, UINT64_MAX);
 }

@@ -104,8 +104,7 @@ static int unsubscribe(struct sub *s, const char *filter)
 	write_binary(&w, span_of_text(filter));
 	packet.filters = span_of(bytes, (size_t)(w.ptr - bytes));
 	if (s->options.version == MQTT_5)
-		packet.properties =
-			property_options_of(&s->options.properties, TARGET_UNSUBSCRIBE);
+		packet.properties = property_options_of(&s->options.properties, TARGET_UNSUBSCRIBE);
 	return engine_unsubscribe(s->engine, &packet, 0);
 }
 
@@ -119,9 +118,10 @@ static void on_connected(void *context, const struct connack *connack)
 		error = unsubscribe(s, s->options.unsubscribed.items[i]);
 	if (!error)
 		return;
-	outcome_print(&s->options, error == ERROR_INVALID
-					   ? "Error: The broker does not support such a subscription.\n"
-					   : "Error: The subscription could not be sent.\n");
+	outcome_print(&s->options,
+		      error == ERROR_INVALID
+			      ? "Error: The broker does not support such a subscription.\n"
+			      : "Error: The subscription could not be sent.\n");
 	s->status = OUTCOME_FAILED;
 	disconnect(s, REASON_NORMAL_DISCONNECTION);
 }
@@ -272,10 +272,10 @@ static enum runner_result open_connection(struct sub *s)
 {
 	const struct options *o = &s->options;
 	struct runner_address address = {.host = o->host,
-				       .bind_address = o->bind_address,
-				       .unix_path = o->unix_path,
-				       .port = o->port,
-				       .has_no_delay = o->has_no_delay};
+					 .bind_address = o->bind_address,
+					 .unix_path = o->unix_path,
+					 .port = o->port,
+					 .has_no_delay = o->has_no_delay};
 	s->opened_ms = runner_now_ms();
 	return runner_open(&s->runner, &address, s->deadline_ms);
 }

@@ -5,11 +5,13 @@
 
 #include "mqtt/packets.h"
 
+struct alias {
+	char *topic; /* NULL = not set */
+	size_t len;
+};
+
 struct aliases {
-	struct alias {
-		char *topic; /* NULL = not set */
-		size_t len;
-	} *table;
+	struct alias *table;
 	uint32_t capacity;
 	uint16_t maximum; /* what we announced: 0 = no aliases */
 };

@@ -11,7 +11,8 @@
 void engine_options_init(struct engine_options *options)
 {
 	*options = (struct engine_options){
-		.inflight_max = 20, /* as other clients: keeps a link busy, floods no small server */
+		.inflight_max =
+			20, /* as other clients: keeps a link busy, floods no small server */
 		.queue_messages_max = 10000,
 		.queue_bytes_max = (size_t)64 << 20,
 		.packet_bytes_max = PACKET_BYTES_MAX,

@@ -94,7 +94,7 @@ struct engine_events {
 };
 
 struct engine_options {
-	uint16_t inflight_max;       /* QoS 1 and 2 under way at a time, beside the server's maximum */
+	uint16_t inflight_max; /* QoS 1 and 2 under way at a time, beside the server's maximum */
 	uint32_t queue_messages_max; /* taken by engine_publish and not finished */
 	size_t queue_bytes_max;      /* the same in bytes; a single message may exceed it */
 	uint32_t packet_bytes_max;   /* larger packets of the server are a flaw */

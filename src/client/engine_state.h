@@ -61,7 +61,7 @@ struct engine {
 	uint64_t ping_ms; /* when the last PINGREQ was given out */
 	bool waits_for_pong;
 
-	struct buffer input;  /* the beginning of a packet */
+	struct buffer input; /* the beginning of a packet */
 	struct buffer output;
 
 	struct send send; /* messages are struct outgoing; `note` is the token */
@@ -103,7 +103,8 @@ void transmit_ping(struct engine *e);
 /* Sends again and sends anew whatever may go now. */
 void transmit_pump(struct engine *e);
 /* A message is done, in whatever way: frees it, tells the application. */
-void transmit_finish(struct engine *e, struct outgoing *o, const struct engine_published *published);
+void transmit_finish(struct engine *e, struct outgoing *o,
+		     const struct engine_published *published);
 void transmit_forget_requests(struct engine *e);
 
 /* resume.c: CONNACK came. */

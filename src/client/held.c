@@ -92,9 +92,8 @@ bool held_give(struct held *h, uint16_t packet_id, uint8_t version,
 	if (!m)
 		return false;
 	struct publish p;
-	const struct flaw *flaw =
-		publish_decode(m->flags, span_of(m->body, m->len), version, &p);
-	ASSERT(!flaw); /* it was decoded before, and encoded by us */
+	const struct flaw *flaw = publish_decode(m->flags, span_of(m->body, m->len), version, &p);
+	ASSERT(!flaw);  /* it was decoded before, and encoded by us */
 	take_out(h, m); /* first: `give` may ask for more */
 	give(context, &p);
 	mem_free(m);

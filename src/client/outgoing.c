@@ -53,7 +53,8 @@ int outgoing_new(const struct publish *message, uint8_t version, uint32_t token,
 
 void outgoing_message(const struct outgoing *o, uint8_t version, struct publish *message_out)
 {
-	const struct flaw *flaw = publish_decode(o->bytes[0] & 15, body_of(o), version, message_out);
+	const struct flaw *flaw =
+		publish_decode(o->bytes[0] & 15, body_of(o), version, message_out);
 	ASSERT(!flaw); /* is_sound() has seen it */
 }
 
@@ -94,8 +95,8 @@ size_t outgoing_size(const struct outgoing *o, uint8_t version, const struct sen
 	return len;
 }
 
-static int write_changed(const struct outgoing *o, uint8_t version,
-			 const struct sending_way *way, struct buffer *output)
+static int write_changed(const struct outgoing *o, uint8_t version, const struct sending_way *way,
+			 struct buffer *output)
 {
 	struct publish p;
 	struct buffer kept = {0};

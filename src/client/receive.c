@@ -40,17 +40,16 @@ static void read_limits(struct engine *e, const struct properties *p)
 						       p->receive_maximum, UINT16_MAX),
 		.topic_alias_maximum = (uint16_t)number_or(p, PROPERTY_TOPIC_ALIAS_MAXIMUM,
 							   p->topic_alias_maximum, 0),
-		.keep_alive = (uint16_t)number_or(p, PROPERTY_SERVER_KEEP_ALIVE,
-						  p->server_keep_alive,
-						  e->hello.connect.keep_alive),
+		.keep_alive =
+			(uint16_t)number_or(p, PROPERTY_SERVER_KEEP_ALIVE, p->server_keep_alive,
+					    e->hello.connect.keep_alive),
 		.qos_max = (uint8_t)number_or(p, PROPERTY_MAXIMUM_QOS, p->maximum_qos, QOS_MAX),
 		.keeps_retained =
 			number_or(p, PROPERTY_RETAIN_AVAILABLE, p->retain_available, true),
 		.knows_wildcards = number_or(p, PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE,
 					     p->wildcard_subscription_available, true),
-		.knows_subscription_ids =
-			number_or(p, PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE,
-				  p->subscription_identifier_available, true),
+		.knows_subscription_ids = number_or(p, PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE,
+						    p->subscription_identifier_available, true),
 		.knows_shares = number_or(p, PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE,
 					  p->shared_subscription_available, true),
 	};
@@ -60,8 +59,8 @@ static void read_limits(struct engine *e, const struct properties *p)
 static void remember_session(struct engine *e, const struct connack *p)
 {
 	const struct properties *mine = &e->hello.connect.properties;
-	uint32_t expiry = number_or(mine, PROPERTY_SESSION_EXPIRY_INTERVAL,
-				    mine->session_expiry_interval, 0);
+	uint32_t expiry =
+		number_or(mine, PROPERTY_SESSION_EXPIRY_INTERVAL, mine->session_expiry_interval, 0);
 	expiry = number_or(&p->properties, PROPERTY_SESSION_EXPIRY_INTERVAL,
 			   p->properties.session_expiry_interval, expiry);
 	if (e->version == MQTT_5 && expiry > 0)
@@ -182,8 +181,7 @@ static bool exceeds_receive_maximum(const struct engine *e, const struct publish
 {
 	const struct properties *mine = &e->hello.connect.properties;
 	return p->qos == 2 && properties_has(mine, PROPERTY_RECEIVE_MAXIMUM) &&
-	       e->receive.count >= mine->receive_maximum &&
-	       !receive_has(&e->receive, p->packet_id);
+	       e->receive.count >= mine->receive_maximum && !receive_has(&e->receive, p->packet_id);
 }
 
 static const struct flaw *decode_message(struct engine *e, uint8_t flags, struct span body,
@@ -200,8 +198,8 @@ static const struct flaw *decode_message(struct engine *e, uint8_t flags, struct
  * leaves before the application has returned. */
 static void handle_publish(struct engine *e, const struct fixed_header *header, struct span body)
 {
-	static const enum receive_event event_of_qos[] = {
-		RECEIVE_EVENT_QOS_0, RECEIVE_EVENT_QOS_1, RECEIVE_EVENT_QOS_2};
+	static const enum receive_event event_of_qos[] = {RECEIVE_EVENT_QOS_0, RECEIVE_EVENT_QOS_1,
+							  RECEIVE_EVENT_QOS_2};
 	struct publish p;
 	int error;
 	const struct flaw *flaw = decode_message(e, header->flags, body, &p, &error);
@@ -337,12 +335,11 @@ static void handle_pingresp(struct engine *e, const struct fixed_header *header,
 	engine_show(e, false, header->type, NULL);
 }
 
-static void handle_disconnect(struct engine *e, const struct fixed_header *header,
-			      struct span body)
+static void handle_disconnect(struct engine *e, const struct fixed_header *header, struct span body)
 {
 	struct disconnect p;
-	const struct flaw *flaw = e->version == MQTT_5 ? disconnect_decode(body, e->version, &p)
-						       : &flaw_unexpected;
+	const struct flaw *flaw =
+		e->version == MQTT_5 ? disconnect_decode(body, e->version, &p) : &flaw_unexpected;
 	if (flaw) {
 		engine_fail_flaw(e, flaw);
 		return;

@@ -63,7 +63,7 @@ static uint16_t window_of(const struct engine *e)
 
 void resume_session(struct engine *e, bool session_present)
 {
-	if (!session_present) { /* [MQTT-3.2.2-5] */
+	if (!session_present) {         /* [MQTT-3.2.2-5] */
 		resume_give_held(e, 0); /* no PUBREL will come, and we said they are ours */
 		receive_release(&e->receive);
 		begin_anew(e);

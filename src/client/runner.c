@@ -88,8 +88,8 @@ static enum runner_result wait_for_connect(const struct runner *r, int fd, uint6
 }
 
 static enum runner_result connect_to(struct runner *r, int family, const struct sockaddr *peer,
-				   socklen_t peer_len, const struct runner_address *address,
-				   uint64_t deadline_ms)
+				     socklen_t peer_len, const struct runner_address *address,
+				     uint64_t deadline_ms)
 {
 	enum runner_result result = RUNNER_OK;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -101,7 +101,8 @@ static enum runner_result connect_to(struct runner *r, int family, const struct 
 	if (address->bind_address && family != AF_UNIX)
 		result = bind_to(fd, family, address->bind_address);
 	if (result == RUNNER_OK && connect(fd, peer, peer_len) != 0)
-		result = errno == EINPROGRESS ? wait_for_connect(r, fd, deadline_ms) : RUNNER_FAILED;
+		result =
+			errno == EINPROGRESS ? wait_for_connect(r, fd, deadline_ms) : RUNNER_FAILED;
 	if (result == RUNNER_OK) {
 		r->fd = fd;
 		return RUNNER_OK;
@@ -113,7 +114,7 @@ static enum runner_result connect_to(struct runner *r, int family, const struct 
 }
 
 static enum runner_result connect_unix(struct runner *r, const struct runner_address *address,
-				     uint64_t deadline_ms)
+				       uint64_t deadline_ms)
 {
 	struct sockaddr_un peer = {.sun_family = AF_UNIX};
 	if (strlen(address->unix_path) >= sizeof(peer.sun_path)) {
@@ -125,7 +126,7 @@ static enum runner_result connect_unix(struct runner *r, const struct runner_add
 }
 
 static enum runner_result connect_tcp(struct runner *r, const struct runner_address *address,
-				    uint64_t deadline_ms)
+				      uint64_t deadline_ms)
 {
 	struct addrinfo *list, *at;
 	enum runner_result result = resolve(address->host, address->port, 0, &list);
@@ -142,13 +143,13 @@ static enum runner_result connect_tcp(struct runner *r, const struct runner_addr
 }
 
 enum runner_result runner_open(struct runner *r, const struct runner_address *address,
-			   uint64_t deadline_ms)
+			       uint64_t deadline_ms)
 {
 	ASSERT(r->fd < 0);
 	r->close_by_ms = 0;
 	r->cannot_write = false;
 	enum runner_result result = address->unix_path ? connect_unix(r, address, deadline_ms)
-						     : connect_tcp(r, address, deadline_ms);
+						       : connect_tcp(r, address, deadline_ms);
 	if (result != RUNNER_OK)
 		return result;
 	if (engine_connect(r->engine, runner_now_ms()) == 0)

@@ -42,14 +42,14 @@ void runner_init(struct runner *r, struct engine *engine, const sigset_t *signal
 /* Opens a connection, trying each address of the host in turn, and has the engine begin. Waits
  * until connected, `deadline_ms` (UINT64_MAX: as long as the system does) or a signal. */
 enum runner_result runner_open(struct runner *r, const struct runner_address *address,
-			   uint64_t deadline_ms) MUST_USE;
+			       uint64_t deadline_ms) MUST_USE;
 /* Closes at once, if open; the engine has then ended its connection. */
 void runner_close(struct runner *r);
 
 /* What else to wait for. */
 struct runner_wait {
-	uint64_t deadline_ms;  /* UINT64_MAX: none */
-	int readable_fd;       /* or -1 */
+	uint64_t deadline_ms; /* UINT64_MAX: none */
+	int readable_fd;      /* or -1 */
 	bool is_readable_out;
 };
 /*

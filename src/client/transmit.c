@@ -76,17 +76,16 @@ static void show_publish(struct engine *e, struct span packet)
 	struct fixed_header header;
 	const struct flaw *flaw;
 	struct publish p;
-	if (!e->events.packet ||
-	    fixed_header_decode(packet, &header, &flaw) != HEADER_OK ||
-	    publish_decode(header.flags, span_of(packet.ptr + header.header_len,
-						 header.remaining_length), e->version, &p))
+	if (!e->events.packet || fixed_header_decode(packet, &header, &flaw) != HEADER_OK ||
+	    publish_decode(header.flags,
+			   span_of(packet.ptr + header.header_len, header.remaining_length),
+			   e->version, &p))
 		return;
 	engine_show(e, true, PACKET_PUBLISH, &p);
 }
 
 /* Puts the packet out; false when there is no memory, and the connection ends. */
-static bool write_publish(struct engine *e, const struct outgoing *o,
-			  const struct sending_way *way)
+static bool write_publish(struct engine *e, const struct outgoing *o, const struct sending_way *way)
 {
 	size_t before = buffer_len(&e->output);
 	if (outgoing_write(o, e->version, way, &e->output)) {
@@ -215,8 +214,7 @@ int engine_publish(struct engine *e, const struct publish *message, uint32_t tok
 	int error = outgoing_new(message, e->version, token, &o);
 	if (error)
 		return error;
-	if (e->unfinished_count > 0 &&
-	    e->unfinished_bytes + o->len > e->options.queue_bytes_max) {
+	if (e->unfinished_count > 0 && e->unfinished_bytes + o->len > e->options.queue_bytes_max) {
 		mem_free(o);
 		return ERROR_AGAIN;
 	}
@@ -244,7 +242,8 @@ static bool is_sound_filter(const struct engine *e, struct span filter,
 {
 	struct span name, inner;
 	bool is_shared = topic_filter_split_share(filter, &name, &inner);
-	bool has_wildcard = memchr(filter.ptr, '+', filter.len) || memchr(filter.ptr, '#', filter.len);
+	bool has_wildcard =
+		memchr(filter.ptr, '+', filter.len) || memchr(filter.ptr, '#', filter.len);
 	return topic_filter_is_valid(filter) && utf8_is_valid(filter) &&
 	       !(is_shared && options->no_local && e->version == MQTT_5) && /* [MQTT-3.8.3-4] */
 	       (e->server.knows_shares || !is_shared) &&
@@ -376,7 +375,8 @@ int engine_auth(struct engine *e, const struct auth *auth)
 {
 	if (!engine_is_up(e) || e->version != MQTT_5)
 		return ERROR_CLOSED;
-	int error = buffer_reserve(&e->output, REQUEST_OVERHEAD + properties_size(&auth->properties));
+	int error =
+		buffer_reserve(&e->output, REQUEST_OVERHEAD + properties_size(&auth->properties));
 	if (error)
 		return error;
 	size_t len = auth_encode(auth, buffer_room(&e->output));

@@ -12,15 +12,15 @@
 /* Steps, to be done in this order. */
 enum delivery_step {
 	STEP_NONE = 0,
-	STEP_IGNORE = 1 << 0,           /* tolerated: nothing to do */
-	STEP_FORGET_MESSAGE = 1 << 1,   /* the payload is no longer needed */
-	STEP_RELEASE_ID = 1 << 2,       /* the packet id is free again */
+	STEP_IGNORE = 1 << 0,         /* tolerated: nothing to do */
+	STEP_FORGET_MESSAGE = 1 << 1, /* the payload is no longer needed */
+	STEP_RELEASE_ID = 1 << 2,     /* the packet id is free again */
 	STEP_SEND_PUBLISH = 1 << 3,
 	STEP_SEND_PUBLISH_DUP = 1 << 4, /* the same packet id, DUP set [MQTT-3.3.1-1] */
 	STEP_SEND_PUBREL = 1 << 5,
 	STEP_SEND_PUBREL_NOT_FOUND = 1 << 6, /* v5: reason 0x92 */
 	STEP_STORE_ID = 1 << 7,
-	STEP_DELIVER = 1 << 8,          /* hand the message on */
+	STEP_DELIVER = 1 << 8, /* hand the message on */
 	STEP_SEND_PUBACK = 1 << 9,
 	STEP_SEND_PUBREC = 1 << 10,
 	STEP_SEND_PUBCOMP = 1 << 11,

@@ -12,7 +12,7 @@
 #include "session/delivery.h"
 
 struct receive {
-	uint16_t *ids; /* 0 = free slot */
+	uint16_t *ids;     /* 0 = free slot */
 	uint32_t capacity; /* power of two, or 0 */
 	uint32_t count;    /* open QoS 2 messages: they count against our Receive Maximum */
 };

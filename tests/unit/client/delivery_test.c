@@ -195,15 +195,15 @@ static void test_held_messages_survive_a_lost_session(void **state)
 	s.loses_session = true;
 	client_init(&c, MQTT_3_1_1, narrow_and_holding);
 	assert_true(join(&c, &s, SIZE_MAX, SIZE_MAX));
-	static const uint8_t qos_2[] = {0x34, 11,  0,   3, 'a', '/', 'b', 0, 5, 0, 0, 0, 9,
-					0x34, 11,  0,   3, 'a', '/', 'c', 0, 6, 0, 0, 0, 8};
+	static const uint8_t qos_2[] = {0x34, 11, 0, 3, 'a', '/', 'b', 0, 5, 0, 0, 0, 9,
+					0x34, 11, 0, 3, 'a', '/', 'c', 0, 6, 0, 0, 0, 8};
 	engine_input(c.engine, span_of(qos_2, sizeof(qos_2)), c.now_ms);
 	assert_int_equal(c.delivery_count, 0);
 	cut_now(&c, &s);
 	assert_true(join(&c, &s, SIZE_MAX, SIZE_MAX));
 	assert_int_equal(c.delivered[9], 1);
 	assert_int_equal(c.delivered[8], 1);
-	assert_string_equal(c.topic, "a/c"); /* in order */
+	assert_string_equal(c.topic, "a/c");                  /* in order */
 	engine_input(c.engine, span_of(qos_2, 13), c.now_ms); /* the id is new again */
 	engine_give_held(c.engine);
 	assert_int_equal(c.delivered[9], 2);

@@ -121,11 +121,12 @@ static void test_connect_that_cannot_be_is_refused(void **state)
 static void test_connack_byte_by_byte(void **state)
 {
 	(void)state;
+	static const uint8_t connack[] = {0x20, 2, 1, 0};
 	struct client c;
 	begin(&c, MQTT_3_1_1, NULL);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(c.connected_count, 0);
-		feed(&c, "\x20\x02\x01\x00" + i, 1);
+		feed(&c, &connack[i], 1);
 	}
 	assert_int_equal(c.connected_count, 1);
 	assert_true(c.session_present);
@@ -364,23 +365,26 @@ static void test_flaws_of_the_server(void **state)
 		uint8_t reason;
 	} rows[] = {
 #define ROW(text, reason) {text, sizeof(text) - 1, reason}
-		ROW("\x20\x03\0\0\0", 0x82),                     /* CONNACK again */
-		ROW("\x36\x08\0\1a\0\1\0xx", 0x81),              /* QoS 3 */
-		ROW("\x38\x05\0\1a\0x", 0x81),                   /* DUP at QoS 0 */
-		ROW("\x30\x05\0\1\xff\0x", 0x81),                /* bad UTF-8 */
-		ROW("\x30\x05\0\1#\0x", 0x90),                   /* a wildcard */
-		ROW("\x30\x04\0\0\0x", 0x82),                    /* no topic, no alias */
-		ROW("\x30\x07\0\1a\3\x23\0\1", 0x94),            /* an alias we did not allow */
-		ROW("\x32\x06\0\1a\0\0\0", 0x82),                /* packet id 0 */
-		ROW("\x10\x00", 0x82),                           /* only clients send these */
-		ROW("\xc0\x00", 0x82), ROW("\x82\x06\0\1\0\0\0\0", 0x82),
-		ROW("\xa2\x06\0\1\0\0\1a", 0x82), ROW("\x00\x00", 0x81), /* no type */
-		ROW("\x41\x02\0\1", 0x81),                       /* reserved flags */
-		ROW("\x60\x02\0\1", 0x81),                       /* PUBREL without its flag */
-		ROW("\x40\x04\0\1\x01\0", 0x82),                 /* not a reason of PUBACK */
-		ROW("\x90\x04\0\1\0\0", 0x82),                   /* answers to nothing */
-		ROW("\xb0\x04\0\1\0\0", 0x82), ROW("\xf0\x02\x18\0", 0x82), /* AUTH unasked */
-		ROW("\x30\xff\xff\xff\xff\x01", 0x81),           /* a length of five bytes */
+		ROW("\x20\x03\0\0\0", 0x82),          /* CONNACK again */
+		ROW("\x36\x08\0\1a\0\1\0xx", 0x81),   /* QoS 3 */
+		ROW("\x38\x05\0\1a\0x", 0x81),        /* DUP at QoS 0 */
+		ROW("\x30\x05\0\1\xff\0x", 0x81),     /* bad UTF-8 */
+		ROW("\x30\x05\0\1#\0x", 0x90),        /* a wildcard */
+		ROW("\x30\x04\0\0\0x", 0x82),         /* no topic, no alias */
+		ROW("\x30\x07\0\1a\3\x23\0\1", 0x94), /* an alias we did not allow */
+		ROW("\x32\x06\0\1a\0\0\0", 0x82),     /* packet id 0 */
+		ROW("\x10\x00", 0x82),                /* only clients send these */
+		ROW("\xc0\x00", 0x82),
+		ROW("\x82\x06\0\1\0\0\0\0", 0x82),
+		ROW("\xa2\x06\0\1\0\0\1a", 0x82),
+		ROW("\x00\x00", 0x81),           /* no type */
+		ROW("\x41\x02\0\1", 0x81),       /* reserved flags */
+		ROW("\x60\x02\0\1", 0x81),       /* PUBREL without its flag */
+		ROW("\x40\x04\0\1\x01\0", 0x82), /* not a reason of PUBACK */
+		ROW("\x90\x04\0\1\0\0", 0x82),   /* answers to nothing */
+		ROW("\xb0\x04\0\1\0\0", 0x82),
+		ROW("\xf0\x02\x18\0", 0x82),           /* AUTH unasked */
+		ROW("\x30\xff\xff\xff\xff\x01", 0x81), /* a length of five bytes */
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct client c;

@@ -97,8 +97,8 @@ static void handle_connect(struct server *s, struct span body)
 		receive_release(&s->receive);
 		send_release(&s->send, drop_nothing, NULL);
 	}
-	p.session_present = p.code == 0 && s->version != MQTT_3_1 && s->has_session &&
-			    !s->connect.clean_start;
+	p.session_present =
+		p.code == 0 && s->version != MQTT_3_1 && s->has_session && !s->connect.clean_start;
 	put(s, connack_encode(&p, s->version, room_of(s)));
 	if (p.code != 0)
 		return;
@@ -118,9 +118,8 @@ static void handle_publish(struct server *s, uint8_t flags, struct span body)
 	s->ids[s->order_count - 1] = p.packet_id;
 	s->dup_count += p.dup;
 	s->last_was_retained = p.retain;
-	s->last_alias = properties_has(&p.properties, PROPERTY_TOPIC_ALIAS)
-				? p.properties.topic_alias
-				: 0;
+	s->last_alias =
+		properties_has(&p.properties, PROPERTY_TOPIC_ALIAS) ? p.properties.topic_alias : 0;
 	enum receive_event event = p.qos == 0   ? RECEIVE_EVENT_QOS_0
 				   : p.qos == 1 ? RECEIVE_EVENT_QOS_1
 						: RECEIVE_EVENT_QOS_2;
@@ -335,7 +334,8 @@ int client_publish(struct client *c, uint32_t number, uint8_t qos)
 {
 	uint8_t payload[4];
 	store_u32(payload, number);
-	struct publish p = {.qos = qos, .topic = SPAN_LITERAL(TOPIC), .payload = span_of(payload, 4)};
+	struct publish p = {
+		.qos = qos, .topic = SPAN_LITERAL(TOPIC), .payload = span_of(payload, 4)};
 	return engine_publish(c->engine, &p, number);
 }
 

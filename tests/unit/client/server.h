@@ -12,6 +12,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #define SERVER_MESSAGES 256
@@ -37,8 +38,8 @@ struct server {
 	unsigned dup_count;
 	bool last_was_retained;
 	uint16_t last_alias;
-	unsigned packet_count[16];    /* received, per type */
-	uint8_t order[1024];          /* their types */
+	unsigned packet_count[16]; /* received, per type */
+	uint8_t order[1024];       /* their types */
 	uint8_t flags[1024];
 	uint16_t ids[1024];
 	unsigned order_count;

@@ -210,12 +210,12 @@ static void test_receive_maximum_is_the_window(void **state)
 		assert_int_equal(publish(&c, MESSAGE(.qos = 2), i), 0);
 	OUTPUT(&c, "\x34\x07\0\1a\0\1\0x\x34\x07\0\1a\0\2\0x");
 	FEED(&c, "\x50\x02\0\1");
-	OUTPUT(&c, "\x62\x02\0\1");                /* not held back by the full window */
-	FEED(&c, "\x32\x06\0\1a\0\7\0");           /* nor are other packets */
+	OUTPUT(&c, "\x62\x02\0\1");      /* not held back by the full window */
+	FEED(&c, "\x32\x06\0\1a\0\7\0"); /* nor are other packets */
 	OUTPUT(&c, "\x40\x02\0\7");
 	FEED(&c, "\x70\x02\0\1");
 	OUTPUT(&c, "\x34\x07\0\1a\0\3\0x");
-	FEED(&c, "\x50\x04\0\2\x87\0");            /* an error ends the exchange too */
+	FEED(&c, "\x50\x04\0\2\x87\0"); /* an error ends the exchange too */
 	OUTPUT(&c, "\x34\x07\0\1a\0\4\0x");
 	assert_int_equal(c.published[2], 1);
 	assert_int_equal(c.last_published.reason_code, 0x87);

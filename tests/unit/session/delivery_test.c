@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 struct cell {
@@ -98,7 +99,8 @@ static void test_tables_hang_together(void **state)
 			bool ends = s != SEND_NONE && t->steps && t->next == SEND_NONE;
 			assert_int_equal(!!(t->steps & STEP_RELEASE_ID), ends);
 			assert_int_equal(!!(t->steps & STEP_FORGET_MESSAGE),
-					 t->steps && (s == SEND_WAIT_PUBACK || s == SEND_WAIT_PUBREC) &&
+					 t->steps &&
+						 (s == SEND_WAIT_PUBACK || s == SEND_WAIT_PUBREC) &&
 						 t->next != s);
 		}
 	}

@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 static unsigned run(struct receive *r, enum receive_event event, uint16_t packet_id)

@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 enum packet_kind {
@@ -43,13 +44,13 @@ struct world {
 	struct receive receive;
 	struct channel there, back;
 	uint16_t receive_maximum;
-	uint32_t begun;               /* messages given to the window, numbered from 1 */
+	uint32_t begun; /* messages given to the window, numbered from 1 */
 	uint8_t qos[MESSAGES + 1];
 	bool is_refused[MESSAGES + 1]; /* by PUBREC with an error */
 	bool is_finished[MESSAGES + 1];
 	uint32_t delivered[MESSAGES + 1];
-	uint32_t last_first[3];       /* the highest number delivered for the first time, per QoS */
-	uint32_t open_publishes;      /* as the receiver counts them, on this connection */
+	uint32_t last_first[3];  /* the highest number delivered for the first time, per QoS */
+	uint32_t open_publishes; /* as the receiver counts them, on this connection */
 };
 
 static void put(struct channel *c, struct packet p)

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 /* Messages are numbers here. */
@@ -35,8 +36,7 @@ static unsigned answer(struct send *s, enum send_event event, uint16_t id)
 
 static void ack(struct send *s, uint16_t id)
 {
-	assert_int_equal(answer(s, SEND_EVENT_PUBACK, id),
-			 STEP_FORGET_MESSAGE | STEP_RELEASE_ID);
+	assert_int_equal(answer(s, SEND_EVENT_PUBACK, id), STEP_FORGET_MESSAGE | STEP_RELEASE_ID);
 }
 
 static void release(struct send *s)
@@ -503,7 +503,8 @@ static void test_each_allocation_fails(void **state)
 		send_init(&s, 65535);
 		mem_fail_after(countdown);
 		while (!error && count < 1000) {
-			error = count % 3 == 2 ? send_skip(&s, &id) : send_begin(&s, 1, &entry, &id);
+			error = count % 3 == 2 ? send_skip(&s, &id)
+					       : send_begin(&s, 1, &entry, &id);
 			count += !error;
 			last = error ? last : id;
 		}
