@@ -6,6 +6,8 @@
 
 static const struct flaw flaw_expiry = {REASON_PROTOCOL_ERROR,
 					"DISCONNECT sets a session expiry that CONNECT had at 0"};
+static const struct flaw flaw_reason = {REASON_PROTOCOL_ERROR,
+					"DISCONNECT with a reason that only servers have"};
 static const struct flaw flaw_auth = {REASON_PROTOCOL_ERROR,
 				      "AUTH without an authentication method in CONNECT"};
 
@@ -32,11 +34,36 @@ void send_disconnect(struct connection *c, uint8_t reason_code, const char *text
 	see_packet(c, false, PACKET_DISCONNECT, 0, reason_code);
 }
 
+/* Some reasons only a server has ([5] 3.14.2.1). */
+static bool may_come_from_client(uint8_t reason_code)
+{
+	switch (reason_code) {
+	case REASON_NORMAL_DISCONNECTION:
+	case REASON_DISCONNECT_WITH_WILL:
+	case REASON_UNSPECIFIED_ERROR:
+	case REASON_MALFORMED_PACKET:
+	case REASON_PROTOCOL_ERROR:
+	case REASON_IMPLEMENTATION_SPECIFIC_ERROR:
+	case REASON_BAD_AUTHENTICATION_METHOD: /* one table of the standard has it, one has not */
+	case REASON_TOPIC_NAME_INVALID:
+	case REASON_RECEIVE_MAXIMUM_EXCEEDED:
+	case REASON_TOPIC_ALIAS_INVALID:
+	case REASON_PACKET_TOO_LARGE:
+	case REASON_MESSAGE_RATE_TOO_HIGH:
+	case REASON_QUOTA_EXCEEDED:
+	case REASON_ADMINISTRATIVE_ACTION:
+	case REASON_PAYLOAD_FORMAT_INVALID: return true;
+	default: return false;
+	}
+}
+
 void handle_disconnect(struct connection *c, struct span body)
 {
 	struct disconnect p;
 	struct session *session = c->session;
 	const struct flaw *flaw = disconnect_decode(body, c->version, &p);
+	if (!flaw && !may_come_from_client(p.reason_code))
+		flaw = &flaw_reason;
 	if (!flaw && properties_has(&p.properties, PROPERTY_SESSION_EXPIRY_INTERVAL)) {
 		uint32_t expiry = p.properties.session_expiry_interval;
 		if (expiry > 0 && session->expiry_interval == 0)

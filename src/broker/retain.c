@@ -148,6 +148,14 @@ static bool replay_session(struct shard *s, struct replay *r)
 	return false;
 }
 
+bool replay_is_due(const struct shard *s)
+{
+	for (const struct link *l = s->replays.next; l != &s->replays; l = l->next)
+		if (may_take_more(CONTAINER_OF(l, const struct replay, link)->session))
+			return true;
+	return false;
+}
+
 void replay_turn(struct shard *s)
 {
 	struct link *l = s->replays.next;

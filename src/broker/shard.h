@@ -226,6 +226,8 @@ void retain_apply(struct shard *s, struct message *m);
 void replay_start(struct shard *s, struct session *session, struct span filter, uint8_t qos,
 		  uint32_t identifier);
 void replay_turn(struct shard *s);
+/* A reader has room again after its output was flushed. */
+bool replay_is_due(const struct shard *s);
 void replay_pause(struct session *session);
 void replay_resume(struct shard *s, struct session *session);
 void replay_drop(struct session *session);

@@ -133,7 +133,7 @@ static void work(struct shard *s)
 	replay_turn(s);
 	shard_settle(s);
 	flush_outputs(s);
-	s->has_work |= s->batch != NULL || s->dirty != NULL;
+	s->has_work |= s->batch != NULL || s->dirty != NULL || replay_is_due(s);
 }
 
 static bool try_hold(struct shard *s)
