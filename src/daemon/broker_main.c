@@ -114,6 +114,22 @@ static void log_notices(struct log *log, struct span text)
 	}
 }
 
+static void warn_of_lost_log(const struct process *p)
+{
+	if (destinations_of(p) == LOG_TO_SYSLOG && access(LOG_SYSTEM_PATH, W_OK) != 0)
+		fputs("nightjar: this machine has no system log (" LOG_SYSTEM_PATH "): what is "
+		      "logged is lost, unless the configuration names a file (log_dest file)\n",
+		      stderr);
+}
+
+static void leave_foreground(struct process *p)
+{
+	if (p->ready_fd < 0)
+		return;
+	warn_of_lost_log(p);
+	process_background_ready(p->ready_fd);
+}
+
 static void announce(struct process *p)
 {
 	char where[1024];
@@ -122,8 +138,7 @@ static void announce(struct process *p)
 	log_line(&p->log, LOG_TYPE_INFORMATION,
 		 "nightjar version " NIGHTJAR_VERSION " running, listening on %s, %u %s", where,
 		 count, count == 1 ? "shard" : "shards");
-	if (p->ready_fd >= 0)
-		process_background_ready(p->ready_fd);
+	leave_foreground(p);
 }
 
 /* Which lines to log can change while running; where the file is anew is the other reason for
@@ -232,6 +247,7 @@ int broker_main(int argc, char **argv)
 {
 	struct broker_options options;
 	char reason[BROKER_REASON_MAX];
+	process_fill_standard();
 	if (broker_options_parse(argc, argv, &options, reason) != 0) {
 		fprintf(stderr, "nightjar broker: %s\n", reason);
 		return 1;

@@ -63,7 +63,7 @@ static int open_file(struct log *l, char reason[LOG_REASON_MAX])
 static int open_syslog(struct log *l, char reason[LOG_REASON_MAX])
 {
 	int priority = l->options.syslog_facility | LOG_NOTICE;
-	if (log_sink_open_syslog(&l->sinks[l->sink_count], "/dev/log", priority) != 0) {
+	if (log_sink_open_syslog(&l->sinks[l->sink_count], LOG_SYSTEM_PATH, priority) != 0) {
 		snprintf(reason, LOG_REASON_MAX, "cannot open the system log: %s", strerror(errno));
 		return ERROR_SYSTEM;
 	}

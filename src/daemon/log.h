@@ -18,6 +18,8 @@
 /* Longer lines (topics of 65,535 bytes) are cut. */
 #define LOG_LINE_MAX 2048
 #define LOG_REASON_MAX 512
+/* The socket of the system's log. */
+#define LOG_SYSTEM_PATH "/dev/log"
 
 struct log_options {
 	unsigned destinations; /* LOG_TO_ bits of config/config.h */

@@ -8,6 +8,9 @@
 /* Room for a sentence that says why not. */
 #define PROCESS_REASON_MAX 256
 
+/* Puts /dev/null where standard input, output or error is closed, or else the next socket would
+ * take that number and get our log lines. */
+void process_fill_standard(void);
 /* Raises the limit of open descriptors as far as allowed; returns what it is then. */
 uint64_t process_raise_descriptors(void);
 /* Cores that this process may run on; at least 1. */

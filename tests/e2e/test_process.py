@@ -5,6 +5,7 @@ background, and that its log and a want of descriptors never stop it.
 """
 
 import os
+import pwd
 import re
 import resource
 import signal
@@ -201,7 +202,45 @@ def test_background_that_fails_later_is_told(tmp_path):
                    "No such file or directory"]
 
 
+# Privileges
+
+def user_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"^Uid:\s+(\d+)", status.read(), re.MULTILINE).group(1))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
+def test_root_becomes_another_user(tmp_path, start_process):
+    process, _ = start_process()
+    assert user_of(process.pid) != 0
+    conf = tmp_path / "conf"
+    conf.write_text("user nobody\n")
+    process, _ = start_process("-c", str(conf))
+    assert user_of(process.pid) == pwd.getpwnam("nobody").pw_uid
+    conf.write_text("user root\n")
+    process, _ = start_process("-c", str(conf))
+    assert user_of(process.pid) == 0
+    conf.write_text("user frobnicate\n")
+    status, _, err = run([PROGRAM, "broker", "-p", "0", "-c", str(conf)])
+    assert status == 1 and err[-1] == "nightjar: there is no user 'frobnicate' to become"
+
+
 # The log
+
+def test_closed_standard_error_is_no_socket(tmp_path):
+    """With descriptor 2 closed a client's socket could get its number, and then our log lines."""
+    conf, log = tmp_path / "conf", tmp_path / "log"
+    conf.write_text(f"log_dest stderr\nlog_dest file {log}\nuser root\n")
+    command = [PROGRAM, "broker", "-v", "-p", "0", "-c", str(conf)]
+    process = subprocess.Popen(command, preexec_fn=lambda: os.closerange(0, 3))
+    try:
+        match = eventually(lambda: log.exists() and re.search(LISTENING, log.read_text(), re.M))
+        with connected(int(match.group(1))) as client:
+            client.ping()
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
 
 def test_hangup_reopens_the_log_and_rereads_its_types(tmp_path, start_process):
     log, conf = tmp_path / "log", tmp_path / "conf"

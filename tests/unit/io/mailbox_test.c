@@ -89,6 +89,24 @@ static void test_mailbox_awake_needs_no_waking(void **state)
 	assert_int_equal(wakes, 0);
 }
 
+static void test_mailbox_push_wakes_nobody(void **state)
+{
+	(void)state;
+	struct mailbox box;
+	struct mail mails[2];
+	int wakes = 0;
+	mailbox_init(&box, count_call, &wakes);
+	assert_true(mailbox_is_empty(&box));
+	assert_true(mailbox_sleep(&box));
+	mailbox_push(&box, &mails[0]);
+	assert_false(mailbox_is_empty(&box));
+	assert_int_equal(wakes, 0);
+	mailbox_post(&box, &mails[1]); /* the next one still does */
+	assert_int_equal(wakes, 1);
+	assert_ptr_equal(mailbox_take(&box), &mails[0]);
+	assert_true(mailbox_is_empty(&box));
+}
+
 /*
  * Two threads post in small batches and wait until each batch was taken, so that the receiver goes
  * to sleep all the time: a lost wake-up lets it sleep on with a letter in the box.
@@ -208,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_mailbox_letter_keeps_awake),
 		cmocka_unit_test(test_mailbox_wakes_once_per_sleep),
 		cmocka_unit_test(test_mailbox_awake_needs_no_waking),
+		cmocka_unit_test(test_mailbox_push_wakes_nobody),
 		cmocka_unit_test(test_mailbox_threads_lose_no_letter_and_no_wake_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
