@@ -40,7 +40,7 @@ def logs_elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize('body, passed, failed', [
     ('assert True', 1, 0),
     ('assert False', 0, 1),
-    ('pytest.skip("no such client")', 0, 1),
+    ('pytest.skip("needs root")', 0, 0),
     ('pytest.xfail("not yet")', 0, 1),
 ])
 def test_pytest_result_is_counted(logs_elsewhere, body, passed, failed):
@@ -50,6 +50,7 @@ def test_pytest_result_is_counted(logs_elsewhere, body, passed, failed):
     (folder / 'test_inner.py').write_text(f'import pytest\ndef test_one():\n    {body}\n')
     result = pipeline.pytest('inner', folder)
     assert (result.passed, result.failed) == (passed, failed)
+    assert result.left_out == (['needs root'] if 'skip' in body else [])
 
 
 def test_pytest_that_cannot_load_fails(logs_elsewhere):
