@@ -337,7 +337,7 @@ def test_quota_exceeded(start_broker, clients, shards, qos):
     client.take(payload=b"again")
 
 
-@pytest.mark.parametrize("policy,kept", [("drop_oldest", range(3, 8)), ("drop_newest", range(5))])
+@pytest.mark.parametrize("policy,kept", [("drop-oldest", range(3, 8)), ("drop-newest", range(5))])
 @pytest.mark.mosquitto_differs("it has no such option")
 def test_queue_full_policy(start_broker, clients, policy, kept):
     broker = start_broker("absent_queue_messages 5", f"queue_full_policy {policy}")
