@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A simulated world: one broker, some clients that follow the standard, and a model that says what
+ * each of them must, may and must not receive. Everything follows from the seed.
+ *
+ *   program.c   what happens: random actions, faults, time, and checkpoints at which all is quiet
+ *   client.c    a client's connection and session, client_in.c what it does with each packet
+ *   model.c     promises that were made, and whether they were kept
+ *
+ * Order in time is told by an event count, `tick`: it moves with everything that happens.
+ */
+#ifndef NIGHTJAR_TESTS_SIM_WORLD_H
+#define NIGHTJAR_TESTS_SIM_WORLD_H
+
+#include "base/buffer.h"
+#include "kit/kit.h"
+#include "mqtt/packets.h"
+
+#define CLIENTS_MAX 10
+#define MESSAGES_MAX 6000
+#define INTERVALS_MAX 400
+#define OUTGOING_MAX 24  /* below every Receive Maximum that the broker announces */
+#define INCOMING_MAX 1100
+#define ZOMBIES_MAX 16
+#define TOPICS 8
+#define PLAIN_FILTERS 12
+#define GROUPS 4
+#define FILTERS (PLAIN_FILTERS + GROUPS) /* groups are the last ones */
+#define ALIASES_MAX 8
+#define NEVER UINT64_MAX
+
+extern const char *const topics[TOPICS];
+extern const char *const filters[FILTERS];
+/* Does the filter (of a group: the inner one) match the topic? */
+extern bool filter_matches[FILTERS][TOPICS];
+
+/* A message, published by a client or by the broker as its will. */
+struct published {
+	uint32_t id;
+	uint32_t seq;          /* among those of this publisher, topic and QoS */
+	uint64_t start;        /* tick from which the broker can have it */
+	uint64_t end;          /* tick at which it has certainly been dealt with; NEVER before */
+	uint32_t connection;   /* of the publisher when it was sent first */
+	uint32_t attempts;     /* times it was sent */
+	uint8_t publisher;
+	uint8_t topic;
+	uint8_t qos;
+	uint8_t reason_code;   /* of the answer */
+	bool retain;
+	bool is_clear;         /* an empty payload */
+	bool is_will;
+	bool is_due;           /* will: must be published */
+	bool is_forbidden;     /* will: must not be published */
+	bool is_answered;
+	bool is_certain;       /* the broker has surely applied it */
+	bool has_expiry;
+	bool is_judged;        /* it is over */
+	uint64_t sessions_over; /* that had ended when it was sent */
+};
+
+/* A subscription as its client knows it. */
+struct interval {
+	uint8_t filter;
+	uint8_t qos;
+	bool no_local;
+	uint64_t from_sent, from_sure;   /* SUBSCRIBE sent, SUBACK received */
+	uint64_t until_sent, until_sure; /* UNSUBSCRIBE or another SUBSCRIBE of it, and its answer */
+	uint16_t from_id, until_id;      /* of the requests under way, 0 = none */
+	bool retain_as_published;
+};
+
+struct outgoing_message {
+	uint32_t message;
+	uint16_t packet_id;
+	bool is_released; /* PUBREC came: PUBREL is under way */
+};
+
+struct incoming_id {
+	uint16_t packet_id;
+	uint32_t message;
+	uint32_t connection; /* on which it counts against the window */
+};
+
+/* What a client got of one message. `sure` counts copies that are no redelivery. */
+struct got {
+	uint8_t copies, sure, exact; /* plain; exact: at QoS 2 */
+	uint8_t replays;             /* RETAIN set */
+	uint8_t group_copies[GROUPS], group_sure[GROUPS], group_exact[GROUPS];
+};
+
+enum phase { PHASE_OFFLINE, PHASE_CONNECTING, PHASE_ONLINE, PHASE_LEAVING };
+
+struct client {
+	unsigned index;
+	char id[8];
+	uint8_t version;
+	bool takes_shares; /* 3.x cannot tell copies apart: one shared subscription only, or none */
+	enum phase phase;
+	struct stream stream;
+	struct stream broker_end;
+	struct buffer in, out;
+	uint32_t connection; /* number of its connection, over all clients */
+	uint64_t connection_start;
+	bool is_stopped;       /* does not read */
+	bool is_lazy;          /* answers later */
+	bool is_faulty;        /* we did something to this connection that ends it */
+	bool is_goodbye;       /* sent DISCONNECT 0x00 */
+	uint64_t last_write_ms;
+	uint16_t keep_alive;
+	uint32_t will;         /* message, 0 = none */
+	uint32_t will_delay;
+
+	/* What it asked for in CONNECT. */
+	bool asked_clean;
+	uint32_t asked_expiry;
+	uint16_t receive_maximum;
+
+	/* Its session. */
+	bool has_session;
+	bool waits_for_quiet;    /* a CONNECT may still be under way: another one must not meet it */
+	bool must_clean;         /* it cannot know which session the broker has */
+	uint32_t expiry_min, expiry_max; /* of what it asked since the last CONNACK, seconds */
+	uint32_t expiry_goodbye;         /* what its DISCONNECT asked */
+	uint64_t lost_ms;        /* the broker may think it absent from then on; NEVER */
+	uint64_t lost_known_ms;  /* the broker knows it absent since then; NEVER */
+	bool is_maybe_expired;
+	struct outgoing_message out_messages[OUTGOING_MAX];
+	unsigned out_count;
+	uint16_t next_packet_id;
+	struct incoming_id in_ids[INCOMING_MAX]; /* QoS 2, between PUBLISH and PUBREL */
+	unsigned in_count;
+	unsigned open_count;     /* received on this connection and not finished: its window */
+	struct buffer answers;   /* acknowledgements to be sent later */
+	unsigned answer_count;   /* PUBACK and PUBCOMP among them */
+	struct interval intervals[INTERVALS_MAX];
+	unsigned interval_count;
+	uint8_t aliases_in[ALIASES_MAX + 1]; /* topic + 1 */
+	uint8_t aliases_out;                 /* bits of topics whose alias is set */
+	uint32_t replay_budget[TOPICS];      /* SUBSCRIBEs that may have brought the retained one */
+	uint64_t order[CLIENTS_MAX + 1][TOPICS][3][3]; /* last seq by publisher, topic, QoS, QoS */
+};
+
+/* A promise to one client or to a group (the client is then CLIENTS_MAX + group). */
+struct promise {
+	uint32_t message;
+	uint8_t to;
+};
+
+struct zombie {
+	struct stream stream;
+};
+
+struct world {
+	struct kit kit;
+	struct random random;
+	uint64_t seed;
+	uint64_t tick;
+	uint64_t steps;
+	unsigned client_count;
+	bool has_small_queues; /* messages may be refused */
+	bool is_traced;
+	bool is_quiet;         /* a checkpoint: no faults, everybody answers */
+	uint32_t connections;
+	struct client clients[CLIENTS_MAX];
+	struct published messages[MESSAGES_MAX]; /* from 1 on */
+	uint32_t message_count;
+	uint32_t judged_until;                   /* messages below are over */
+	uint32_t next_seq[CLIENTS_MAX][TOPICS][3];
+	struct got got[CLIENTS_MAX][MESSAGES_MAX];
+	struct promise *promises;
+	size_t promise_count, promise_capacity;
+	struct zombie zombies[ZOMBIES_MAX]; /* old connections of clients that opened another */
+	unsigned zombie_count;
+	uint32_t retained[TOPICS]; /* what the last checkpoint found: message or 0 */
+	uint64_t retained_tick;
+	uint64_t received, promised, sessions_over;
+};
+
+/* Says what went wrong and ends the program. */
+NORETURN void world_fail(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
+void world_note(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
+void world_init_filters(void);
+/* A new message; NULL when the seed has had its share. */
+struct published *world_message(struct world *w, unsigned publisher, unsigned topic, uint8_t qos);
+/* The payload of a message: its number and letters; checks that it is whole when read back. */
+struct span payload_of(const struct published *m);
+uint32_t payload_read(struct world *w, struct span payload);
+
+/* client.c */
+void client_connect(struct world *w, struct client *c);
+/* The connection is gone; orderly when the broker ended it after a goodbye. */
+void client_lost(struct world *w, struct client *c, bool is_orderly);
+/* Something that ends the connection is about to happen to it. */
+void client_fault(struct world *w, struct client *c);
+void client_publish(struct world *w, struct client *c);
+void client_subscribe(struct world *w, struct client *c);
+void client_unsubscribe(struct world *w, struct client *c);
+void client_disconnect(struct world *w, struct client *c);
+void client_ping(struct client *c);
+void client_connected(struct world *w, struct client *c, bool is_present);
+/* Bytes out, as many as the dice say; bytes in. True when something moved. */
+bool client_pump(struct world *w, struct client *c);
+void client_answer(struct world *w, struct client *c);
+bool client_is_busy(const struct client *c);
+/* Its session with the broker is over or replaced. */
+void client_forget_session(struct world *w, struct client *c);
+void client_send_ack(struct client *c, uint8_t type, uint16_t packet_id);
+/* The session that the client believes in is there, whatever the broker has seen so far. */
+bool client_session_is_sure(const struct client *c);
+
+/* client_in.c */
+void client_handle(struct world *w, struct client *c, struct span packet);
+
+/* model.c */
+/* The broker has answered a message. */
+void model_answered(struct world *w, struct published *m);
+struct reception {
+	uint32_t message;
+	uint8_t topic;
+	uint8_t qos;
+	bool dup, retain;
+	uint64_t identifiers; /* bits of filters, version 5 only */
+};
+void model_received(struct world *w, struct client *c, const struct reception *r);
+/* The client gives up this filter, or its session ends: what was promised because of it. */
+void model_filter_left(struct world *w, struct client *c, unsigned filter);
+void model_session_over(struct world *w, struct client *c);
+/* Groups that may have lost their last member: nothing is promised to them any more. */
+void model_groups(struct world *w);
+/* Absent sessions may have come to their end. */
+void model_time(struct world *w);
+/* Everything is quiet: messages that nobody answers are dealt with, promises are due. */
+void model_checkpoint(struct world *w);
+void model_retained(struct world *w, const uint32_t found[TOPICS]);
+
+/* program.c */
+void program_run(struct world *w, unsigned phases, unsigned steps);
+
+#endif
