@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of pub and sub: what each option sets, what is refused, and that the manual
+ * pages name every option. The pages' paths are this program's arguments. */
+#include "cli/flag_table.h"
+#include "cli/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WORDS_MAX 24
+
+static const char *manual_paths[2];
+
+/* Parses words that are separated by spaces. The caller releases. */
+static enum options_result parse(struct options *o, enum tool tool, const char *line)
+{
+	static char copy[512];
+	char *words[WORDS_MAX + 1] = {(char *)(uintptr_t) "tool"};
+	int count = 1;
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
+		assert_true(count < WORDS_MAX);
+		words[count++] = word;
+	}
+	return options_parse(o, tool, count, words);
+}
+
+static void assert_good(struct options *o, enum tool tool, const char *line)
+{
+	assert_int_equal(parse(o, tool, line), OPTIONS_OK);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	struct options o;
+	struct connect c;
+	assert_good(&o, TOOL_PUB, "-t a -m x");
+	assert_string_equal(o.host, "localhost");
+	assert_int_equal(o.port, 1883);
+	assert_int_equal(o.qos, 0);
+	assert_int_equal(o.repeat_count, 1);
+	options_connect(&o, &c);
+	assert_int_equal(c.version, MQTT_3_1_1);
+	assert_true(c.clean_start);
+	assert_int_equal(c.keep_alive, 60);
+	assert_int_equal(c.client_id.len, 0);
+	assert_false(c.has_will || c.has_user_name || c.has_password);
+	assert_int_equal(c.properties.present, 0);
+	options_release(&o);
+}
+
+static void test_connection_options(void **state)
+{
+	(void)state;
+	struct options o;
+	struct connect c;
+	assert_good(&o, TOOL_SUB,
+		    "-h host -p 8883 -i me -u user -P word -k 9 -V mqttv5 -c -x 33 -t a");
+	assert_string_equal(o.host, "host");
+	assert_int_equal(o.port, 8883);
+	options_connect(&o, &c);
+	assert_int_equal(c.version, MQTT_5);
+	assert_false(c.clean_start);
+	assert_int_equal(c.keep_alive, 9);
+	assert_true(span_is_equal(c.client_id, SPAN_LITERAL("me")));
+	assert_true(span_is_equal(c.user_name, SPAN_LITERAL("user")));
+	assert_true(span_is_equal(c.password, SPAN_LITERAL("word")));
+	assert_int_equal(c.properties.session_expiry_interval, 33);
+	assert_int_equal(c.properties.receive_maximum, 20);
+	options_release(&o);
+	assert_good(&o, TOOL_SUB, "-V 5 -i me -c -t a");
+	options_connect(&o, &c);
+	assert_int_equal(c.properties.session_expiry_interval, UINT32_MAX);
+	options_release(&o);
+	assert_good(&o, TOOL_SUB, "-V 311 -i me -c -x 5 -t a");
+	options_connect(&o, &c);
+	assert_int_equal(c.properties.present, 0); /* 3.1.1 has none */
+	options_release(&o);
+}
+
+static void test_will_options(void **state)
+{
+	(void)state;
+	struct options o;
+	struct connect c;
+	assert_good(&o, TOOL_PUB,
+		    "-t a -n --will-topic w --will-payload gone --will-qos 2 --will-retain "
+		    "-D will will-delay-interval 4");
+	options_connect(&o, &c);
+	assert_true(c.has_will && c.will_retain);
+	assert_int_equal(c.will_qos, 2);
+	assert_true(span_is_equal(c.will_topic, SPAN_LITERAL("w")));
+	assert_true(span_is_equal(c.will_payload, SPAN_LITERAL("gone")));
+	assert_int_equal(c.version, MQTT_5); /* as -D wants it */
+	assert_int_equal(c.will_properties.will_delay_interval, 4);
+	options_release(&o);
+	assert_good(&o, TOOL_PUB, "-t a -n --will-qos 1"); /* means nothing by itself */
+	options_connect(&o, &c);
+	assert_int_equal(c.will_qos, 0); /* [MQTT-3.1.2-11] */
+	options_release(&o);
+}
+
+static void test_client_ids_that_are_made(void **state)
+{
+	(void)state;
+	struct options o;
+	char wanted[40];
+	assert_good(&o, TOOL_SUB, "-I pre -t a");
+	snprintf(wanted, sizeof(wanted), "pre%ld", (long)getpid());
+	assert_string_equal(o.client_id, wanted);
+	options_release(&o);
+	assert_good(&o, TOOL_SUB, "-V mqttv31 -t a"); /* which knows no empty one */
+	assert_int_equal(strlen(o.client_id), 23);
+	assert_memory_equal(o.client_id, "mosq-", 5);
+	options_release(&o);
+}
+
+static void test_url(void **state)
+{
+	(void)state;
+	struct options o;
+	assert_good(&o, TOOL_PUB, "-L mqtt://u:p@host:99/to/pic -n");
+	assert_string_equal(o.host, "host");
+	assert_int_equal(o.port, 99);
+	assert_string_equal(o.user_name, "u");
+	assert_string_equal(o.password, "p");
+	assert_string_equal(o.topics.items[0], "to/pic");
+	options_release(&o);
+	assert_good(&o, TOOL_PUB, "-L mqtt://[::1]:99/t -n");
+	assert_string_equal(o.host, "::1");
+	assert_int_equal(o.port, 99);
+	assert_null(o.user_name);
+	options_release(&o);
+	assert_good(&o, TOOL_PUB, "-L mqtt://u@host/t -n");
+	assert_string_equal(o.user_name, "u");
+	assert_null(o.password);
+	assert_int_equal(o.port, 1883);
+	options_release(&o);
+}
+
+static void test_message_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		enum source source;
+	} rows[] = {{"-t a -m x", SOURCE_MESSAGE}, {"-t a -n", SOURCE_NULL},
+		    {"-t a -f file", SOURCE_FILE}, {"-t a -s", SOURCE_STDIN},
+		    {"-t a -l", SOURCE_LINES},     {"-t a", SOURCE_NONE}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct options o;
+		assert_good(&o, TOOL_PUB, rows[i].line);
+		assert_int_equal(o.source, rows[i].source);
+		options_release(&o);
+	}
+	struct options o;
+	assert_good(&o, TOOL_PUB, "-t a -n -q 2 -r -d --quiet --repeat 3 --repeat-delay 0.25");
+	assert_int_equal(o.qos, 2);
+	assert_true(o.retain && o.is_debug && o.is_quiet);
+	assert_int_equal(o.repeat_count, 3);
+	assert_int_equal(o.repeat_delay_ms, 250);
+	options_release(&o);
+}
+
+static void test_subscription_options(void **state)
+{
+	(void)state;
+	struct options o;
+	assert_good(&o, TOOL_SUB, "-t a -t b/# -T c -U d -U e -v -N -C 7 -W 8 -E -R");
+	assert_int_equal(o.topics.count, 2);
+	assert_string_equal(o.topics.items[1], "b/#");
+	assert_int_equal(o.filtered_out.count, 1);
+	assert_int_equal(o.unsubscribed.count, 2);
+	assert_true(o.is_verbose && o.has_no_newline && o.exits_after_suback && o.skips_retained);
+	assert_int_equal(o.message_count, 7);
+	assert_int_equal(o.timeout_s, 8);
+	options_release(&o);
+}
+
+/* The properties of a packet, as bytes. */
+static void assert_properties(const struct options *o, enum property_target target,
+			      const void *bytes, size_t len)
+{
+	uint8_t room[256];
+	struct writer w = writer_of((struct room){room, sizeof(room)});
+	struct properties p = property_options_of(&o->properties, target);
+	properties_encode(&w, &p);
+	assert_int_equal(w.ptr - room, len);
+	assert_memory_equal(room, bytes, len);
+}
+
+static void test_properties(void **state)
+{
+	(void)state;
+	struct options o;
+	assert_good(&o, TOOL_PUB,
+		    "-t a -n -D publish user-property n v -D PUBLISH topic-alias 3 "
+		    "-D publish user-property n w -D publish content-type t");
+	assert_properties(&o, TARGET_PUBLISH, "\x15\x03\0\1t\x23\0\3\x26\0\1n\0\1v\x26\0\1n\0\1w",
+			  22);
+	assert_properties(&o, TARGET_DISCONNECT, "\0", 1);
+	options_release(&o);
+	assert_good(&o, TOOL_SUB,
+		    "-t a -D subscribe subscription-identifier 300 -D connect "
+		    "receive-maximum 7 -D disconnect session-expiry-interval 4294967295");
+	assert_properties(&o, TARGET_SUBSCRIBE, "\x03\x0b\xac\x02", 4);
+	assert_properties(&o, TARGET_CONNECT, "\x03\x21\0\x07", 4);
+	assert_properties(&o, TARGET_DISCONNECT, "\x05\x11\xff\xff\xff\xff", 6);
+	options_release(&o);
+}
+
+/* Sentences go to the terminal; what counts here is that there is no way around them. */
+static void test_what_is_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		enum tool tool;
+		const char *line;
+	} rows[] = {
+		{TOOL_PUB, "--bogus"},
+		{TOOL_PUB, "-h"},
+		{TOOL_PUB, "-t a -m x -W 1"},
+		{TOOL_SUB, "-t a -m x"},
+		{TOOL_PUB, "-p 0 -t a -n"},
+		{TOOL_PUB, "-p 65536 -t a -n"},
+		{TOOL_PUB, "-p 1883x -t a -n"},
+		{TOOL_PUB, "-q 3 -t a -n"},
+		{TOOL_PUB, "-q x -t a -n"},
+		{TOOL_PUB, "-k 4 -t a -n"},
+		{TOOL_PUB, "-k 65536 -t a -n"},
+		{TOOL_PUB, "-V 6 -t a -n"},
+		{TOOL_PUB, "-x 4294967296 -t a -n"},
+		{TOOL_PUB, "-x no -t a -n"},
+		{TOOL_PUB, "-x -1 -t a -n"}, /* for ever, and no name */
+		{TOOL_PUB, "-c -t a -n"},
+		{TOOL_PUB, "-i a -I b -t a -n"},
+		{TOOL_PUB, "-I a -i b -t a -n"},
+		{TOOL_PUB, "-i \xff -t a -n"},
+		{TOOL_PUB, "-P p -t a -n"}, /* [MQTT-3.1.2-22] */
+		{TOOL_PUB, "-u \xff -t a -n"},
+		{TOOL_PUB, "-m x -n -t a"},
+		{TOOL_PUB, "-l -s -t a"},
+		{TOOL_PUB, "-t a/+ -n"},
+		{TOOL_PUB, "-t \xff -n"},
+		{TOOL_PUB, "-t a -n --will-payload x"},
+		{TOOL_PUB, "-t a -n --will-retain"},
+		{TOOL_PUB, "-t a -n --will-topic w/#"},
+		{TOOL_PUB, "-t a -n --will-topic w --will-qos 3"},
+		{TOOL_PUB, "-t a -n -M 0"},
+		{TOOL_PUB, "-t a -n --repeat 0"},
+		{TOOL_PUB, "-t a -n --repeat-delay -1"},
+		{TOOL_PUB, "-L http://host/t -n"},
+		{TOOL_PUB, "-L mqtts://host/t -n"},
+		{TOOL_PUB, "-L mqtt://host -n"},
+		{TOOL_PUB, "-L mqtt://host:x/t -n"},
+		{TOOL_SUB, "-q 1"},
+		{TOOL_SUB, "-t a#"},
+		{TOOL_SUB, "-t a -T b#"},
+		{TOOL_SUB, "-t a -U #/b"},
+		{TOOL_SUB, "-t a -C 0"},
+		{TOOL_SUB, "-t a -W 0"},
+		{TOOL_SUB, "-t a -R --retained-only"},
+		{TOOL_PUB, "-t a -n -D"},
+		{TOOL_PUB, "-t a -n -D publish topic-alias"},
+		{TOOL_PUB, "-t a -n -D publish user-property n"},
+		{TOOL_PUB, "-t a -n -D bogus topic-alias 1"},
+		{TOOL_PUB, "-t a -n -D pubrec reason-string x"},
+		{TOOL_PUB, "-t a -n -D publish bogus 1"},
+		{TOOL_PUB, "-t a -n -D publish session-expiry-interval 1"},
+		{TOOL_PUB, "-t a -n -D publish topic-alias 0"},
+		{TOOL_PUB, "-t a -n -D publish topic-alias 65536"},
+		{TOOL_PUB, "-t a -n -D publish topic-alias x"},
+		{TOOL_PUB, "-t a -n -D publish topic-alias 1 -D publish topic-alias 2"},
+		{TOOL_PUB, "-t a -n -D publish payload-format-indicator 2"},
+		{TOOL_PUB, "-t a -n -D publish content-type \xff"},
+		{TOOL_PUB, "-t a -n -D connect receive-maximum 0"},
+		{TOOL_PUB, "-t a -n --cafile x"},
+		{TOOL_SUB, "-t a -F x"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct options o;
+		if (parse(&o, rows[i].tool, rows[i].line) != OPTIONS_BAD)
+			fail_msg("taken: %s", rows[i].line);
+		options_release(&o);
+	}
+}
+
+static void test_help_and_version_end_it(void **state)
+{
+	(void)state;
+	struct options o;
+	assert_int_equal(parse(&o, TOOL_PUB, "--help --bogus"), OPTIONS_DONE);
+	options_release(&o);
+	assert_int_equal(parse(&o, TOOL_SUB, "--version"), OPTIONS_DONE);
+	options_release(&o);
+}
+
+/* The page without its backslashes, so that "\-\-quiet" reads "--quiet". */
+static char *read_manual(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	char *text = calloc(1, 1 << 16);
+	assert_non_null(text);
+	size_t len = 0;
+	int c;
+	while ((c = fgetc(file)) != EOF && len < (1 << 16) - 1)
+		if (c != '\\')
+			text[len++] = (char)c;
+	fclose(file);
+	return text;
+}
+
+/* "-h", and not the beginning of "-host". */
+static bool names(const char *text, const char *name)
+{
+	for (const char *at = strstr(text, name); at; at = strstr(at + 1, name)) {
+		char next = at[strlen(name)];
+		bool is_within_word = next == '-' || (next >= 'a' && next <= 'z');
+		if (!is_within_word && (at == text || at[-1] != '-'))
+			return true;
+	}
+	return false;
+}
+
+static void test_manual_names_every_option(void **state)
+{
+	(void)state;
+	for (int tool = TOOL_PUB; tool <= TOOL_SUB; tool++) {
+		char *text = read_manual(manual_paths[tool - 1]);
+		for (size_t i = 0; i < flag_table_count; i++) {
+			const struct flag_row *row = &flag_table[i];
+			if (!row->help || !(row->tools & tool))
+				continue;
+			if (row->short_name && !names(text, row->short_name))
+				fail_msg("%s lacks %s", manual_paths[tool - 1], row->short_name);
+			if (row->long_name && !names(text, row->long_name))
+				fail_msg("%s lacks %s", manual_paths[tool - 1], row->long_name);
+		}
+		free(text);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_connection_options),
+		cmocka_unit_test(test_will_options),
+		cmocka_unit_test(test_client_ids_that_are_made),
+		cmocka_unit_test(test_url),
+		cmocka_unit_test(test_message_options),
+		cmocka_unit_test(test_subscription_options),
+		cmocka_unit_test(test_properties),
+		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_help_and_version_end_it),
+		cmocka_unit_test(test_manual_names_every_option),
+	};
+	if (argc != 3)
+		return 1;
+	manual_paths[0] = argv[1];
+	manual_paths[1] = argv[2];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
