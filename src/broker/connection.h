@@ -55,7 +55,6 @@ struct connection {
 	bool is_congested : 1;           /* not reading: another shard can't keep up */
 	bool is_resumed : 1;             /* in the list of next_resumed */
 	bool is_doomed : 1;              /* to be ended at the end of the turn: could not be written */
-	bool is_at_home : 1;             /* on the shard of its session */
 	bool wants_problem_information : 1;
 	char address[];                  /* of the peer, with NUL */
 };

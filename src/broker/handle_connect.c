@@ -51,7 +51,8 @@ static void send_connack(struct connection *c, struct connack *p)
 		return;
 	size_t len = connack_encode(p, c->version, (struct room){ptr, room});
 	ASSERT(len > 0);
-	if (len > c->packet_bytes_max) { /* [MQTT-3.2.2-19]: less said, then */
+	/* [MQTT-3.2.2-19]: less said, then. What an acceptance says, the client must know */
+	if (len > c->packet_bytes_max && p->code != REASON_SUCCESS) {
 		properties_clear(&p->properties);
 		len = connack_encode(p, c->version, (struct room){ptr, room});
 	}
@@ -147,8 +148,6 @@ static void negotiate(struct connection *c, const struct connect *p, struct conn
 		c->keep_alive = set->keep_alive_max;
 		o->tell_keep_alive = true;
 	}
-	if (properties_has(in, PROPERTY_MAXIMUM_PACKET_SIZE))
-		c->packet_bytes_max = in->maximum_packet_size;
 	if (properties_has(in, PROPERTY_REQUEST_PROBLEM_INFORMATION))
 		c->wants_problem_information = in->request_problem_information == 1;
 	if (properties_has(in, PROPERTY_TOPIC_ALIAS_MAXIMUM))
@@ -222,6 +221,9 @@ void handle_connect(struct connection *c, struct span body)
 		c->state = CONNECTION_MOVING;
 		return;
 	}
+	/* a refusal keeps to it as well [MQTT-3.2.2-19] */
+	if (properties_has(&p.properties, PROPERTY_MAXIMUM_PACKET_SIZE))
+		c->packet_bytes_max = p.properties.maximum_packet_size;
 	flaw = judge(c, &p);
 	if (flaw) {
 		connection_fail(c, flaw);

@@ -172,7 +172,7 @@ static bool must_be_logged(const struct shard *s, const struct publication *p,
 	if (p->parts.retain)
 		return true;
 	if (p->parts.qos == 0) /* must not overtake a retained one of its kind */
-		return publisher && publisher->logged_qos0 > s->applied;
+		return publisher && publisher->has_logged_qos0 && command_is_pending(s, publisher);
 	if (m->has_surviving || m->remote_surviving)
 		return true;
 	/* nothing may overtake what this publisher has in the log; and the ids of its open QoS 2
@@ -210,10 +210,11 @@ static int enter_log(struct shard *s, struct publication *p, struct session *pub
 		message_share(m);
 	command->message = message_ref(m);
 	command->origin = origin;
-	if (publisher && p->parts.qos == 0)
-		publisher->logged_qos0 = s->appended + 1;
-	else if (publisher)
+	if (publisher) {
+		publisher->has_logged_qos0 &= command_is_pending(s, publisher);
+		publisher->has_logged_qos0 |= p->parts.qos == 0;
 		publisher->logged = s->appended + 1;
+	}
 	command_append(s, command, targets);
 	return ERROR_AGAIN;
 }

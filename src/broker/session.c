@@ -180,8 +180,8 @@ void session_forget(struct shard *s, struct session *session)
 static void set_timer(struct shard *s, struct session *session)
 {
 	uint64_t due = session->expires_ms;
-	if (session->will && session->will_due_ms < due)
-		due = session->will_due_ms;
+	if (session->will && session->will->due_ms < due)
+		due = session->will->due_ms;
 	if (due == UINT64_MAX) {
 		timer_cancel(&s->session_timers, &session->timer);
 		return;
@@ -197,7 +197,7 @@ static void away(struct shard *s, struct session *session)
 				      ? UINT64_MAX
 				      : now + session->expiry_interval * 1000ull;
 	if (session->will)
-		session->will_due_ms = now + session->will->delay * 1000ull;
+		session->will->due_ms = now + session->will->delay * 1000ull;
 	set_timer(s, session);
 }
 
@@ -223,7 +223,7 @@ void session_timeout(struct shard *s, struct session *session)
 {
 	if (session->connection)
 		return;
-	if (session->will && session->will_due_ms <= s->now.wall_ms)
+	if (session->will && session->will->due_ms <= s->now.wall_ms)
 		session_publish_will(s, session);
 	if (session->expires_ms > s->now.wall_ms) {
 		set_timer(s, session);

@@ -21,7 +21,8 @@ struct shard;
 
 struct will {
 	struct message *message;
-	uint32_t delay; /* seconds */
+	uint32_t delay;  /* seconds */
+	uint64_t due_ms; /* wall clock; meaningful once the connection is gone */
 };
 
 /* A shared subscription of this session; the group itself lives on its owner shard. */
@@ -49,12 +50,10 @@ struct session {
 	struct timer timer;            /* will delay or session expiry, whichever is next */
 	uint64_t number;               /* unique in the broker, never used again */
 	uint64_t logged;               /* its newest command: sequence among its shard's */
-	uint64_t logged_qos0;          /* the same of its QoS 0 messages (retained ones) */
-	uint64_t will_due_ms;          /* wall clock; meaningful while absent with a will */
 	uint64_t expires_ms;           /* wall clock; meaningful while absent */
 	uint32_t expiry_interval;      /* seconds; 0 = ends with the connection, UINT32_MAX = never */
 	uint16_t client_id_len;
-	bool is_known;                 /* in the shard's map */
+	bool has_logged_qos0;          /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
 };
 

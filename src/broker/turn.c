@@ -152,13 +152,14 @@ static bool try_hold(struct shard *s)
 static void borrow_turn(struct shard *s, struct moment now)
 {
 	while (try_hold(s)) {
-		s->now = now;
+		if (now.steady_ms > s->now.steady_ms) /* the lender's own may be later */
+			s->now = now;
 		s->is_borrowed = true;
 		work(s);
 		bus_flush(s, false);
 		s->is_borrowed = false;
 		uint64_t wait = shard_wait_ms(s);
-		bool is_needed = wait != UINT64_MAX && now.steady_ms + wait < s->sleeps_until_ms;
+		bool is_needed = wait != UINT64_MAX && s->now.steady_ms + wait < s->sleeps_until_ms;
 		atomic_store(&s->holder, TURN_FREE);
 		if (is_needed)
 			s->broker->hooks.wake(s->broker->hooks.context, s->index);
