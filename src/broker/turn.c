@@ -73,9 +73,7 @@ void shard_ready(struct shard *s, struct stream *stream, bool is_readable, bool 
 		return;
 	if (UNLIKELY(s->is_congested)) {
 		s->paused_count += !c->is_congested;
-		c->is_congested = true;
-		connection_pause(c);
-		c->is_paused = false;
+		connection_congest(c);
 	} else {
 		connection_readable(c);
 	}
@@ -126,6 +124,7 @@ static void work(struct shard *s)
 {
 	bus_receive(s); /* letters of other shards, and what has become durable */
 	for (int round = 0; s->batch && round < LOG_ROUNDS; round++) {
+		bus_flush(s, false); /* what was said before must not be overtaken by the log */
 		batch_submit(s);
 		bus_receive(s); /* a log in memory is durable at once */
 	}
