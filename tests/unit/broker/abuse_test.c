@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Peers that send much and read nothing, or packets as large as they may be: what they cost is
+ * bounded. */
+#include "kit/play.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct settings set;
+
+static int setup(void **state)
+{
+	(void)state;
+	settings_init(&set);
+	return 0;
+}
+
+static void put(struct actor *a, const void *bytes, size_t len)
+{
+	int error = buffer_append(&a->out, span_of(bytes, len));
+	assert_int_equal(error, 0);
+}
+
+/* 3.1 allows DUP with SUBSCRIBE; its length says more than the first reads bring. */
+static void test_abuse_large_packet_of_3_1(void **state)
+{
+	static struct play p;
+	static const uint8_t head[] = {0x8a, 0xb6, 0x9a, 0x0c, 0, 1}; /* 200,006 bytes follow */
+	static const uint8_t filter[] = {0, 1, 'a', 0};
+	(void)state;
+	play_start(&p, &set, 1, 1, 0);
+	play_lines(&p, "a > CONNECT v3 id=a clean\n"
+		       "a < CONNACK 00\n");
+	struct actor *a = play_actor(&p, "a");
+	put(a, head, sizeof(head));
+	for (int i = 0; i < 50001; i++)
+		put(a, filter, sizeof(filter));
+	play_settle(&p);
+	uint32_t expected = 1 + 3 + 2 + 50001;
+	assert_int_equal(buffer_len(&a->in), expected);
+	buffer_release(&a->in);
+	play_stop(&p);
+}
+
+/* The broker stops reading from those who do not read. */
+static void test_abuse_never_reads(void **state)
+{
+	static struct play p;
+	static const uint8_t pingreq[] = {0xc0, 0}, publish[] = {0x32, 5, 0, 1, 'a', 0, 1};
+	(void)state;
+	set.output_bytes_max = 100000;
+	play_start(&p, &set, 1, 1, 0);
+	play_lines(&p, "a small 1000\n"
+		       "a > CONNECT v4 id=a clean\n"
+		       "a < CONNACK 00\n"
+		       "a stop\n");
+	struct actor *a = play_actor(&p, "a");
+	for (int i = 0; i < 1000000; i++)
+		put(a, pingreq, sizeof(pingreq));
+	for (int i = 0; i < 100000; i++)
+		put(a, publish, sizeof(publish));
+	play_settle(&p);
+	struct shard_status status;
+	kit_status(&p.kit, &status);
+	assert_true(status.bytes_in < 500000);
+	play_line(&p, "a go");
+	play_settle(&p);
+	kit_status(&p.kit, &status);
+	assert_int_equal(buffer_len(&a->out), 0);
+	assert_int_equal(status.messages_in, 100000);
+	assert_int_equal(buffer_len(&a->in), 1000000 * 2 + 100000 * 4);
+	buffer_release(&a->in);
+	play_stop(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_abuse_large_packet_of_3_1, setup),
+		cmocka_unit_test_setup(test_abuse_never_reads, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
