@@ -49,7 +49,7 @@ int connection_attach(struct connection *c)
 
 static void want(struct connection *c)
 {
-	bool may_read = !c->is_paused && !c->is_congested &&
+	bool may_read = !c->is_paused && !c->is_congested && !c->is_full &&
 			(c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN);
 	if (stream_is_open(&c->stream))
 		c->stream.ops->want(&c->stream, may_read, c->is_blocked);
@@ -76,6 +76,18 @@ uint8_t *connection_packet(struct connection *c, size_t len)
 	return p;
 }
 
+/* Its input, kept or to be read, is gone on with at the next turn. */
+static void resume(struct connection *c)
+{
+	want(c);
+	if (c->is_resumed || c->state >= CONNECTION_CLOSING)
+		return;
+	c->is_resumed = true;
+	c->next_resumed = c->shard->resumed;
+	c->shard->resumed = c;
+	c->shard->has_work = true;
+}
+
 /* Writes once or until the kernel takes no more; a failure dooms the connection. */
 static void write_some(struct connection *c)
 {
@@ -94,6 +106,10 @@ static void write_some(struct connection *c)
 		if (n > 0) {
 			c->shard->status.bytes_out += (uint64_t)n;
 			output_consume(&c->output, &c->shard->chunks, (size_t)n);
+		}
+		if (UNLIKELY(c->is_full && c->output.bytes < OUTPUT_FULL_BYTES / 2)) {
+			c->is_full = false;
+			resume(c);
 		}
 		if (n < 0 || (size_t)n < len) {
 			c->is_blocked = true;
@@ -236,13 +252,19 @@ void connection_pause(struct connection *c)
 void connection_unpause(struct connection *c)
 {
 	c->is_paused = false;
+	resume(c);
+}
+
+void connection_congest(struct connection *c)
+{
+	c->is_congested = true;
 	want(c);
-	if (c->is_resumed || c->state >= CONNECTION_CLOSING)
-		return;
-	c->is_resumed = true;
-	c->next_resumed = c->shard->resumed;
-	c->shard->resumed = c;
-	c->shard->has_work = true;
+}
+
+void connection_fill(struct connection *c)
+{
+	c->is_full = true;
+	want(c);
 }
 
 void connection_move(struct connection *c, unsigned to)
@@ -302,6 +324,9 @@ void connection_timeout(struct connection *c)
 		close_now(c);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
+	} else if (c->is_paused || c->is_congested) {
+		c->last_packet_ms = s->now.steady_ms; /* it may have sent: we do not look */
+		connection_start_keep_alive(c);
 	} else if (keep_alive_deadline(c) <= s->now.steady_ms) {
 		connection_end(c, &(struct farewell){.reason_code = REASON_KEEP_ALIVE_TIMEOUT,
 						     .tell = true,

@@ -62,7 +62,28 @@ static void handle_open(struct connection *c, const struct fixed_header *h, stru
 
 static bool may_go_on(const struct connection *c)
 {
-	return (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN) && !c->is_paused;
+	return (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN) && !c->is_paused &&
+	       !c->is_full;
+}
+
+/* Whoever asks faster than answers can leave, or does not take them, waits. */
+static void hold_input(struct connection *c)
+{
+	const struct settings *set = c->shard->settings;
+	const struct session *session = c->session;
+	if (UNLIKELY(c->output.bytes >= OUTPUT_FULL_BYTES + set->output_bytes_max))
+		connection_fill(c);
+	if (UNLIKELY(session && acks_count(session->acks) >
+					(uint32_t)set->receive_maximum + set->receive_maximum_slack))
+		connection_pause(c);
+}
+
+/* 3.1 has other flags. */
+static enum header_result decode_header(const struct connection *c, struct span bytes,
+					struct fixed_header *out, const struct flaw **flaw_out)
+{
+	return c->version == MQTT_3_1 ? fixed_header_decode_3_1(bytes, out, flaw_out)
+				      : fixed_header_decode(bytes, out, flaw_out);
 }
 
 /* One packet from the start of the bytes; the length that was used, 0 when it is not whole. */
@@ -70,9 +91,7 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 {
 	struct fixed_header h;
 	const struct flaw *flaw;
-	enum header_result result = c->version == MQTT_3_1
-					    ? fixed_header_decode_3_1(bytes, &h, &flaw)
-					    : fixed_header_decode(bytes, &h, &flaw);
+	enum header_result result = decode_header(c, bytes, &h, &flaw);
 	if (result == HEADER_INCOMPLETE)
 		return 0;
 	if (UNLIKELY(result == HEADER_MALFORMED)) {
@@ -96,6 +115,7 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 		handle_open(c, &h, body);
 	else
 		handle_connect(c, body);
+	hold_input(c);
 	return c->state == CONNECTION_MOVING ? 0 : len;
 }
 
@@ -162,7 +182,7 @@ static size_t expected_len(const struct connection *c)
 {
 	struct fixed_header h;
 	const struct flaw *flaw;
-	if (fixed_header_decode(span_of(c->input, c->input_len), &h, &flaw) != HEADER_OK)
+	if (decode_header(c, span_of(c->input, c->input_len), &h, &flaw) != HEADER_OK)
 		return 0;
 	return (size_t)h.header_len + h.remaining_length;
 }

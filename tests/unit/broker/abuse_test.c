@@ -27,7 +27,7 @@ static void put(struct actor *a, const void *bytes, size_t len)
 static void test_abuse_large_packet_of_3_1(void **state)
 {
 	static struct play p;
-	static const uint8_t head[] = {0x8a, 0xb6, 0x9a, 0x0c, 0, 1}; /* 200,006 bytes follow */
+	static const uint8_t head[] = {0x8a, 0xc6, 0x9a, 0x0c, 0, 1}; /* 200,006 bytes follow */
 	static const uint8_t filter[] = {0, 1, 'a', 0};
 	(void)state;
 	play_start(&p, &set, 1, 1, 0);
@@ -64,7 +64,7 @@ static void test_abuse_never_reads(void **state)
 	play_settle(&p);
 	struct shard_status status;
 	kit_status(&p.kit, &status);
-	assert_true(status.bytes_in < 500000);
+	assert_true(status.bytes_in < 1500000);
 	play_line(&p, "a go");
 	play_settle(&p);
 	kit_status(&p.kit, &status);
