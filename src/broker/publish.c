@@ -206,7 +206,8 @@ static int enter_log(struct shard *s, struct publication *p, struct session *pub
 		command_free(command);
 		return ERROR_NO_MEMORY;
 	}
-	if (targets != shard_bit(s))
+	/* even when only this shard applies it: the last one to apply the batch frees it all */
+	if (s->broker->shard_count > 1)
 		message_share(m);
 	command->message = message_ref(m);
 	command->origin = origin;

@@ -150,7 +150,8 @@ static bool try_hold(struct shard *s)
  */
 static void borrow_turn(struct shard *s, struct moment now)
 {
-	while (try_hold(s)) {
+	int round = 0;
+	while (round++ < BORROW_ROUNDS && try_hold(s)) {
 		if (now.steady_ms > s->now.steady_ms) /* the lender's own may be later */
 			s->now = now;
 		s->is_borrowed = true;
@@ -160,6 +161,8 @@ static void borrow_turn(struct shard *s, struct moment now)
 		uint64_t wait = shard_wait_ms(s);
 		bool is_needed = wait != UINT64_MAX && s->now.steady_ms + wait < s->sleeps_until_ms;
 		atomic_store(&s->holder, TURN_FREE);
+		/* others have mail for it all the time: that is not ours to go on with */
+		is_needed |= round == BORROW_ROUNDS && !mailbox_is_empty(&s->mailbox);
 		if (is_needed)
 			s->broker->hooks.wake(s->broker->hooks.context, s->index);
 	}
@@ -209,11 +212,14 @@ uint64_t shard_wait_ms(const struct shard *s)
 bool shard_sleep(struct shard *s)
 {
 	uint64_t wait = shard_wait_ms(s);
-	int expected = TURN_FREE;
 	s->sleeps_until_ms = wait == UINT64_MAX ? UINT64_MAX : s->now.steady_ms + wait;
 	atomic_store(&s->holder, TURN_FREE);
-	if (mailbox_sleep(&s->mailbox))
-		return true;
-	/* mail came: read it, unless somebody else does already */
-	return !atomic_compare_exchange_strong(&s->holder, &expected, TURN_OWN);
+	while (!mailbox_sleep(&s->mailbox)) {
+		/* mail came: read it, unless somebody does already; but sleep only when announced */
+		int expected = TURN_FREE;
+		if (atomic_compare_exchange_strong(&s->holder, &expected, TURN_OWN))
+			return false;
+		sched_yield();
+	}
+	return true;
 }

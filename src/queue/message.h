@@ -46,7 +46,8 @@ void message_destroy(struct message *m);
 /* Before another thread gets to know it. */
 static inline void message_share(struct message *m)
 {
-	m->is_shared = true;
+	if (!m->is_shared) /* others may be reading it */
+		m->is_shared = true;
 }
 
 static inline struct message *message_ref(struct message *m)
