@@ -40,11 +40,6 @@ static const char *return_code_text(uint8_t code)
 	return code < ARRAY_COUNT(texts) ? texts[code] : "Connection Refused: unknown reason.";
 }
 
-static bool is_known_return_code(const struct options *o, uint8_t code)
-{
-	return o->version != MQTT_5 && code <= 5;
-}
-
 int outcome_of_refusal(const struct options *o, uint8_t code)
 {
 	if (o->version != MQTT_5)
@@ -58,8 +53,8 @@ int outcome_of_refusal(const struct options *o, uint8_t code)
 		outcome_print(o, "Connection error: %s\n", reason_name(code, PACKET_CONNACK));
 	if (o->tool == TOOL_PUB)
 		outcome_print(o, "Error: %s\n",
-			      is_known_return_code(o, code) ? "The connection was refused."
-							    : PROTOCOL_ERROR);
+			      o->version != MQTT_5 ? "The connection was refused."
+						   : PROTOCOL_ERROR);
 	return code;
 }
 

@@ -171,20 +171,22 @@ static void remove_retained(struct sub *s, const struct publish *message)
 		outcome_print(&s->options, "Error: Too many retained messages at a time.\n");
 }
 
+/* An empty message is "(null)" behind its topic, and else nothing at all. */
 static void print_message(const struct options *o, const struct publish *message)
 {
-	const char *end = o->has_no_newline ? "" : "\n";
+	bool is_empty = message->payload.len == 0;
+	if (is_empty && (!o->is_verbose || o->has_no_newline))
+		return;
 	if (o->is_verbose) {
 		fwrite(message->topic.ptr, 1, message->topic.len, stdout);
 		fputc(' ', stdout);
 	}
-	if (message->payload.len > 0)
-		fwrite(message->payload.ptr, 1, message->payload.len, stdout);
-	else if (o->is_verbose)
+	if (is_empty)
 		fputs("(null)", stdout);
 	else
-		return; /* nothing at all, not even an empty line */
-	fputs(end, stdout);
+		fwrite(message->payload.ptr, 1, message->payload.len, stdout);
+	if (!o->has_no_newline)
+		fputc('\n', stdout);
 }
 
 static void on_message(void *context, const struct publish *message)
