@@ -58,7 +58,7 @@ static bool is_over_limits(const struct shard *s, const struct session *session,
 	if (set->topic_levels_max && topic_level_count(filter) > set->topic_levels_max)
 		return true;
 	return set->subscriptions_per_client_max &&
-	       session->subscriber.count >= set->subscriptions_per_client_max;
+	       session->subscriber.count + group_count(session) >= set->subscriptions_per_client_max;
 }
 
 static uint8_t subscribe_plain(struct shard *s, struct session *session, struct span filter,

@@ -155,13 +155,13 @@ static enum delivered enqueue(struct shard *s, struct session *session, struct d
 	if (!m)
 		return DELIVERY_REFUSED;
 	size_t bytes = message_bytes(m);
-	if (!make_room(s, session, bytes))
+	if (!(d->flags & DELIVER_ACCEPTED) && !make_room(s, session, bytes))
 		return refuse(s, session, d);
 	struct queued q = {.message = m,
 			   .identifier = d->identifier,
 			   .membership = d->membership,
 			   .qos = d->qos,
-			   .flags = d->flags};
+			   .flags = d->flags & (uint8_t)~DELIVER_ACCEPTED};
 	if (queue_push(&session->queue, &q))
 		return DELIVERY_REFUSED;
 	message_ref(m);
@@ -194,7 +194,7 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 			   .identifier = d->identifier,
 			   .membership = d->membership,
 			   .qos = d->qos,
-			   .flags = d->flags};
+			   .flags = d->flags & (uint8_t)~DELIVER_ACCEPTED};
 	if (!m)
 		return DELIVERY_REFUSED;
 	message_ref(m);

@@ -12,6 +12,9 @@
 #include "broker/shard.h"
 #include "mqtt/topic.h"
 
+/* Of one session: more than any application has groups; they are searched one by one. */
+#define MEMBERSHIPS_MAX 4096
+
 struct group_news {
 	struct share_member member;
 	struct message *message; /* LETTER_GROUP_DELIVER, LETTER_GROUP_RETURN */
@@ -81,8 +84,11 @@ static bool keep_for_group(struct shard *s, struct share *share, struct publicat
 	struct queue *queue = share->waiting;
 	struct message *m = queue ? publication_message(p) : NULL;
 	struct queued q = {.message = m, .qos = p->parts.qos, .flags = flags};
-	if (!m || !queue_has_room(queue, message_bytes(m), s->settings->absent_queue_messages_max,
-				  s->settings->absent_queue_bytes_max))
+	if (!m)
+		return false;
+	if (!(flags & DELIVER_ACCEPTED) &&
+	    !queue_has_room(queue, message_bytes(m), s->settings->absent_queue_messages_max,
+			    s->settings->absent_queue_bytes_max))
 		return false;
 	if (queue_push(queue, &q))
 		return false;
@@ -100,7 +106,7 @@ static struct outcome dispatch(struct shard *s, struct share *share, struct publ
 		bool has_member = share->member_count > 0 && p->parts.qos > 0;
 		if (keep_for_group(s, share, p, flags))
 			o.reason_code = REASON_SUCCESS;
-		else if (has_member && share->waiting)
+		else if (has_member)
 			o.reason_code = REASON_QUOTA_EXCEEDED;
 		return o;
 	}
@@ -117,8 +123,10 @@ static struct outcome dispatch(struct shard *s, struct share *share, struct publ
 	write_bytes(&w, name);
 	write_u8(&w, '/');
 	write_bytes(&w, inner);
-	if (!m || w.is_overflown)
+	if (!m || w.is_overflown) {
+		o.reason_code = REASON_QUOTA_EXCEEDED;
 		return o;
+	}
 	struct span filter = span_of(whole, (size_t)((char *)w.ptr - whole));
 	struct group_news *news =
 		send_news(s, member->shard, LETTER_GROUP_DELIVER, filter, member, origin);
@@ -136,20 +144,46 @@ struct outcome group_publish(struct shard *s, struct share *share, struct public
 	return dispatch(s, share, p, 0, origin);
 }
 
+static bool has_connected(const struct share *share)
+{
+	for (uint32_t i = 0; i < share->member_count; i++)
+		if (share->members[i].is_connected)
+			return true;
+	return false;
+}
+
+struct draining {
+	struct shard *shard;
+	struct share *share;
+};
+
+static bool was_given_back(void *context, const struct queued *q)
+{
+	(void)context;
+	return q->flags & DELIVER_ACCEPTED;
+}
+
+static void dispatch_waiting(void *context, const struct queued *q)
+{
+	struct draining *d = context;
+	struct publication p;
+	publication_of_message(&p, q->message);
+	dispatch(d->shard, d->share, &p, q->flags | DELIVER_ACCEPTED, NULL);
+	publication_release(&p);
+	message_unref(q->message);
+}
+
+/* First what a member had and gave back: what waits otherwise came after it. */
 static void drain(struct shard *s, struct share *share)
 {
+	struct draining draining = {s, share};
 	struct queue *queue = share->waiting;
 	struct queued q;
-	if (!queue)
+	if (!queue || !has_connected(share))
 		return;
-	uint32_t count = queue->count;
-	while (count-- > 0 && queue_pop(queue, &q)) {
-		struct publication p;
-		publication_of_message(&p, q.message);
-		dispatch(s, share, &p, q.flags, NULL);
-		publication_release(&p);
-		message_unref(q.message);
-	}
+	queue_extract(queue, was_given_back, dispatch_waiting, &draining);
+	while (queue_pop(queue, &q))
+		dispatch_waiting(&draining, &q);
 }
 
 static void waiting_free(struct share *share)
@@ -222,7 +256,7 @@ static void owner_return(struct shard *s, struct span filter, struct message *m,
 	if (!share)
 		return;
 	publication_of_message(&p, m);
-	dispatch(s, share, &p, flags, NULL);
+	dispatch(s, share, &p, flags | DELIVER_ACCEPTED, NULL);
 	publication_release(&p);
 }
 
@@ -247,7 +281,7 @@ static struct membership *slot_free(struct session *session)
 	for (uint32_t i = 0; i < count; i++)
 		if (all->slots[i].owner == MEMBERSHIP_FREE)
 			return &all->slots[i];
-	if (count == UINT16_MAX - 1)
+	if (count == MEMBERSHIPS_MAX)
 		return NULL;
 	all = mem_realloc(all, sizeof(*all) + (count + 1) * sizeof(all->slots[0]));
 	if (!all)
@@ -256,6 +290,14 @@ static struct membership *slot_free(struct session *session)
 	all->count = count + 1;
 	all->slots[count] = (struct membership){.owner = MEMBERSHIP_FREE};
 	return &all->slots[count];
+}
+
+uint32_t group_count(const struct session *session)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; session->memberships && i < session->memberships->count; i++)
+		count += session->memberships->slots[i].owner != MEMBERSHIP_FREE;
+	return count;
 }
 
 static struct share_member member_of(const struct shard *s, const struct session *session,

@@ -171,8 +171,10 @@ struct delivery {
 	uint32_t identifier;
 	uint16_t membership;
 	uint8_t qos;
-	uint8_t flags; /* QUEUED_... */
+	uint8_t flags; /* QUEUED_..., DELIVER_ACCEPTED */
 };
+/* Its publisher has been told that it will be delivered: no limit refuses it any more. */
+#define DELIVER_ACCEPTED 0x80
 enum delivered {
 	DELIVERED,
 	DELIVERED_SLOWLY, /* and this reader has fallen behind: hold publishers back */
@@ -202,6 +204,8 @@ int group_join(struct shard *s, struct session *session, struct span filter,
 	       const struct subscription_options *options, uint32_t identifier,
 	       const struct origin *origin);
 bool group_leave(struct shard *s, struct session *session, struct span filter);
+/* How many the session is a member of. */
+uint32_t group_count(const struct session *session);
 void group_forget(struct session *session);
 void group_leave_all(struct shard *s, struct session *session);
 /* The session's connection came or went: what it had not acknowledged goes to other members. */
