@@ -159,8 +159,8 @@ keep_mosquitto_off()
 configure()
 {
 	mkdir -p "$top/build"
-	meson setup "$top/build" "$top" --buildtype=release -Db_lto=true -Dtests=false \
-		>"$top/build/setup.log" 2>&1 && return 0
+	meson setup "$top/build" "$top" --buildtype=release -Db_lto=true \
+		-Db_lto_threads=4 -Dtests=false >"$top/build/setup.log" 2>&1 && return 0
 	tail -n 15 "$top/build/setup.log" >&2
 	die 'cannot configure the build: the reason is above.'
 }

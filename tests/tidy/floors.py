@@ -39,8 +39,8 @@ def home_of(path):
 
 
 def is_of_tests(top, path, included):
-    """A header that stands beside the test, or in a folder above it within tests/."""
-    folders = list(path.parents)[:-1]
+    """A header that stands beside the test, in a folder above it, or in the simulator's kit."""
+    folders = [*list(path.parents)[:-1], Path('tests/sim')]
     return '..' not in included and any((top / folder / included).exists() for folder in folders)
 
 
