@@ -48,7 +48,8 @@ def both(id_3, id_5):
 def codes_of(packet_name, *ids):
     allowed = reason_codes(packet_name, "server")
     return Rule(f"{packet_name} holds only its own reason codes", {"5": list(ids)}, (packet_name,),
-                lambda c, p: set(p.fields.get("codes", [p.fields.get("code")])) <= allowed)
+                lambda c, p: set(p.fields.get("codes", [p.fields.get("code")])) <= allowed,
+                lambda c, p: not c.is_level_unknown)
 
 
 def small_enough(packet_name, *ids):

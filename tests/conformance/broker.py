@@ -21,14 +21,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def program_of(binary):
+    return binary or os.environ.get("NIGHTJAR") or str(TOP / "build" / "nightjar")
+
+
+def is_mosquitto(binary):
+    return os.path.basename(program_of(binary)) == "mosquitto"
+
+
+class CannotStart(Exception):
+    """The broker ended instead of listening; its own words follow."""
+
+
 class Broker:
     """Runs until stop(). `settings` are lines of mosquitto.conf's grammar."""
 
     def __init__(self, binary, settings):
-        program = binary or os.environ.get("NIGHTJAR") or str(TOP / "build" / "nightjar")
+        program = program_of(binary)
         self.folder = tempfile.TemporaryDirectory(prefix="conformance-")
         self.log = Path(self.folder.name) / "log"
-        if os.path.basename(program) == "mosquitto":
+        if is_mosquitto(binary):
             self.start_mosquitto(program, settings)
         else:
             self.start_ours(program, settings)
@@ -70,7 +82,7 @@ class Broker:
                 break
             time.sleep(0.01)
         self.stop()
-        raise SystemExit(f"the broker does not run:\n{self.log_text}")
+        raise CannotStart(f"the broker does not run:\n{self.log_text}")
 
     def stop(self):
         """Ends it, and gives its exit status."""

@@ -217,6 +217,9 @@ class Packet:
     """A packet from a server: `fields` as numbers and bytes, `properties` as pairs of bytes."""
 
     def __init__(self, first, data, version):
+        """`version` None: the answer to a level that nobody knows, in 3.1.1's or in 5.0's form."""
+        if version is None:
+            version = "311" if len(data) == 2 else "5"
         self.name = PACKET_NAMES.get(first >> 4, "type 0")
         self.bits = first & 15
         self.data = data
