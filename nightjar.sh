@@ -159,8 +159,8 @@ keep_mosquitto_off()
 configure()
 {
 	mkdir -p "$top/build"
-	meson setup "$top/build" "$top" --buildtype=release -Db_lto=true \
-		-Db_lto_threads=4 -Dtests=false >"$top/build/setup.log" 2>&1 && return 0
+	meson setup "$top/build" "$top" --buildtype=release -Db_lto=true -Dtests=false \
+		>"$top/build/setup.log" 2>&1 && return 0
 	tail -n 15 "$top/build/setup.log" >&2
 	die 'cannot configure the build: the reason is above.'
 }
@@ -170,9 +170,10 @@ build()
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'build nightjar' $build_packages
 	if [ ! -f "$top/build/build.ninja" ]; then
+		say 'building in build/'
 		configure
 	fi
-	ninja -C "$top/build" || die 'cannot build: the reason is above.'
+	ninja --quiet -C "$top/build" || die 'cannot build: the reason is above.'
 	[ -x "$top/build/nightjar" ] || die 'the build left no program at build/nightjar.'
 }
 
