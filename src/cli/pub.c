@@ -66,6 +66,14 @@ static int publish(struct pub *p, struct span payload)
 	return error;
 }
 
+/* The one message of all modes but -l. A large file is in memory once, not twice. */
+static void publish_payload(struct pub *p)
+{
+	(void)!publish(p, p->payload);
+	if (p->options.repeat_count == 1)
+		buffer_release(&p->content);
+}
+
 static bool reads_lines(const struct pub *p)
 {
 	return p->options.source == SOURCE_LINES;
@@ -122,7 +130,7 @@ static void repeat_or_end(struct pub *p)
 	else if (p->options.repeat_delay_ms > 0)
 		p->repeat_at_ms = runner_now_ms() + p->options.repeat_delay_ms;
 	else
-		(void)publish(p, p->payload);
+		publish_payload(p);
 }
 
 /* --- events --- */
@@ -134,7 +142,7 @@ static void on_connected(void *context, const struct connack *connack)
 	if (reads_lines(p))
 		publish_lines(p);
 	else
-		(void)publish(p, p->payload);
+		publish_payload(p);
 }
 
 static void on_published(void *context, const struct engine_published *published)
@@ -174,9 +182,9 @@ static void on_closed(void *context, const struct engine_closed *closed)
 {
 	struct pub *p = context;
 	bool is_lost = closed->end == ENGINE_END_LOST || closed->end == ENGINE_END_SILENT;
-	if (p->is_over && (is_lost || closed->end == ENGINE_END_DISCONNECTED))
+	if (closed->end == ENGINE_END_DISCONNECTED || (p->is_over && p->status != 0))
 		return;
-	if (is_lost && has_lines_left(p))
+	if (is_lost && !p->is_over && has_lines_left(p))
 		return;
 	p->is_over = true;
 	p->status = closed->end == ENGINE_END_REFUSED
@@ -203,7 +211,7 @@ static void repeat_when_due(struct pub *p)
 	if (p->is_over || runner_now_ms() < p->repeat_at_ms)
 		return;
 	p->repeat_at_ms = UINT64_MAX;
-	(void)publish(p, p->payload);
+	publish_payload(p);
 }
 
 static void run(struct pub *p)

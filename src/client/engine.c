@@ -154,6 +154,8 @@ void engine_lost(struct engine *e, uint64_t now_ms)
 		return;
 	e->now_ms = now_ms;
 	e->state = ENGINE_IDLE;
+	if (e->closed.end == ENGINE_END_DISCONNECTED && buffer_len(&e->output) > 0)
+		e->closed.end = ENGINE_END_LOST; /* the last words never left */
 	buffer_release(&e->input);
 	buffer_release(&e->output);
 	aliases_clear(&e->aliases);

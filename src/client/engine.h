@@ -29,7 +29,7 @@ enum engine_end {
 	ENGINE_END_DISCONNECTED, /* by engine_disconnect */
 	ENGINE_END_REFUSED,      /* CONNACK with a reason or return code other than 0 */
 	ENGINE_END_SERVER,       /* the server sent DISCONNECT */
-	ENGINE_END_LOST,         /* the stream ended */
+	ENGINE_END_LOST,         /* the stream ended, perhaps before all output was sent */
 	ENGINE_END_FLAW,         /* the server broke the protocol */
 	ENGINE_END_SILENT,       /* no answer to CONNECT or PINGREQ within the keep alive */
 	ENGINE_END_NO_MEMORY,

@@ -355,6 +355,19 @@ static void test_disconnect_by_the_server(void **state)
 	end(&c, ENGINE_END_FLAW);
 }
 
+/* A stream that breaks before the last bytes are out was not ended as it should. */
+static void test_unsent_goodbye_is_a_lost_connection(void **state)
+{
+	(void)state;
+	struct client c;
+	begin(&c, MQTT_3_1_1, NULL);
+	FEED(&c, "\x20\x02\0\0");
+	assert_int_equal(client_publish(&c, 1, 0), 0);
+	engine_disconnect(c.engine, NULL);
+	engine_sent(c.engine, engine_output(c.engine).len - 1, 0);
+	end(&c, ENGINE_END_LOST);
+}
+
 /* What a server must not send, and the reason that version 5 gets for it. */
 static void test_flaws_of_the_server(void **state)
 {
@@ -526,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_disconnect_is_the_last_word),
 		cmocka_unit_test(test_disconnect_from_inside_a_handler),
 		cmocka_unit_test(test_disconnect_by_the_server),
+		cmocka_unit_test(test_unsent_goodbye_is_a_lost_connection),
 		cmocka_unit_test(test_flaws_of_the_server),
 		cmocka_unit_test(test_flaws_are_not_told_in_3_1_1),
 		cmocka_unit_test(test_announced_packet_size_is_held),
