@@ -43,28 +43,33 @@ static bool is_ready(const struct ack_waiting *ack)
 	return ack->waits <= 0 && ack->delegates == 0;
 }
 
+/* The connection ends when there was no memory for the packet, or when the client may not be sent
+ * one of that size [MQTT-3.1.2-24]. */
+static void leave_packet(struct connection *c, const struct ack_waiting *ack)
+{
+	uint8_t *p = NULL;
+	if (ack->packet && ack->packet_len <= c->packet_bytes_max)
+		p = connection_packet(c, ack->packet_len);
+	if (!p) {
+		connection_doom(c);
+		return;
+	}
+	memcpy(p, ack->packet, ack->packet_len);
+	connection_packet_done(c, ack->packet_len);
+	see_packet(c, false, ack->type, ack->packet_id, 0);
+}
+
 /* The one place where a gated answer leaves. */
 static void leave(struct session *s, const struct ack_waiting *ack)
 {
 	struct connection *c = s->connection;
 	ASSERT(is_ready(ack));
-	if (ack->packet) {
-		uint8_t *p = ack->packet_len <= c->packet_bytes_max
-				     ? connection_packet(c, ack->packet_len)
-				     : NULL;
-		if (ack->packet_len > c->packet_bytes_max) { /* [MQTT-3.1.2-24] */
-			c->is_doomed = true;
-			connection_mark_dirty(c);
-		}
-		if (p) {
-			memcpy(p, ack->packet, ack->packet_len);
-			connection_packet_done(c, ack->packet_len);
-			see_packet(c, false, ack->type, ack->packet_id, 0);
-		}
+	if (ack->type == PACKET_SUBACK || ack->type == PACKET_UNSUBACK) {
+		leave_packet(c, ack);
 		mem_free(ack->packet);
-		return;
+	} else {
+		ack_send(c, ack->type, ack->packet_id, ack->reason_code);
 	}
-	ack_send(c, ack->type, ack->packet_id, ack->reason_code);
 }
 
 static void leave_all_ready(struct session *s)

@@ -110,13 +110,14 @@ static void see_filter(struct shard *s, struct session *session, uint8_t type, s
 	shard_event_show(s, e, session->connection, filter, NULL);
 }
 
-/* Puts the encoded SUBACK or UNSUBACK into its place among the answers, and votes for it. */
+/* Puts the encoded SUBACK or UNSUBACK into its place among the answers, and votes for it. Without
+ * memory for it the connection will end there. */
 static void answer(struct shard *s, struct session *session, const struct command *command,
 		   uint8_t type, struct span codes, int delegates)
 {
 	struct suback p = {.type = type, .packet_id = command->packet_id, .codes = codes};
 	size_t room = SUBACK_BYTES_MIN + codes.len;
-	uint8_t *packet = mem_alloc(room);
+	uint8_t *packet = codes.ptr ? mem_alloc(room) : NULL;
 	properties_clear(&p.properties);
 	if (packet) {
 		size_t len = suback_encode(&p, (uint8_t)command->version, (struct room){packet, room});
@@ -140,7 +141,7 @@ static void apply_subscribe(struct shard *s, struct command *command)
 		codes[count] = subscribe_one(s, session, filter, &options, command, &waits);
 		see_filter(s, session, PACKET_SUBSCRIBE, filter, asked, codes[count++]);
 	}
-	if (session && codes) {
+	if (session) {
 		waits += interest_wait(s, &command->origin);
 		answer(s, session, command, PACKET_SUBACK, span_of(codes, count), waits);
 	}
@@ -169,7 +170,7 @@ static void apply_unsubscribe(struct shard *s, struct command *command)
 								   : REASON_NO_SUBSCRIPTION_EXISTED;
 		see_filter(s, session, PACKET_UNSUBSCRIBE, filter, 0, codes[count++]);
 	}
-	if (session && codes)
+	if (session)
 		answer(s, session, command, PACKET_UNSUBACK, span_of(codes, count), 0);
 	mem_free(codes);
 }

@@ -64,15 +64,19 @@ void connection_mark_dirty(struct connection *c)
 	c->shard->dirty = c;
 }
 
+void connection_doom(struct connection *c)
+{
+	c->is_doomed = true;
+	connection_mark_dirty(c);
+}
+
 uint8_t *connection_packet(struct connection *c, size_t len)
 {
 	uint8_t *p = c->state >= CONNECTION_CLOSED
 			     ? NULL
 			     : output_reserve(&c->output, &c->shard->chunks, len);
-	if (UNLIKELY(!p)) {
-		c->is_doomed = true;
-		connection_mark_dirty(c);
-	}
+	if (UNLIKELY(!p))
+		connection_doom(c);
 	return p;
 }
 
@@ -99,8 +103,7 @@ static void write_some(struct connection *c)
 			len += parts[i].len;
 		long n = c->stream.ops->write(&c->stream, parts, count);
 		if (n == ERROR_CLOSED) {
-			c->is_doomed = true;
-			connection_mark_dirty(c);
+			connection_doom(c);
 			return;
 		}
 		if (n > 0) {

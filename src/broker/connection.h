@@ -103,6 +103,8 @@ void connection_mark_dirty(struct connection *c);
  * ended then). Followed by connection_packet_done. */
 uint8_t *connection_packet(struct connection *c, size_t len);
 void connection_packet_done(struct connection *c, size_t len);
+/* What it should have been sent could not be: it ends with this turn. */
+void connection_doom(struct connection *c);
 /* Frees what a closed connection holds, at the end of a turn. */
 void connection_free(struct connection *c);
 /* Sets the timer for what is next: keep alive, or the retry interval. */

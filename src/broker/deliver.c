@@ -31,7 +31,9 @@ void deliver_give_up(struct shard *s, struct session *session, struct message *m
 /* Does the packet fit what the client takes? [MQTT-3.1.2-24, -25] */
 static bool fits(const struct connection *c, const struct outgoing *o)
 {
-	if (c->packet_bytes_max >= PACKET_BYTES_MAX)
+	const struct message_parts *parts = &o->publication->parts;
+	if (c->packet_bytes_max >= PACKET_BYTES_MAX &&
+	    parts->payload.len + parts->properties.len < PACKET_BYTES_MAX / 2)
 		return true;
 	size_t len = packet_size(c, o);
 	size_t alias = c->aliases_out ? PACKET_ALIAS_BYTES : 0;
@@ -205,6 +207,15 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 	return DELIVERED;
 }
 
+/* This connection takes less than the one before: "as if it had been sent" ([5] 3.1.2.11.4). */
+static void give_up_sent(struct session *session, struct message *m)
+{
+	struct shard *s = session->connection->shard;
+	send_cancel(&session->send, session->send.resend - 1);
+	s->status.dropped_too_large++;
+	deliver_give_up(s, session, m, "larger than the client takes");
+}
+
 /* One step of redelivery after a reconnect; false when there is none now. */
 static bool send_one_again(struct session *session)
 {
@@ -232,11 +243,15 @@ static bool send_one_again(struct session *session)
 			     .qos = entry->flags >> 4 & 3,
 			     .retain = entry->flags & QUEUED_RETAIN,
 			     .dup = true};
-	int error = packet_send(c, &o);
-	if (!error)
+	bool has_gone = true;
+	if (UNLIKELY(!fits(c, &o)))
+		give_up_sent(session, entry->message);
+	else if (packet_send(c, &o) == 0)
 		see_sent(c, &o);
+	else
+		has_gone = false;
 	publication_release(&p);
-	return !error;
+	return has_gone;
 }
 
 static bool send_one_waiting(struct shard *s, struct session *session)

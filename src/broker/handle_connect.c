@@ -178,13 +178,13 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 	struct shard *s = c->shard;
 	struct session *old = session_find(s, client_id);
 	struct command *command = command_new(COMMAND_CONNECT, client_id);
-	struct will *will = p->has_will ? will_new(s, p) : NULL;
-	if (!command || (p->has_will && !will)) {
+	if (command && p->has_will)
+		command->connect.will = will_new(s, p);
+	if (!command || (p->has_will && !command->connect.will)) {
 		command_free(command);
 		connection_fail(c, &flaw_memory);
 		return;
 	}
-	command->connect.will = will;
 	command->connect.is_assigned = p->client_id.len == 0;
 	negotiate(c, p, &command->connect);
 	see_connect(c, p, client_id);

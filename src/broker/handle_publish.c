@@ -144,6 +144,12 @@ static void enter(struct connection *c, const struct publish *p)
 	publication_release(&publication);
 	if (result == ERROR_AGAIN || p->qos == 0)
 		return;
+	if (result < 0 && c->version != MQTT_5) {
+		/* it has no way to be told: it shall send it again */
+		receive_event(&session->receive, RECEIVE_EVENT_REFUSED, p->packet_id, &result);
+		connection_fail(c, &flaw_memory);
+		return;
+	}
 	ack_answer(c, ack.type, p->packet_id, result < 0 ? REASON_QUOTA_EXCEEDED : (uint8_t)result);
 }
 

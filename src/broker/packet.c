@@ -178,9 +178,15 @@ static int send_variant(struct connection *c, const struct outgoing *o)
 	return 0;
 }
 
+/* What was begun cannot be taken back: half a packet, an alias, a packet id. */
 int packet_send(struct connection *c, const struct outgoing *o)
 {
+	int error;
 	if (o->publication->is_fanned_out && !c->aliases_out && !o->identifier && !o->dup)
-		return send_variant(c, o);
-	return send_fresh(c, o);
+		error = send_variant(c, o);
+	else
+		error = send_fresh(c, o);
+	if (UNLIKELY(error))
+		connection_doom(c);
+	return error;
 }

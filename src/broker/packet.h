@@ -42,7 +42,8 @@ static inline void packet_cache_reset(struct packet_cache *cache, const struct p
 #define PACKET_ALIAS_BYTES 3
 /* Bytes of the whole packet, without a topic alias; 0 when no packet can hold it. */
 size_t packet_size(const struct connection *c, const struct outgoing *o);
-/* Puts the packet into the connection's output. 0 or ERROR_NO_MEMORY. */
+/* Puts the packet, whose size is right, into the connection's output. 0, or an error: then the
+ * connection ends with this turn. */
 int packet_send(struct connection *c, const struct outgoing *o);
 
 /* Topic aliases that we gave to one client. */

@@ -147,12 +147,11 @@ struct outcome publish_here(struct shard *s, struct publication *p,
 	return outcome;
 }
 
+/* The message was made before: nobody waits for letters that could not be written. */
 static void post_to_shards(struct shard *s, struct publication *p, uint64_t shards,
 			   const struct origin *origin)
 {
 	struct message *m = publication_message(p);
-	if (!m)
-		return;
 	message_share(m);
 	while (shards) {
 		unsigned to = (unsigned)__builtin_ctzll(shards);
@@ -227,6 +226,8 @@ static int enter_now(struct shard *s, struct publication *p, struct session *pub
 	struct origin origin = {0};
 	bool must_wait = ack && (shards || (has_groups && s->broker->shard_count > 1) ||
 				 acks_count(publisher->acks) > 0);
+	if (shards && !publication_message(p))
+		return ERROR_NO_MEMORY;
 	if (must_wait && open_answer(s, publisher, ack, __builtin_popcountll(shards) + 1, &origin))
 		return ERROR_NO_MEMORY;
 	struct outcome outcome =
