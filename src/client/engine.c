@@ -99,14 +99,27 @@ void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *p
 	e->events.packet(e->context, &shown);
 }
 
-/* Nothing follows a DISCONNECT [MQTT-3.14.4-1]; without memory it is left out. */
+/* Bytes written; 0 when it does not fit what the server takes, or memory. */
+static size_t try_disconnect(struct engine *e, const struct disconnect *disconnect)
+{
+	const size_t overhead = 16; /* headers, reason code, property length */
+	if (buffer_reserve(&e->output, overhead + properties_size(&disconnect->properties)))
+		return 0;
+	size_t len = disconnect_encode(disconnect, e->version, buffer_room(&e->output));
+	return len <= e->server.packet_bytes_max ? len : 0;
+}
+
+/* Nothing follows a DISCONNECT [MQTT-3.14.4-1]. Its properties are left out when they would make
+ * it too large [MQTT-3.14.2-3, 3.14.2-4], the packet when there is no memory. */
 static void write_disconnect(struct engine *e, const struct disconnect *disconnect)
 {
-	size_t bound = 16 + properties_size(&disconnect->properties);
-	if (buffer_reserve(&e->output, bound))
-		return;
-	size_t len = disconnect_encode(disconnect, e->version, buffer_room(&e->output));
-	if (len > e->server.packet_bytes_max)
+	struct disconnect bare = {.reason_code = disconnect->reason_code};
+	size_t len = try_disconnect(e, disconnect);
+	if (len == 0) {
+		disconnect = &bare;
+		len = try_disconnect(e, disconnect);
+	}
+	if (len == 0)
 		return;
 	buffer_commit(&e->output, len);
 	engine_show(e, true, PACKET_DISCONNECT, disconnect);

@@ -171,7 +171,9 @@ uint32_t engine_unfinished(const struct engine *e);
 int engine_subscribe(struct engine *e, const struct subscribe *request, uint32_t token) MUST_USE;
 int engine_unsubscribe(struct engine *e, const struct unsubscribe *request,
 		       uint32_t token) MUST_USE;
-/* Answers an AUTH, or begins a re-authentication. ERROR_CLOSED when there is no connection. */
+/* Answers an AUTH, or begins a re-authentication when connected; with the method of CONNECT.
+ * ERROR_CLOSED, ERROR_INVALID, ERROR_LIMIT when it is larger than the server takes, or
+ * ERROR_NO_MEMORY. */
 int engine_auth(struct engine *e, const struct auth *auth) MUST_USE;
 
 /* The client id in use: the server's in version 5 when it assigned one. */

@@ -82,6 +82,17 @@ static bool has_session(const struct engine *e, const struct connack *p)
 	return p->session_present;
 }
 
+/* [MQTT-4.12.0-5]: AUTH and CONNACK carry the method of CONNECT, and none when it had none. */
+static bool has_my_method(const struct engine *e, const struct properties *p)
+{
+	const struct properties *mine = &e->hello.connect.properties;
+	bool is_wanted = properties_has(mine, PROPERTY_AUTHENTICATION_METHOD);
+	bool is_there = properties_has(p, PROPERTY_AUTHENTICATION_METHOD);
+	if (!is_wanted || !is_there)
+		return is_wanted == is_there;
+	return span_is_equal(mine->authentication_method, p->authentication_method);
+}
+
 static const struct flaw *connack_flaw(const struct engine *e, const struct connack *p)
 {
 	if (has_session(e, p) && e->hello.connect.clean_start)
@@ -89,6 +100,8 @@ static const struct flaw *connack_flaw(const struct engine *e, const struct conn
 	if (properties_has(&p->properties, PROPERTY_ASSIGNED_CLIENT_IDENTIFIER) &&
 	    e->hello.connect.client_id.len > 0)
 		return &flaw_assigned_id;
+	if (!has_my_method(e, &p->properties))
+		return &flaw_auth_method;
 	return NULL;
 }
 
@@ -348,22 +361,15 @@ static void handle_disconnect(struct engine *e, const struct fixed_header *heade
 	engine_fail(e, ENGINE_END_SERVER, p.reason_code, NULL);
 }
 
-/* [MQTT-4.12.0-5]: every AUTH carries the method of CONNECT. */
-static bool is_my_method(const struct engine *e, const struct auth *p)
-{
-	const struct properties *mine = &e->hello.connect.properties;
-	return properties_has(mine, PROPERTY_AUTHENTICATION_METHOD) &&
-	       properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD) &&
-	       span_is_equal(mine->authentication_method, p->properties.authentication_method);
-}
-
 static void handle_auth(struct engine *e, const struct fixed_header *header, struct span body)
 {
 	struct auth p;
 	const struct flaw *flaw = &flaw_unexpected;
-	if (e->version == MQTT_5 && e->events.auth)
+	const struct properties *mine = &e->hello.connect.properties;
+	if (e->version == MQTT_5 && e->events.auth &&
+	    properties_has(mine, PROPERTY_AUTHENTICATION_METHOD))
 		flaw = auth_decode(body, &p);
-	if (!flaw && !is_my_method(e, &p))
+	if (!flaw && !has_my_method(e, &p.properties))
 		flaw = &flaw_auth_method;
 	if (flaw) {
 		engine_fail_flaw(e, flaw);

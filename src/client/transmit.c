@@ -371,17 +371,31 @@ int engine_unsubscribe(struct engine *e, const struct unsubscribe *request, uint
 	return error;
 }
 
+/* [MQTT-4.12.0-3, 4.12.0-5, 4.12.0-7, 4.12.1-1] */
+static bool is_sound_auth(const struct engine *e, const struct auth *auth)
+{
+	const struct properties *mine = &e->hello.connect.properties;
+	bool is_begun = e->state == ENGINE_CONNECTED;
+	return (auth->reason_code == REASON_CONTINUE_AUTHENTICATION ||
+		(auth->reason_code == REASON_REAUTHENTICATE && is_begun)) &&
+	       properties_has(mine, PROPERTY_AUTHENTICATION_METHOD) &&
+	       properties_has(&auth->properties, PROPERTY_AUTHENTICATION_METHOD) &&
+	       span_is_equal(mine->authentication_method, auth->properties.authentication_method);
+}
+
 int engine_auth(struct engine *e, const struct auth *auth)
 {
 	if (!engine_is_up(e) || e->version != MQTT_5)
 		return ERROR_CLOSED;
-	int error =
-		buffer_reserve(&e->output, REQUEST_OVERHEAD + properties_size(&auth->properties));
+	if (!is_sound_auth(e, auth))
+		return ERROR_INVALID;
+	size_t bound = REQUEST_OVERHEAD + properties_size(&auth->properties);
+	int error = buffer_reserve(&e->output, bound);
 	if (error)
 		return error;
 	size_t len = auth_encode(auth, buffer_room(&e->output));
-	if (len == 0)
-		return ERROR_INVALID;
+	if (len == 0 || (e->state == ENGINE_CONNECTED && len > e->server.packet_bytes_max))
+		return ERROR_LIMIT;
 	buffer_commit(&e->output, len);
 	engine_show(e, true, PACKET_AUTH, auth);
 	return 0;

@@ -215,78 +215,79 @@ static void test_properties(void **state)
 	options_release(&o);
 }
 
+static const struct {
+	enum tool tool;
+	const char *line;
+} refused[] = {
+	{TOOL_PUB, "--bogus"},
+	{TOOL_PUB, "-h"},
+	{TOOL_PUB, "-t a -m x -W 1"},
+	{TOOL_SUB, "-t a -m x"},
+	{TOOL_PUB, "-p 0 -t a -n"},
+	{TOOL_PUB, "-p 65536 -t a -n"},
+	{TOOL_PUB, "-p 1883x -t a -n"},
+	{TOOL_PUB, "-q 3 -t a -n"},
+	{TOOL_PUB, "-q x -t a -n"},
+	{TOOL_PUB, "-k 4 -t a -n"},
+	{TOOL_PUB, "-k 65536 -t a -n"},
+	{TOOL_PUB, "-V 6 -t a -n"},
+	{TOOL_PUB, "-x 4294967296 -t a -n"},
+	{TOOL_PUB, "-x no -t a -n"},
+	{TOOL_PUB, "-x -1 -t a -n"}, /* for ever, and no name */
+	{TOOL_PUB, "-c -t a -n"},
+	{TOOL_PUB, "-i a -I b -t a -n"},
+	{TOOL_PUB, "-I a -i b -t a -n"},
+	{TOOL_PUB, "-i \xff -t a -n"},
+	{TOOL_PUB, "-P p -t a -n"}, /* [MQTT-3.1.2-22] */
+	{TOOL_PUB, "-u \xff -t a -n"},
+	{TOOL_PUB, "-m x -n -t a"},
+	{TOOL_PUB, "-l -s -t a"},
+	{TOOL_PUB, "-t a/+ -n"},
+	{TOOL_PUB, "-t \xff -n"},
+	{TOOL_PUB, "-t a -n --will-payload x"},
+	{TOOL_PUB, "-t a -n --will-retain"},
+	{TOOL_PUB, "-t a -n --will-topic w/#"},
+	{TOOL_PUB, "-t a -n --will-topic w --will-qos 3"},
+	{TOOL_PUB, "-t a -n -M 0"},
+	{TOOL_PUB, "-t a -n --repeat 0"},
+	{TOOL_PUB, "-t a -n --repeat-delay -1"},
+	{TOOL_PUB, "-L http://host/t -n"},
+	{TOOL_PUB, "-L mqtts://host/t -n"},
+	{TOOL_PUB, "-L mqtt://host -n"},
+	{TOOL_PUB, "-L mqtt://host:x/t -n"},
+	{TOOL_SUB, "-q 1"},
+	{TOOL_SUB, "-t a#"},
+	{TOOL_SUB, "-t a -T b#"},
+	{TOOL_SUB, "-t a -U #/b"},
+	{TOOL_SUB, "-t a -C 0"},
+	{TOOL_SUB, "-t a -W 0"},
+	{TOOL_SUB, "-t a -R --retained-only"},
+	{TOOL_PUB, "-t a -n -D"},
+	{TOOL_PUB, "-t a -n -D publish topic-alias"},
+	{TOOL_PUB, "-t a -n -D publish user-property n"},
+	{TOOL_PUB, "-t a -n -D bogus topic-alias 1"},
+	{TOOL_PUB, "-t a -n -D pubrec reason-string x"},
+	{TOOL_PUB, "-t a -n -D publish bogus 1"},
+	{TOOL_PUB, "-t a -n -D publish session-expiry-interval 1"},
+	{TOOL_PUB, "-t a -n -D publish topic-alias 0"},
+	{TOOL_PUB, "-t a -n -D publish topic-alias 65536"},
+	{TOOL_PUB, "-t a -n -D publish topic-alias x"},
+	{TOOL_PUB, "-t a -n -D publish topic-alias 1 -D publish topic-alias 2"},
+	{TOOL_PUB, "-t a -n -D publish payload-format-indicator 2"},
+	{TOOL_PUB, "-t a -n -D publish content-type \xff"},
+	{TOOL_PUB, "-t a -n -D connect receive-maximum 0"},
+	{TOOL_PUB, "-t a -n --cafile x"},
+	{TOOL_SUB, "-t a -F x"},
+};
+
 /* Sentences go to the terminal; what counts here is that there is no way around them. */
 static void test_what_is_refused(void **state)
 {
 	(void)state;
-	static const struct {
-		enum tool tool;
-		const char *line;
-	} rows[] = {
-		{TOOL_PUB, "--bogus"},
-		{TOOL_PUB, "-h"},
-		{TOOL_PUB, "-t a -m x -W 1"},
-		{TOOL_SUB, "-t a -m x"},
-		{TOOL_PUB, "-p 0 -t a -n"},
-		{TOOL_PUB, "-p 65536 -t a -n"},
-		{TOOL_PUB, "-p 1883x -t a -n"},
-		{TOOL_PUB, "-q 3 -t a -n"},
-		{TOOL_PUB, "-q x -t a -n"},
-		{TOOL_PUB, "-k 4 -t a -n"},
-		{TOOL_PUB, "-k 65536 -t a -n"},
-		{TOOL_PUB, "-V 6 -t a -n"},
-		{TOOL_PUB, "-x 4294967296 -t a -n"},
-		{TOOL_PUB, "-x no -t a -n"},
-		{TOOL_PUB, "-x -1 -t a -n"}, /* for ever, and no name */
-		{TOOL_PUB, "-c -t a -n"},
-		{TOOL_PUB, "-i a -I b -t a -n"},
-		{TOOL_PUB, "-I a -i b -t a -n"},
-		{TOOL_PUB, "-i \xff -t a -n"},
-		{TOOL_PUB, "-P p -t a -n"}, /* [MQTT-3.1.2-22] */
-		{TOOL_PUB, "-u \xff -t a -n"},
-		{TOOL_PUB, "-m x -n -t a"},
-		{TOOL_PUB, "-l -s -t a"},
-		{TOOL_PUB, "-t a/+ -n"},
-		{TOOL_PUB, "-t \xff -n"},
-		{TOOL_PUB, "-t a -n --will-payload x"},
-		{TOOL_PUB, "-t a -n --will-retain"},
-		{TOOL_PUB, "-t a -n --will-topic w/#"},
-		{TOOL_PUB, "-t a -n --will-topic w --will-qos 3"},
-		{TOOL_PUB, "-t a -n -M 0"},
-		{TOOL_PUB, "-t a -n --repeat 0"},
-		{TOOL_PUB, "-t a -n --repeat-delay -1"},
-		{TOOL_PUB, "-L http://host/t -n"},
-		{TOOL_PUB, "-L mqtts://host/t -n"},
-		{TOOL_PUB, "-L mqtt://host -n"},
-		{TOOL_PUB, "-L mqtt://host:x/t -n"},
-		{TOOL_SUB, "-q 1"},
-		{TOOL_SUB, "-t a#"},
-		{TOOL_SUB, "-t a -T b#"},
-		{TOOL_SUB, "-t a -U #/b"},
-		{TOOL_SUB, "-t a -C 0"},
-		{TOOL_SUB, "-t a -W 0"},
-		{TOOL_SUB, "-t a -R --retained-only"},
-		{TOOL_PUB, "-t a -n -D"},
-		{TOOL_PUB, "-t a -n -D publish topic-alias"},
-		{TOOL_PUB, "-t a -n -D publish user-property n"},
-		{TOOL_PUB, "-t a -n -D bogus topic-alias 1"},
-		{TOOL_PUB, "-t a -n -D pubrec reason-string x"},
-		{TOOL_PUB, "-t a -n -D publish bogus 1"},
-		{TOOL_PUB, "-t a -n -D publish session-expiry-interval 1"},
-		{TOOL_PUB, "-t a -n -D publish topic-alias 0"},
-		{TOOL_PUB, "-t a -n -D publish topic-alias 65536"},
-		{TOOL_PUB, "-t a -n -D publish topic-alias x"},
-		{TOOL_PUB, "-t a -n -D publish topic-alias 1 -D publish topic-alias 2"},
-		{TOOL_PUB, "-t a -n -D publish payload-format-indicator 2"},
-		{TOOL_PUB, "-t a -n -D publish content-type \xff"},
-		{TOOL_PUB, "-t a -n -D connect receive-maximum 0"},
-		{TOOL_PUB, "-t a -n --cafile x"},
-		{TOOL_SUB, "-t a -F x"},
-	};
-	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+	for (size_t i = 0; i < ARRAY_COUNT(refused); i++) {
 		struct options o;
-		if (parse(&o, rows[i].tool, rows[i].line) != OPTIONS_BAD)
-			fail_msg("taken: %s", rows[i].line);
+		if (parse(&o, refused[i].tool, refused[i].line) != OPTIONS_BAD)
+			fail_msg("taken: %s", refused[i].line);
 		options_release(&o);
 	}
 }

@@ -304,6 +304,13 @@ static void on_answered(void *context, const struct engine_answered *answered)
 		memcpy(c->codes, answered->packet->codes.ptr, c->codes_len);
 }
 
+static void on_auth(void *context, const struct auth *auth)
+{
+	struct client *c = context;
+	(void)auth;
+	c->auth_count++;
+}
+
 void client_init(struct client *c, uint8_t version,
 		 void (*changes)(struct connect *, struct engine_options *))
 {
@@ -311,7 +318,8 @@ void client_init(struct client *c, uint8_t version,
 						    .closed = on_closed,
 						    .message = on_message,
 						    .published = on_published,
-						    .answered = on_answered};
+						    .answered = on_answered,
+						    .auth = on_auth};
 	struct engine_options options;
 	struct connect connect = {
 		.version = version, .keep_alive = 60, .client_id = SPAN_LITERAL("client")};

@@ -76,6 +76,7 @@ struct client {
 	uint32_t last_number[3]; /* highest delivered, per QoS */
 	bool is_out_of_order;
 	struct disconnect *disconnects_on_message;
+	unsigned auth_count;
 };
 
 /* An engine with roomy options; `changes` (or NULL) may alter connect and options. */
