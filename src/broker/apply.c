@@ -55,7 +55,8 @@ static bool is_over_limits(const struct shard *s, const struct session *session,
 			   struct span filter)
 {
 	const struct settings *set = s->settings;
-	if (set->topic_levels_max && topic_level_count(filter) > set->topic_levels_max)
+	if (replay_is_full(session) ||
+	    (set->topic_levels_max && topic_level_count(filter) > set->topic_levels_max))
 		return true;
 	return set->subscriptions_per_client_max &&
 	       session->subscriber.count + group_count(session) >= set->subscriptions_per_client_max;

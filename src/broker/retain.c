@@ -23,7 +23,17 @@ struct replay {
 	struct link link; /* among the shard's active ones */
 	struct session *session;
 	struct replay_item *first;
+	struct replay_item *last;
+	size_t bytes; /* of the items */
 };
+
+/* Filters that wait for a reader who takes nothing: room for 100,000 short ones. */
+#define REPLAY_BYTES_MAX ((size_t)16 << 20)
+
+bool replay_is_full(const struct session *session)
+{
+	return session->replay && session->replay->bytes >= REPLAY_BYTES_MAX;
+}
 
 void retain_apply(struct shard *s, struct message *m)
 {
@@ -62,10 +72,13 @@ void replay_start(struct shard *s, struct session *session, struct span filter, 
 	item->qos = qos;
 	item->identifier = identifier;
 	retained_cursor_init(&item->cursor, span_of(item->filter, filter.len));
-	struct replay_item **end = &session->replay->first;
-	while (*end)
-		end = &(*end)->next;
-	*end = item;
+	struct replay *r = session->replay;
+	if (r->first)
+		r->last->next = item;
+	else
+		r->first = item;
+	r->last = item;
+	r->bytes += sizeof(*item) + filter.len;
 	replay_resume(s, session);
 }
 
@@ -73,6 +86,7 @@ static void drop_first(struct replay *r)
 {
 	struct replay_item *item = r->first;
 	r->first = item->next;
+	r->bytes -= sizeof(*item) + item->filter_len;
 	retained_cursor_release(&item->cursor);
 	mem_free(item);
 }

@@ -229,6 +229,8 @@ void interest_letter_discard(const struct letter *letter);
 void retain_apply(struct shard *s, struct message *m);
 void replay_start(struct shard *s, struct session *session, struct span filter, uint8_t qos,
 		  uint32_t identifier);
+/* Too many wait for it: the session shall not subscribe to more for now. */
+bool replay_is_full(const struct session *session);
 void replay_turn(struct shard *s);
 /* A reader has room again after its output was flushed. */
 bool replay_is_due(const struct shard *s);

@@ -75,11 +75,95 @@ static void test_abuse_never_reads(void **state)
 	play_stop(&p);
 }
 
+static uint8_t *put_variable(uint8_t *to, size_t value)
+{
+	for (; value > 127; value >>= 7)
+		*to++ = (uint8_t)(value | 0x80);
+	*to++ = (uint8_t)value;
+	return to;
+}
+
+static void put_subscribe(struct actor *a, unsigned filter_count, size_t filter_len)
+{
+	static uint8_t packet[8 + 2000000], filter[65536];
+	size_t one = 2 + filter_len + 1;
+	uint8_t *to = packet;
+	*to++ = 0x82;
+	to = put_variable(to, 2 + filter_count * one);
+	*to++ = 0;
+	*to++ = 1;
+	memset(filter, 'f', sizeof(filter));
+	for (unsigned i = 0; i < filter_count; i++, to += one) {
+		to[0] = (uint8_t)(filter_len >> 8);
+		to[1] = (uint8_t)filter_len;
+		memcpy(to + 2, filter, filter_len);
+		to[2 + filter_len] = 0;
+	}
+	put(a, packet, (size_t)(to - packet));
+}
+
+static size_t count_refused(struct actor *a)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < buffer_len(&a->in); i++)
+		count += buffer_content(&a->in).ptr[i] == 0x80;
+	buffer_release(&a->in);
+	return count;
+}
+
+/* Retained messages are looked up for each filter of a SUBSCRIBE, one after the other. */
+static void test_abuse_many_filters(void **state)
+{
+	static struct play p;
+	(void)state;
+	play_start(&p, &set, 1, 1, 0);
+	play_lines(&p, "a > CONNECT v4 id=a clean\n"
+		       "a < CONNACK 00\n"
+		       "a > PUBLISH retain t=g p=1\n");
+	struct actor *a = play_actor(&p, "a");
+	put_subscribe(a, 400000, 1);
+	play_settle(&p);
+	assert_true(count_refused(a) > 1000);
+	put_subscribe(a, 400, 1);
+	play_settle(&p);
+	assert_int_equal(count_refused(a), 0);
+	play_stop(&p);
+}
+
+/* Nothing is looked up while messages wait for acknowledgements: what waits is bounded. */
+static void test_abuse_filters_without_end(void **state)
+{
+	static struct play p;
+	(void)state;
+	play_start(&p, &set, 1, 1, 0);
+	play_lines(&p, "b > CONNECT v4 id=b\n"
+		       "b < CONNACK 00\n"
+		       "b > SUBSCRIBE m1 f=t,q1\n"
+		       "b < SUBACK m1 01\n"
+		       "c > CONNECT v4 id=c clean\n"
+		       "c < CONNACK 00\n"
+		       "c > PUBLISH retain t=g p=1\n"
+		       "repeat 1001 c > PUBLISH q1 m%d t=t\n"
+		       "c < 1001 PUBACK\n"
+		       "b < 1000 PUBLISH\n");
+	struct actor *b = play_actor(&p, "b");
+	size_t refused = 0;
+	for (int i = 0; i < 400; i++) {
+		put_subscribe(b, 1, 60000);
+		play_settle(&p);
+		refused += count_refused(b);
+	}
+	assert_in_range(refused, 100, 200);
+	play_stop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_abuse_large_packet_of_3_1, setup),
 		cmocka_unit_test_setup(test_abuse_never_reads, setup),
+		cmocka_unit_test_setup(test_abuse_many_filters, setup),
+		cmocka_unit_test_setup(test_abuse_filters_without_end, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
