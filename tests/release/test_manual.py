@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manual page names every command and option that the program itself lists."""
+"""The manual pages name every command and option that the program itself lists."""
 import os
 import re
 import subprocess
@@ -23,8 +23,11 @@ def options_of(command):
 
 
 def section_of(command):
-    """That part of the page, dashes as they are typed."""
-    page = (TOP / 'man' / 'nightjar.1').read_text().replace('\\-', '-')
+    """The command's own page, or its part of nightjar(1); dashes as they are typed."""
+    own = TOP / 'man' / f'nightjar-{command}.1'
+    page = (own if own.exists() else TOP / 'man' / 'nightjar.1').read_text().replace('\\-', '-')
+    if own.exists():
+        return page
     for section in page.split('\n.SH ')[1:]:
         if command.upper() in section.split('\n')[0].split():
             return section
