@@ -313,6 +313,30 @@ def stage_e2e_asan():
     return pytest('e2e-asan', E2E, {'NIGHTJAR': str(binary), **SANITIZER_ENVIRONMENT})
 
 
+def conformance(log, environment, *arguments):
+    """The statements of the standard against the running broker."""
+    suite = TOP / 'tests' / 'conformance' / 'run.py'
+    if not suite.exists():
+        raise Absent
+    status, output = run([sys.executable, suite, *arguments], log, environment=environment)
+    count = re.search(r'^(\d+) passed, (\d+) failed$', output, re.MULTILINE)
+    if not count:
+        raise Broken(tail(output))
+    result = Result()
+    result.add(int(count[1]))
+    for name, words in re.findall(r'^FAIL (.+)\n((?:     .*\n)*)', output, re.MULTILINE):
+        result.add(0, 1, f'{name}\n{words.rstrip()}')
+    if (status != 0) != (int(count[2]) > 0) or result.failed != int(count[2]):
+        result.add(0, 1, f'ended with {status}\n{tail(output)}')
+    return result
+
+
+def stage_conformance_asan():
+    binary = built('clang-asan') / 'nightjar'
+    return conformance('conformance-asan', {'NIGHTJAR': str(binary), **SANITIZER_ENVIRONMENT},
+                       '--with', 'shards 8')
+
+
 STAGES = {
     'tidy': ('floors, licences, sizes, clang-format, clang-tidy', stage_tidy),
     'unit': ('unit tests, gcc', lambda: meson_tests('gcc', 'unit')),
@@ -328,6 +352,9 @@ STAGES = {
     'stress-tsan': ('many clients, thread sanitizer', lambda: meson_tests('gcc-tsan', 'stress')),
     'fuzz': (f'fuzz targets, {FUZZ_SECONDS} s each', stage_fuzz),
     'release': ('the program as it ships: hardened, whole', stage_release),
+    'conformance': ('statements of the standard, the program as it ships',
+                    lambda: conformance('conformance', release_build())),
+    'conformance-asan': ('statements of the standard, address sanitizer', stage_conformance_asan),
     'e2e': ('end to end, the program as it ships', stage_e2e),
     'e2e-asan': ('end to end, address sanitizer', stage_e2e_asan),
 }
@@ -345,7 +372,7 @@ def run_stage(name):
         result = Result()
         result.add(0, 1, str(error))
     seconds = time.monotonic() - started
-    print(f'{name:12} {result.passed:5} good {result.failed:3} bad {seconds:6.1f} s   {words}',
+    print(f'{name:16} {result.passed:5} good {result.failed:3} bad {seconds:6.1f} s   {words}',
           flush=True)
     for reason in sorted(set(result.left_out)):
         print(f'    {result.left_out.count(reason)} left out: {reason}')

@@ -46,7 +46,7 @@ class Report:
         if failure is not None or not self.is_brief:
             print(f"{'ok  ' if failure is None else 'FAIL'} {name}")
         if failure is not None:
-            print(f"     {failure}")
+            print("     " + failure.replace("\n", "\n     "))
         if self.is_verbose:
             print("".join(f"     {line}\n" for line in log), end="", flush=True)
 
@@ -75,7 +75,7 @@ class Suite:
     def start_broker(self, settings):
         """None for settings that another broker than ours does not know."""
         try:
-            return Broker(self.arguments.binary, settings)
+            return Broker(self.arguments.binary, (*self.arguments.settings, *settings))
         except CannotStart:
             if settings and is_mosquitto(self.arguments.binary):
                 return None
@@ -150,6 +150,8 @@ def parse_arguments():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, help="of a broker that runs already")
     parser.add_argument("--binary", help="the broker to start")
+    parser.add_argument("--with", action="append", default=[], dest="settings", metavar="LINE",
+                        help="a line for the configuration of the broker that is started")
     parser.add_argument("--only", action="append", metavar="ID", help="this statement's cases")
     parser.add_argument("--version", choices=("311", "5"))
     parser.add_argument("--show", action="store_true", help="print the cases, run nothing")
