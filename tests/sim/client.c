@@ -32,7 +32,6 @@ void client_forget_session(struct world *w, struct client *c)
 	c->in_count = 0;
 	c->interval_count = 0;
 	c->is_maybe_expired = false;
-	memset(c->replay_budget, 0, sizeof(c->replay_budget));
 	memset(c->order, 0, sizeof(c->order));
 }
 
@@ -46,6 +45,8 @@ static void add_will(struct world *w, struct client *c, struct connect *p)
 	if (!m)
 		return;
 	m->is_will = true;
+	if (payload_of(m).len > UINT16_MAX)
+		return; /* a will cannot be so long */
 	m->retain = random_chance(&w->random, 20);
 	m->attempts = 1;
 	c->will = m->id;
@@ -131,8 +132,7 @@ static void open_connection(struct world *w, struct client *c)
 	if (capacity > 1000 && random_chance(&w->random, 30))
 		memory_set_step(&c->stream, 1 + random_below(&w->random, 3000));
 	c->connection = ++w->connections;
-	c->connection_start = ++w->tick;
-	c->last_write_ms = w->kit.now.steady_ms;
+	c->connect_ms = c->last_write_ms = w->kit.now.steady_ms;
 	c->phase = PHASE_CONNECTING;
 }
 
@@ -155,13 +155,12 @@ void client_connect(struct world *w, struct client *c)
 
 static void judge_present(struct world *w, struct client *c, bool is_present)
 {
-	uint64_t now = w->kit.now.steady_ms;
 	if (is_present && !c->has_session)
 		world_fail(w, "%s: a session is present that should be none", c->id);
 	if (!is_present && client_session_is_sure(c))
 		world_fail(w, "%s: the session is lost", c->id);
 	if (is_present && c->expiry_max != UINT32_MAX && c->lost_known_ms != NEVER &&
-	    now > c->lost_known_ms + c->expiry_max * 1000ull + 100)
+	    c->connect_ms > c->lost_known_ms + c->expiry_max * 1000ull + 100)
 		world_fail(w, "%s: the session should have expired", c->id);
 }
 
@@ -206,10 +205,14 @@ static void resume(struct world *w, struct client *c)
 void client_connected(struct world *w, struct client *c, bool is_present)
 {
 	judge_present(w, c, is_present);
+	w->sessions_over++;
 	world_note(w, "%s is connected%s", c->id, is_present ? ", session present" : "");
-	if (!is_present)
+	if (!is_present) {
 		client_forget_session(w, c);
+		model_session_gone(w);
+	}
 	c->phase = PHASE_ONLINE;
+	c->online_start = ++w->tick;
 	c->has_session = true;
 	c->must_clean = c->is_maybe_expired = false;
 	c->expiry_min = c->expiry_max = c->asked_expiry;
@@ -252,6 +255,7 @@ static void forget_requests(struct client *c)
 void client_lost(struct world *w, struct client *c, bool is_orderly)
 {
 	uint64_t now = w->kit.now.steady_ms;
+	w->sessions_over++;
 	world_note(w, "%s lost its connection%s", c->id, is_orderly ? " in order" : "");
 	end_will(w, c, is_orderly);
 	if (stream_is_open(&c->stream))

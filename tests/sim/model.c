@@ -85,15 +85,26 @@ static bool is_anyone_possible(const struct world *w, const struct published *m)
 	return false;
 }
 
-/* Does 0x10 tell the truth? Sessions that are gone meanwhile are not known here any more. */
+/* No session began or ended lately that the broker may have known otherwise. */
+static bool is_settled_since(const struct world *w, const struct published *m)
+{
+	for (unsigned i = 0; i < w->client_count; i++) {
+		const struct client *c = &w->clients[i];
+		bool is_away = c->phase == PHASE_OFFLINE && c->lost_known_ms != NEVER;
+		if (c->must_clean || (!is_away && (c->phase != PHASE_ONLINE || c->is_faulty)))
+			return false;
+	}
+	return m->sessions_over == w->sessions_over;
+}
+
+/* Does 0x10 tell the truth? */
 static void judge_reason(struct world *w, const struct published *m, bool is_wanted)
 {
 	if (w->clients[m->publisher].version != MQTT_5 || m->attempts != 1)
 		return;
 	if (m->reason_code == REASON_NO_MATCHING_SUBSCRIBERS && is_wanted)
 		world_fail(w, "message %u has a subscriber, its publisher was told none", m->id);
-	if (m->reason_code == REASON_SUCCESS && m->sessions_over == w->sessions_over &&
-	    !is_anyone_possible(w, m))
+	if (m->reason_code == REASON_SUCCESS && is_settled_since(w, m) && !is_anyone_possible(w, m))
 		world_fail(w, "message %u has no subscriber, its publisher was not told", m->id);
 }
 
@@ -127,7 +138,7 @@ void model_answered(struct world *w, struct published *m)
 		    !has_sure_member(w, filter, m->start, m->end))
 			continue;
 		is_wanted = true;
-		if (is_told && !w->has_small_queues)
+		if (is_told && !w->has_small_queues && (m->qos == 1 || is_settled_since(w, m)))
 			promise(w, m->id, CLIENTS_MAX + g);
 	}
 	judge_reason(w, m, is_wanted);
@@ -163,15 +174,18 @@ void model_filter_left(struct world *w, struct client *c, unsigned filter)
 }
 
 /* QoS 2 messages that it had begun go with it [MQTT-4.8.2-5]. */
+void model_session_gone(struct world *w)
+{
+	w->sessions_over++;
+	for (unsigned g = 0; g < GROUPS; g++)
+		drop_promises(w, CLIENTS_MAX + g, FILTERS, 2);
+}
+
 void model_session_over(struct world *w, struct client *c)
 {
 	drop_promises(w, c->index, FILTERS, 0);
-	for (unsigned i = 0; i < c->interval_count; i++)
-		if (c->intervals[i].filter >= PLAIN_FILTERS)
-			drop_promises(w, CLIENTS_MAX + c->intervals[i].filter - PLAIN_FILTERS,
-				      FILTERS, 2);
 	c->has_session = false;
-	w->sessions_over++;
+	model_session_gone(w);
 	model_groups(w);
 }
 
@@ -235,7 +249,7 @@ static void judge_unanswered(struct world *w, const struct published *m)
 {
 	for (unsigned i = 0; i < w->client_count; i++) {
 		const struct client *c = &w->clients[i];
-		bool is_steady = m->is_will ? c->has_session : c->connection_start < m->start;
+		bool is_steady = m->is_will ? c->has_session : c->online_start < m->start;
 		if (c->phase != PHASE_ONLINE || c->is_faulty || !is_steady)
 			continue;
 		if (is_surely_subscribed(w, c, m, m->is_will ? 1 : 0) &&

@@ -46,16 +46,24 @@ static void judge_count(struct world *w, const struct client *c, const struct pu
 			   c->id, m->id, m->qos, m->attempts, count, count_max);
 }
 
-/* Copies that are no redelivery: as many as the publisher has sent, and one at QoS 0 and 2. */
-static unsigned copies_max(const struct published *m)
+/*
+ * Copies that are no redelivery: as many as the publisher has sent, and one at QoS 0 and 2. But a
+ * message that one subscriber's queue refused is a new one when it is sent again [MQTT-4.3.3-9].
+ */
+static unsigned copies_max(const struct world *w, const struct published *m)
 {
-	return m->qos == 1 ? m->attempts : 1;
+	return m->qos == 1 || w->has_small_queues ? m->attempts : 1;
 }
 
-static void judge_order(struct world *w, struct client *c, const struct published *m, uint8_t qos)
+/* One that was sent again may come late where it was not delivered the first time. */
+static void judge_order(struct world *w, struct client *c, const struct published *m, uint8_t qos,
+			bool is_sure)
 {
 	uint64_t *last = &c->order[m->publisher][m->topic][m->qos][qos];
 	if (m->is_will)
+		return;
+	if (m->seq < *last && m->attempts > 1 &&
+	    (!is_sure || qos == 0 || w->has_small_queues || m->has_expiry))
 		return;
 	if (m->seq < *last)
 		world_fail(w, "%s: message %u (%s q%u) came behind a later one", c->id, m->id,
@@ -71,7 +79,7 @@ static void receive_replay(struct world *w, struct client *c, const struct recep
 	if (!why.possible && !c->replay_budget[m->topic])
 		world_fail(w, "%s: retained message %u for nothing", c->id, m->id);
 	if (!r->dup)
-		judge_count(w, c, m, ++got->replays, c->replay_budget[m->topic] + copies_max(m));
+		judge_count(w, c, m, ++got->replays, c->replay_budget[m->topic] + copies_max(w, m));
 }
 
 static void receive_plain(struct world *w, struct client *c, const struct reception *r,
@@ -95,14 +103,14 @@ static void receive_plain(struct world *w, struct client *c, const struct recept
 		world_fail(w, "%s: message %u has identifiers %llx, sure are %llx, possible %llx",
 			   c->id, m->id, (unsigned long long)r->identifiers,
 			   (unsigned long long)why.sure, (unsigned long long)why.possible);
-	if (r->dup && c->connection_start < m->start)
+	if (r->dup && c->online_start < m->start)
 		world_fail(w, "%s: message %u has DUP although it is new", c->id, m->id);
 	if (r->qos == 2)
-		judge_count(w, c, m, ++got->exact, 1);
+		judge_count(w, c, m, ++got->exact, m->qos == 2 ? copies_max(w, m) : 1);
 	if (!r->dup)
-		judge_count(w, c, m, ++got->sure, copies_max(m));
+		judge_count(w, c, m, ++got->sure, copies_max(w, m));
 	if (got->copies == 1)
-		judge_order(w, c, m, r->qos);
+		judge_order(w, c, m, r->qos, why.sure && why.qos_min == why.qos_max);
 }
 
 static unsigned sum_of_group(const struct world *w, uint32_t message, unsigned g, bool exact)
@@ -135,8 +143,8 @@ static void receive_shared(struct world *w, struct client *c, const struct recep
 	got->group_copies[g]++;
 	got->group_exact[g] += r->qos == 2;
 	got->group_sure[g] += !r->dup;
-	judge_count(w, c, m, sum_of_group(w, m->id, g, true), 1);
-	judge_count(w, c, m, sum_of_group(w, m->id, g, false), copies_max(m));
+	judge_count(w, c, m, sum_of_group(w, m->id, g, true), copies_max(w, m));
+	judge_count(w, c, m, sum_of_group(w, m->id, g, false), copies_max(w, m));
 }
 
 /* The group of a copy, or -1. */

@@ -3,7 +3,7 @@
  * a checkpoint, at which everybody comes back and nothing may be left over. */
 #include "world.h"
 
-#define BUSY_ROUNDS_MAX 100000 /* far more than the longest backlog takes */
+#define ROUNDS_MAX 1000000 /* far more than the longest backlog takes, byte by byte */
 #define PATIENCE_MS 6000       /* longer than any answer may be held back */
 
 static struct client *any_client(struct world *w)
@@ -27,8 +27,10 @@ static void note_quiet(struct world *w)
 		if (c->phase != PHASE_OFFLINE || w->zombie_count > 0)
 			continue;
 		c->waits_for_quiet = false;
-		if (c->lost_known_ms == NEVER)
-			c->lost_known_ms = w->kit.now.steady_ms;
+		if (c->lost_known_ms != NEVER)
+			continue;
+		c->lost_known_ms = w->kit.now.steady_ms;
+		model_session_gone(w);
 	}
 }
 
@@ -133,8 +135,10 @@ static void step(struct world *w)
 		close_zombies(w);
 }
 
-/* Everybody finishes what was begun; false when something is still going on. */
-static bool finish_round(struct world *w, uint32_t absent)
+enum round { ROUND_MOVED, ROUND_WAITING, ROUND_QUIET };
+
+/* Everybody finishes what was begun. */
+static enum round finish_round(struct world *w, uint32_t absent)
 {
 	bool has_moved = false, is_busy = false;
 	for (unsigned i = 0; i < w->client_count; i++) {
@@ -153,7 +157,9 @@ static bool finish_round(struct world *w, uint32_t absent)
 		bool is_missed = c->phase == PHASE_OFFLINE && !(absent >> i & 1);
 		is_busy |= is_missed || client_is_busy(c);
 	}
-	return !has_moved && !is_busy;
+	if (has_moved)
+		return ROUND_MOVED;
+	return is_busy ? ROUND_WAITING : ROUND_QUIET;
 }
 
 static void tell_who_is_stuck(struct world *w)
@@ -173,11 +179,12 @@ static void finish(struct world *w, uint32_t absent)
 {
 	uint64_t patience_ms = PATIENCE_MS;
 	unsigned rounds = 0;
-	while (!finish_round(w, absent)) {
-		if (++rounds % 1000 != 0)
-			continue;
-		if (rounds > BUSY_ROUNDS_MAX || patience_ms == 0)
+	enum round round;
+	while ((round = finish_round(w, absent)) != ROUND_QUIET) {
+		if (++rounds == ROUNDS_MAX || patience_ms == 0)
 			tell_who_is_stuck(w);
+		if (round == ROUND_MOVED)
+			continue;
 		kit_advance(&w->kit, 500);
 		patience_ms -= 500;
 		model_time(w);

@@ -67,8 +67,9 @@ void world_fail(struct world *w, const char *format, ...)
 	va_list arguments;
 	va_start(arguments, format);
 	fflush(stdout);
-	fprintf(stderr, "seed %llu (%u shards, %u clients), step %llu, tick %llu: ",
+	fprintf(stderr, "seed %llu (%u shards, %u clients%s), step %llu, tick %llu: ",
 		(unsigned long long)w->seed, w->kit.shard_count, w->client_count,
+		w->has_small_queues ? ", small queues" : "",
 		(unsigned long long)w->steps, (unsigned long long)w->tick);
 	vfprintf(stderr, format, arguments);
 	fprintf(stderr, "\nreplay: --from %llu --seeds 1 --trace\n", (unsigned long long)w->seed);

@@ -100,13 +100,14 @@ struct client {
 	struct stream broker_end;
 	struct buffer in, out;
 	uint32_t connection; /* number of its connection, over all clients */
-	uint64_t connection_start;
+	uint64_t online_start; /* tick at which it saw CONNACK */
 	bool is_stopped;       /* does not read */
 	bool is_lazy;          /* answers later */
 	bool is_faulty;        /* we did something to this connection that ends it */
 	bool is_goodbye;       /* sent DISCONNECT 0x00 */
 	uint64_t last_write_ms;
 	uint16_t keep_alive;
+	uint64_t connect_ms;   /* when it was opened */
 	uint32_t will;         /* message, 0 = none */
 	uint32_t will_delay;
 
@@ -225,6 +226,8 @@ void model_received(struct world *w, struct client *c, const struct reception *r
 /* The client gives up this filter, or its session ends: what was promised because of it. */
 void model_filter_left(struct world *w, struct client *c, unsigned filter);
 void model_session_over(struct world *w, struct client *c);
+/* The broker has ended a session, perhaps one that its client had given up long before. */
+void model_session_gone(struct world *w);
 /* Groups that may have lost their last member: nothing is promised to them any more. */
 void model_groups(struct world *w);
 /* Absent sessions may have come to their end. */
