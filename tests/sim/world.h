@@ -92,7 +92,7 @@ enum phase { PHASE_OFFLINE, PHASE_CONNECTING, PHASE_ONLINE, PHASE_LEAVING };
 
 struct client {
 	unsigned index;
-	char id[8];
+	char id[16];
 	uint8_t version;
 	bool takes_shares; /* 3.x cannot tell copies apart: one shared subscription only, or none */
 	enum phase phase;
