@@ -98,9 +98,10 @@ static void post_batch(struct shard *to, struct log_batch *batch)
 	struct parcel *parcel = mem_alloc(offsetof(struct parcel, letters));
 	ASSERT(parcel);
 	parcel->batch = batch;
-	parcel->bytes = 0;
+	parcel->bytes = CONTAINER_OF(batch, struct batch, log)->bytes;
 	parcel->count = 0;
 	parcel->from = (uint16_t)batch->origin;
+	atomic_fetch_add_explicit(&to->inbox_bytes, parcel->bytes, memory_order_relaxed);
 	mailbox_post(&to->mailbox, &parcel->mail);
 }
 

@@ -82,6 +82,8 @@ void command_append(struct shard *s, struct command *c, uint64_t targets)
 {
 	struct log_batch *batch = batch_of(s);
 	targets |= shard_bit(s);
+	if (c->message)
+		CONTAINER_OF(batch, struct batch, log)->bytes += message_bytes(c->message);
 	c->sequence = ++s->appended;
 	c->entry.targets = targets;
 	if (batch->last)

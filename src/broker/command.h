@@ -71,6 +71,7 @@ bool command_is_pending(const struct shard *s, const struct session *session);
 struct batch {
 	struct log_batch log;
 	atomic_uint refs;
+	size_t bytes; /* of its messages, for congestion */
 };
 /* Gives this turn's commands to the log. */
 void batch_submit(struct shard *s);

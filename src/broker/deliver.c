@@ -183,11 +183,13 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 {
 	bool is_here = is_open(session->connection);
 	if (d->qos == 0) {
-		if (is_here)
+		bool may_wait = s->settings->queue_qos0_absent && session->subscriber.survives;
+		/* while it was absent others were queued: they come first */
+		if (is_here && !(may_wait && session->queue.count > 0))
 			return send_qos_0(s, session, d);
-		if (!s->settings->queue_qos0_absent || !session->subscriber.survives)
-			return DELIVERED; /* at most once */
-		return enqueue(s, session, d);
+		if (may_wait)
+			(void)enqueue(s, session, d);
+		return DELIVERED; /* at most once */
 	}
 	if (!is_here || !may_send_now(session))
 		return enqueue(s, session, d);

@@ -99,19 +99,6 @@ static bool is_over_quota(const struct connection *c)
 	return open >= (uint32_t)set->receive_maximum + set->receive_maximum_slack;
 }
 
-/* The retained store is full and this topic is not in it. */
-static bool is_retained_over_limit(const struct shard *s, const struct publish *p)
-{
-	const struct settings *set = s->settings;
-	if (!p->retain || p->payload.len == 0)
-		return false;
-	bool is_full = (set->retained_messages_max &&
-			retained_count(s->retained) >= set->retained_messages_max) ||
-		       (set->retained_bytes_max &&
-			s->retained_bytes + p->payload.len > set->retained_bytes_max);
-	return is_full && !retained_find(s->retained, p->topic);
-}
-
 static bool make_publication(struct connection *c, const struct publish *p,
 			     struct publication *out)
 {
@@ -197,7 +184,7 @@ void handle_publish(struct connection *c, uint8_t flags, struct span body)
 	see_publish(c, true, p.topic, p.qos,
 		    (p.dup ? EVENT_FLAG_DUP : 0) | (p.retain ? EVENT_FLAG_RETAIN : 0), p.packet_id,
 		    (uint32_t)p.payload.len);
-	if (UNLIKELY(is_retained_over_limit(s, &p))) {
+	if (UNLIKELY(p.retain && retain_is_over_limit(s, p.topic, p.payload.len))) {
 		see_dropped(s, c->session, p.topic, "retained store full");
 		p.retain = false;
 		if (p.qos > 0 && !receive_has(&c->session->receive, p.packet_id)) {

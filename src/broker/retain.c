@@ -35,6 +35,18 @@ bool replay_is_full(const struct session *session)
 	return session->replay && session->replay->bytes >= REPLAY_BYTES_MAX;
 }
 
+bool retain_is_over_limit(const struct shard *s, struct span topic, size_t payload_len)
+{
+	const struct settings *set = s->settings;
+	if (payload_len == 0 || (!set->retained_messages_max && !set->retained_bytes_max))
+		return false;
+	const struct message *old = retained_find(s->retained, topic);
+	uint64_t bytes = s->retained_bytes - (old ? old->payload_len : 0) + payload_len;
+	return (!old && set->retained_messages_max &&
+		retained_count(s->retained) >= set->retained_messages_max) ||
+	       (set->retained_bytes_max && bytes > set->retained_bytes_max);
+}
+
 void retain_apply(struct shard *s, struct message *m)
 {
 	struct message *old = NULL;

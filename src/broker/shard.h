@@ -227,6 +227,8 @@ void interest_letter_discard(const struct letter *letter);
 
 /* Retained messages (retain.c). */
 void retain_apply(struct shard *s, struct message *m);
+/* The store has no room for such a message on that topic. */
+bool retain_is_over_limit(const struct shard *s, struct span topic, size_t payload_len);
 void replay_start(struct shard *s, struct session *session, struct span filter, uint8_t qos,
 		  uint32_t identifier);
 /* Too many wait for it: the session shall not subscribe to more for now. */

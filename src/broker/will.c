@@ -40,6 +40,10 @@ void session_publish_will(struct shard *s, struct session *session)
 	if (p.parts.has_expiry)
 		p.parts.expires_ms += s->now.wall_ms;
 	p.parts.publisher = session->number;
+	if (p.parts.retain && retain_is_over_limit(s, p.parts.topic, p.parts.payload.len)) {
+		see_dropped(s, session, p.parts.topic, "retained store full");
+		p.parts.retain = false;
+	}
 	publication_release(&p); /* made anew from the parts where it must be kept */
 	struct event *e = shard_event(s, EVENT_WILL_PUBLISHED, NULL);
 	e->session = session->number;

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The retained store is full: whatever way a message takes to it. */
+#include "kit/play.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct settings set;
+
+static int setup(void **state)
+{
+	(void)state;
+	settings_init(&set);
+	return 0;
+}
+
+static void test_store_full_by_replacement(void **state)
+{
+	(void)state;
+	set.retained_bytes_max = 100;
+	play_all(&set, "a > CONNECT v5 id=a clean\n"
+		       "a < CONNACK 00\n"
+		       "a > PUBLISH q1 m1 retain t=t p=#60\n"
+		       "a < PUBACK m1 rc=10\n"
+		       "a > PUBLISH q1 m2 retain t=u p=#60\n"
+		       "a < PUBACK m2 rc=97\n"
+		       "a > PUBLISH q1 m3 retain t=t p=#101\n"
+		       "a < PUBACK m3 rc=97\n"
+		       "a > PUBLISH q1 m4 retain t=t p=#100\n"
+		       "a < PUBACK m4 rc=10\n");
+}
+
+/* It goes to those who are there. */
+static void test_store_full_for_a_will(void **state)
+{
+	(void)state;
+	set.retained_messages_max = 1;
+	play_all(&set, "a > CONNECT v5 id=a clean\n"
+		       "a < CONNACK 00\n"
+		       "a > PUBLISH q1 m1 retain t=t p=1\n"
+		       "a < PUBACK m1 rc=10\n"
+		       "a > SUBSCRIBE m1 f=w\n"
+		       "a < SUBACK m1 00\n"
+		       "b > CONNECT v5 id=b clean will=w:gone willretain\n"
+		       "b < CONNACK 00\n"
+		       "b cut\n"
+		       "a < PUBLISH q0 t=w p=gone\n"
+		       "a > SUBSCRIBE m2 f=w\n"
+		       "a < SUBACK m2 00\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_store_full_by_replacement, setup),
+		cmocka_unit_test_setup(test_store_full_for_a_will, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
