@@ -17,11 +17,18 @@ struct layout {
 
 #define EXPIRY_PROPERTY_BYTES 5
 
-/* The interval that was received, less the time waited here, in seconds [MQTT-3.3.2-6]. */
+/*
+ * The interval that was received, less the time waited here, in seconds [MQTT-3.3.2-6]. To the
+ * nearest: the publisher's shard may be some milliseconds ahead of this one, and nobody may be told
+ * more than was received. What is not over has a second left.
+ */
 static uint32_t seconds_left(const struct connection *c, const struct message_parts *parts)
 {
 	uint64_t now = c->shard->now.wall_ms;
-	return parts->expires_ms <= now ? 0 : (uint32_t)((parts->expires_ms - now + 999) / 1000);
+	if (parts->expires_ms <= now)
+		return 0;
+	uint64_t seconds = (parts->expires_ms - now + 500) / 1000;
+	return seconds > 0 ? (uint32_t)seconds : 1;
 }
 
 static bool lay_out(const struct connection *c, const struct outgoing *o, struct layout *l)
