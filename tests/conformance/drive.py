@@ -572,6 +572,12 @@ class Run:
         await self.ends(name, ["silently"])
 
     async def cut(self, name, _words):
+        """After a round trip: a reset could overtake what was sent before."""
+        connection = self.find(name)
+        if connection.is_accepted:
+            await connection.ping()
+        if connection.unread:
+            raise Failure(f"{name}: nobody expected {connection.shown()}")
         self.connections.pop(name).drop()
 
     async def ends(self, name, words):
