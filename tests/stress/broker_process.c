@@ -63,7 +63,8 @@ bool broker_process_start(struct broker_process *b, const char *program, const c
 static bool is_routine(const char *line)
 {
 	return strstr(line, "New connection from") || strstr(line, "New client connected") ||
-	       strstr(line, "disconnected: ") || strstr(line, "Session of ");
+	       strstr(line, "disconnected: ") || strstr(line, " refused: connection ") ||
+	       strstr(line, "Session of ");
 }
 
 void broker_process_read_log(struct broker_process *b)

@@ -436,12 +436,15 @@ static void take_ack(struct client *c, const struct ack *p)
 	struct ledger *l = &c->world->ledger;
 	struct outgoing *o = find_outgoing(c, p->packet_id, step_for[p->type]);
 	bool is_refused = p->reason_code >= REASON_UNSPECIFIED_ERROR;
-	if (!o || (is_refused && p->type == PACKET_PUBCOMP)) {
+	/* A PUBREL that is sent again may be one that the broker knows no more ([5] 3.7.2.1). */
+	bool is_known_done =
+		p->type == PACKET_PUBCOMP && p->reason_code == REASON_PACKET_IDENTIFIER_NOT_FOUND;
+	if (!o || (p->type == PACKET_PUBCOMP && is_refused && !is_known_done)) {
 		ledger_violation(l, "client %u: unexpected %s, packet id %u, code 0x%02x", c->index,
 				 packet_type_name(p->type), p->packet_id, p->reason_code);
 		return;
 	}
-	if (is_refused)
+	if (is_refused && !is_known_done)
 		ledger_refused(l);
 	else if (p->type != PACKET_PUBCOMP)
 		ledger_accepted(l, o->stream, o->number);
