@@ -2,6 +2,7 @@
 #include "cli/flag_table.h"
 
 #include "base/mem.h"
+#include "cli/format.h"
 #include "mqtt/topic.h"
 
 #include <errno.h>
@@ -271,6 +272,12 @@ static bool take_repeat_delay(struct options *o, const char *value)
 	return true;
 }
 
+static bool take_format(struct options *o, const char *value)
+{
+	o->format = value;
+	return format_check(value);
+}
+
 static bool take_message_count(struct options *o, const char *value)
 {
 	long long count;
@@ -412,6 +419,8 @@ const struct flag_row flag_table[] = {
 
 	{"-v", "--verbose", TOOL_SUB, FLAG_ON, FIELD(is_verbose), NULL, NULL,
 	 "print the topic in front of each message"},
+	{"-F", NULL, TOOL_SUB, FLAG_VALUE, 0, "format", take_format,
+	 "print each message in this format: %t topic, %p payload, ..."},
 	{"-N", NULL, TOOL_SUB, FLAG_ON, FIELD(has_no_newline), NULL, NULL,
 	 "print no end of line behind a message"},
 	{"-C", NULL, TOOL_SUB, FLAG_VALUE, 0, "count", take_message_count,
@@ -439,7 +448,6 @@ const struct flag_row flag_table[] = {
 	{NULL, "--version", BOTH, FLAG_VERSION, 0, NULL, NULL, "print the version"},
 	{NULL, "--help", BOTH, FLAG_HELP, 0, NULL, NULL, "print this"},
 
-	{"-F", NULL, TOOL_SUB, FLAG_NOT_YET_VALUE, 0, "format", NULL, NULL},
 	{NULL, "--pretty", TOOL_SUB, FLAG_NOT_YET, 0, NULL, NULL, NULL},
 	{NULL, "--random-filter", TOOL_SUB, FLAG_NOT_YET_VALUE, 0, "chance", NULL, NULL},
 	{NULL, "--cafile", BOTH, FLAG_NOT_YET_VALUE, 0, "file", NULL, NULL},

@@ -268,12 +268,14 @@ static void add_session_expiry(const struct options *o, struct properties *p)
 	p->session_expiry_interval = o->has_session_expiry ? o->session_expiry : UINT32_MAX;
 }
 
-static void add_receive_maximum(struct properties *p)
+/* With -C no more than are wanted: what is under way beyond them would be acknowledged unseen. */
+static void add_receive_maximum(const struct options *o, struct properties *p)
 {
 	if (properties_has(p, PROPERTY_RECEIVE_MAXIMUM))
 		return;
+	bool wants_few = o->message_count > 0 && o->message_count < RECEIVE_MAXIMUM_DEFAULT;
 	p->present |= UINT64_C(1) << PROPERTY_RECEIVE_MAXIMUM;
-	p->receive_maximum = RECEIVE_MAXIMUM_DEFAULT;
+	p->receive_maximum = wants_few ? (uint16_t)o->message_count : RECEIVE_MAXIMUM_DEFAULT;
 }
 
 void options_connect(const struct options *o, struct connect *connect_out)
@@ -298,7 +300,7 @@ void options_connect(const struct options *o, struct connect *connect_out)
 	connect_out->properties = property_options_of(&o->properties, TARGET_CONNECT);
 	connect_out->will_properties = property_options_of(&o->properties, TARGET_WILL);
 	add_session_expiry(o, &connect_out->properties);
-	add_receive_maximum(&connect_out->properties);
+	add_receive_maximum(o, &connect_out->properties);
 }
 
 void options_disconnect(const struct options *o, uint8_t reason_code,

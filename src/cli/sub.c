@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/sub.h"
 
+#include "cli/format.h"
 #include "cli/outcome.h"
 #include "cli/packet_lines.h"
 #include "mqtt/topic.h"
@@ -171,20 +172,34 @@ static void remove_retained(struct sub *s, const struct publish *message)
 		outcome_print(&s->options, "Error: Too many retained messages at a time.\n");
 }
 
-/* An empty message is "(null)" behind its topic, and else nothing at all. */
-static void print_message(const struct options *o, const struct publish *message)
+static void print_formatted(const char *format, const struct publish *message)
 {
-	bool is_empty = message->payload.len == 0;
-	if (is_empty && (!o->is_verbose || o->has_no_newline))
-		return;
-	if (o->is_verbose) {
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	format_print(stdout, format, message, &now);
+}
+
+static void print_plainly(bool is_verbose, const struct publish *message)
+{
+	if (is_verbose) {
 		fwrite(message->topic.ptr, 1, message->topic.len, stdout);
 		fputc(' ', stdout);
 	}
-	if (is_empty)
-		fputs("(null)", stdout);
-	else
+	if (message->payload.len > 0)
 		fwrite(message->payload.ptr, 1, message->payload.len, stdout);
+	else
+		fputs("(null)", stdout);
+}
+
+static void print_message(const struct options *o, const struct publish *message)
+{
+	bool is_empty = message->payload.len == 0;
+	if (o->format)
+		print_formatted(o->format, message);
+	else if (is_empty && (!o->is_verbose || o->has_no_newline))
+		return; /* as mosquitto_sub: not even a newline */
+	else
+		print_plainly(o->is_verbose, message);
 	if (!o->has_no_newline)
 		fputc('\n', stdout);
 }

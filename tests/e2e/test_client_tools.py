@@ -111,8 +111,9 @@ class Server:
             pass
 
     def close(self):
-        self.listener.close()
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for nobody
         self.thread.join(DEADLINE)
+        self.listener.close()
 
 
 def play(origin, what, arguments, script, stdin=None, stop_after=None):
@@ -267,6 +268,21 @@ MESSAGES = (b"\x31\x04\0\1ax" + b"\x30\x03\0\1b" + b"\x3b\x06\0\1b\0\5y" + b"\x3
                                   "-d --retained-only", "-d --remove-retained"])
 def test_messages_are_printed(line):
     assert_same_output("sub", words(f"-i c -t # -W 1 {line}"), Script(then=MESSAGES))
+
+
+FULL = packet(0x33, b"\0\3a/b\0\7\x26\x01\x01\x02\0\0\0\x09\x03\0\2ct\x08\0\2rt\x09\0\2cd\x0b\5"
+              b"\x26\0\1n\0\1v\x26\0\1m\0\1w" + b"hello")
+
+
+@pytest.mark.parametrize("text", [
+    "%t|%p|%q|%r|%m|%l|%%|%x|%X", "%5q|%-5q|%3r", "%5m|%-5m|%05m|%8l|%-8l|%08l",
+    "%8t|%-8t|%08t|%.2t|%8.2t|%-8.2t", "%8p|%-8p|%08p|%.2p|%8.2p|%2p|%-2p", "%4x|%-4x|%.2x",
+    "%A|%C|%D|%E|%F|%P|%R|%S", "%3A|%5C|%-5C|%.1C|%4E|%-4E|%04E|%3F|%3S|%5D|%12P|%5R",
+    r"\t\n\r\\|@@|@Y", "%", "%5", "%z", "\\", r"\q", "x@",
+])
+def test_format(text):
+    arguments = ["-i", "c", "-t", "#", "-C", "1", "-V", "5", "-F", text]
+    assert_same("sub", arguments, Script(version=5, then=FULL))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])

@@ -74,6 +74,10 @@ static void test_connection_options(void **state)
 	assert_int_equal(c.properties.session_expiry_interval, 33);
 	assert_int_equal(c.properties.receive_maximum, 20);
 	options_release(&o);
+	assert_good(&o, TOOL_SUB, "-V 5 -t a -C 3");
+	options_connect(&o, &c);
+	assert_int_equal(c.properties.receive_maximum, 3);
+	options_release(&o);
 	assert_good(&o, TOOL_SUB, "-V 5 -i me -c -t a");
 	options_connect(&o, &c);
 	assert_int_equal(c.properties.session_expiry_interval, UINT32_MAX);
@@ -277,7 +281,8 @@ static const struct {
 	{TOOL_PUB, "-t a -n -D publish content-type \xff"},
 	{TOOL_PUB, "-t a -n -D connect receive-maximum 0"},
 	{TOOL_PUB, "-t a -n --cafile x"},
-	{TOOL_SUB, "-t a -F x"},
+	{TOOL_SUB, "-t a -F %z"},
+	{TOOL_SUB, "-t a --pretty"},
 };
 
 /* Sentences go to the terminal; what counts here is that there is no way around them. */
