@@ -36,8 +36,7 @@ static bool fits(const struct connection *c, const struct outgoing *o)
 	    parts->payload.len + parts->properties.len < PACKET_BYTES_MAX / 2)
 		return true;
 	size_t len = packet_size(c, o);
-	size_t alias = c->aliases_out ? PACKET_ALIAS_BYTES : 0;
-	return len > 0 && len + alias <= c->packet_bytes_max;
+	return len > 0 && len <= c->packet_bytes_max;
 }
 
 static void see_sent(struct connection *c, const struct outgoing *o)
@@ -130,10 +129,14 @@ static bool pop(struct shard *s, struct session *session, struct queued *out)
 	return true;
 }
 
-/* Makes room as the policy says. */
+/* Makes room as the policy says; for what can never fit nothing is dropped. */
 static bool make_room(struct shard *s, struct session *session, size_t bytes)
 {
+	const struct settings *set = s->settings;
 	struct queued oldest;
+	uint64_t bytes_max = session->connection ? set->queue_bytes_max : set->absent_queue_bytes_max;
+	if (bytes_max && bytes > bytes_max)
+		return false;
 	while (!has_room(s, session, bytes)) {
 		if (s->settings->queue_full_policy != QUEUE_FULL_DROP_OLDEST ||
 		    !pop(s, session, &oldest))

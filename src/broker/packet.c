@@ -138,11 +138,21 @@ static int send_copied(struct connection *c, const struct outgoing *o, const str
 	return 0;
 }
 
+/* Told for the first time, an alias comes on top of the topic: what fits without it goes without. */
+static bool has_room_for_alias(const struct connection *c, const struct outgoing *o)
+{
+	const struct message_parts *parts = &o->publication->parts;
+	uint32_t most = c->packet_bytes_max < PACKET_BYTES_MAX ? c->packet_bytes_max
+							       : PACKET_BYTES_MAX;
+	return parts->topic.len + parts->properties.len + parts->payload.len + 64 <= most ||
+	       packet_size(c, o) + PACKET_ALIAS_BYTES + 2 <= most; /* two lengths may grow */
+}
+
 static int send_fresh(struct connection *c, const struct outgoing *o)
 {
 	bool is_new = true;
 	struct layout l = {.topic = o->publication->parts.topic};
-	if (c->aliases_out)
+	if (c->aliases_out && has_room_for_alias(c, o))
 		l.alias = aliases_out_find(c->aliases_out, l.topic, &is_new);
 	if (l.alias && !is_new)
 		l.topic = SPAN_NONE;
