@@ -492,7 +492,8 @@ static bool transmit(struct world *w, struct client *c)
 	if (n <= 0)
 		return n == ERROR_CLOSED;
 	buffer_consume(&c->out, (size_t)n);
-	c->last_write_ms = w->kit.now.steady_ms;
+	if (buffer_len(&c->out) == 0) /* only whole packets count for keep alive */
+		c->last_write_ms = w->kit.now.steady_ms;
 	return true;
 }
 

@@ -7,7 +7,7 @@
  *   PUBLISH q1 m1 dup retain t=a/b p=hello expiry=5 alias=1 user=k:v
  *   SUBSCRIBE m1 sid=7 f=a/#,q1,nl,rap,rh2 f=b          UNSUBSCRIBE m2 f=a/#
  *   PUBACK m1 rc=97 (PUBREC, PUBREL, PUBCOMP)            DISCONNECT rc=04 expiry=0
- *   PINGREQ                                              RAW 10 0c 00 04 ...
+ *   PINGREQ                                              RAW v5 10 0c 00 04 ...
  *
  * v3, v4, v5 are the protocol levels; "keep" defaults to 0. A payload p=#5000 is 5,000 letters.
  * From the broker, in a fixed order and without what is the same in every run (limits in CONNACK,
@@ -24,7 +24,7 @@
 
 #define TALK_TEXT_MAX 512
 
-/* The version that a CONNECT in words asks for; 0 when it is another packet. */
+/* The version that a CONNECT (or RAW) in words speaks; 0 when it does not say. */
 uint8_t talk_version(const char *words);
 /* The packet's bytes; their number. Asserts that the words make sense and fit. */
 size_t talk_encode(const char *words, uint8_t version, struct room room);

@@ -44,27 +44,36 @@ static void decode_connack(struct text *t, struct span body, uint8_t version)
 		put_span(t, "info", p.properties.response_information);
 }
 
-static void put_identifier(struct text *t, uint32_t identifier, bool *has_any)
+/* In order of value: which one comes first is nobody's concern. */
+static void put_identifiers(struct text *t, struct span raw)
 {
-	put(t, *has_any ? ",%u" : " sid=%u", identifier);
-	*has_any = true;
+	struct span rest = raw;
+	struct property property;
+	uint32_t last = 0;
+	for (;;) {
+		uint32_t next = UINT32_MAX;
+		for (rest = raw; property_next(&rest, &property);)
+			if (property.id == PROPERTY_SUBSCRIPTION_IDENTIFIER &&
+			    property.number > last && property.number < next)
+				next = property.number;
+		if (next == UINT32_MAX)
+			return;
+		put(t, last ? ",%u" : " sid=%u", next);
+		last = next;
+	}
 }
 
 static void put_properties(struct text *t, const struct properties *p)
 {
 	struct span rest = p->raw;
 	struct property property;
-	bool has_identifier = false;
 	if (properties_has(p, PROPERTY_MESSAGE_EXPIRY_INTERVAL))
 		put(t, " expiry=%u", p->message_expiry_interval);
 	if (properties_has(p, PROPERTY_TOPIC_ALIAS))
 		put(t, " alias=%u", p->topic_alias);
 	if (properties_has(p, PROPERTY_CONTENT_TYPE))
 		put_span(t, "type", p->content_type);
-	while (property_next(&rest, &property))
-		if (property.id == PROPERTY_SUBSCRIPTION_IDENTIFIER)
-			put_identifier(t, property.number, &has_identifier);
-	rest = p->raw;
+	put_identifiers(t, p->raw);
 	while (property_next(&rest, &property))
 		if (property.id == PROPERTY_USER_PROPERTY)
 			put(t, " user=%.*s:%.*s", (int)property.text.len,

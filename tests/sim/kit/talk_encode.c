@@ -108,9 +108,9 @@ uint8_t talk_version(const char *text)
 {
 	struct words w;
 	split(&w, text);
-	if (strcmp(w.list[0], "CONNECT") != 0)
-		return 0;
-	return letter(&w, 'v') ? (uint8_t)letter(&w, 'v') : MQTT_3_1_1;
+	if (strcmp(w.list[0], "CONNECT") == 0)
+		return letter(&w, 'v') ? (uint8_t)letter(&w, 'v') : MQTT_3_1_1;
+	return strcmp(w.list[0], "RAW") == 0 ? (uint8_t)letter(&w, 'v') : 0;
 }
 
 static void add_will(struct words *w, struct connect *p)
@@ -262,12 +262,16 @@ static size_t ack(struct words *w, uint8_t type, uint8_t version, struct room ro
 
 static size_t raw(struct words *w, struct room room)
 {
-	ASSERT(w->count - 1 <= room.len);
+	size_t len = 0;
+	letter(w, 'v');
 	for (unsigned i = 1; i < w->count; i++) {
-		room.ptr[i - 1] = (uint8_t)strtoul(w->list[i], NULL, 16);
+		if (w->is_used[i])
+			continue;
+		ASSERT(len < room.len);
+		room.ptr[len++] = (uint8_t)strtoul(w->list[i], NULL, 16);
 		w->is_used[i] = true;
 	}
-	return w->count - 1;
+	return len;
 }
 
 static size_t encode(struct words *w, uint8_t version, struct room room)

@@ -75,7 +75,9 @@ static void test_group_memberships_are_limited(void **state)
 		       "a > UNSUBSCRIBE m2 f=$share/g/t\n"
 		       "a < UNSUBACK m2 00\n"
 		       "a > SUBSCRIBE m3 f=$share/i/t f=v\n"
-		       "a < SUBACK m3 00 97\n");
+		       "a < SUBACK m3 00 97\n"
+		       "a > SUBSCRIBE m4 f=u,q2 f=$share/h/t,q2\n"
+		       "a < SUBACK m4 02 02\n");
 }
 
 int main(void)
