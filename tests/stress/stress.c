@@ -187,10 +187,11 @@ static void check_descriptors(struct stress *s, unsigned before)
 				 broker_process_descriptors(&s->broker), before);
 }
 
-static void check_memory(struct stress *s, uint64_t before, uint64_t after)
+static void check_memory(struct stress *s, uint64_t start, uint64_t before, uint64_t after)
 {
-	printf("broker memory: %.1f MB after the first pass, %.1f MB at the end\n",
-	       (double)before / 1e6, (double)after / 1e6);
+	printf("broker memory: %.1f MB at the start, %.1f MB after the first pass, %.1f MB at the "
+	       "end\n",
+	       (double)start / 1e6, (double)before / 1e6, (double)after / 1e6);
 #if defined(__SANITIZE_THREAD__)
 	(void)s; /* its shadow grows with the addresses touched */
 #else
@@ -201,7 +202,7 @@ static void check_memory(struct stress *s, uint64_t before, uint64_t after)
 
 static void run(struct stress *s)
 {
-	uint64_t memory[PASSES] = {0};
+	uint64_t start = broker_process_memory(&s->broker), memory[PASSES] = {0};
 	unsigned descriptors = broker_process_descriptors(&s->broker);
 	for (unsigned pass = 0; pass < PASSES; pass++) {
 		run_at_random(s, s->run_ms / PASSES);
@@ -211,7 +212,7 @@ static void run(struct stress *s)
 		memory[pass] = broker_process_memory(&s->broker);
 	}
 	if (s->broker.pid > 0)
-		check_memory(s, memory[0], memory[PASSES - 1]);
+		check_memory(s, start, memory[0], memory[PASSES - 1]);
 }
 
 static void report(const struct world *w)
