@@ -51,15 +51,24 @@ static void apply_connect(struct shard *s, struct command *command)
 	session_detach(s, session, true);
 }
 
-static bool is_over_limits(const struct shard *s, const struct session *session,
-			   struct span filter)
+static bool has_subscribed(struct session *session, struct span filter)
+{
+	struct subscription *l = session->subscriber.first;
+	while (l && !span_is_equal(subscription_filter(l), filter))
+		l = l->next_of_subscriber;
+	return l || group_has(session, filter);
+}
+
+static bool is_over_limits(const struct shard *s, struct session *session, struct span filter)
 {
 	const struct settings *set = s->settings;
 	if (replay_is_full(session) ||
 	    (set->topic_levels_max && topic_level_count(filter) > set->topic_levels_max))
 		return true;
 	return set->subscriptions_per_client_max &&
-	       session->subscriber.count + group_count(session) >= set->subscriptions_per_client_max;
+	       session->subscriber.count + group_count(session) >=
+		       set->subscriptions_per_client_max &&
+	       !has_subscribed(session, filter); /* one that exists is replaced */
 }
 
 static uint8_t subscribe_plain(struct shard *s, struct session *session, struct span filter,

@@ -41,6 +41,16 @@ static struct group_news *send_news(struct shard *s, unsigned to, uint8_t kind, 
 	return news;
 }
 
+/* Takes over a reference; the message counts for the receiver's congestion. */
+static void enclose(struct shard *s, unsigned to, struct group_news *news, struct message *m,
+		    uint8_t flags)
+{
+	message_share(m);
+	news->message = m;
+	news->flags = flags;
+	s->parcels[to]->bytes += message_bytes(m);
+}
+
 /* The group of a whole filter; NULL when there is none (or, with create, no memory). */
 static struct share *find_share(struct shard *s, struct span filter, bool create)
 {
@@ -130,9 +140,7 @@ static struct outcome dispatch(struct shard *s, struct share *share, struct publ
 	struct span filter = span_of(whole, (size_t)((char *)w.ptr - whole));
 	struct group_news *news =
 		send_news(s, member->shard, LETTER_GROUP_DELIVER, filter, member, origin);
-	message_share(m);
-	news->message = message_ref(m);
-	news->flags = flags;
+	enclose(s, member->shard, news, message_ref(m), flags);
 	o.reason_code = REASON_SUCCESS;
 	o.delegates = origin && origin->session ? 1 : 0;
 	return o;
@@ -292,6 +300,11 @@ static struct membership *slot_free(struct session *session)
 	return &all->slots[count];
 }
 
+bool group_has(struct session *session, struct span filter)
+{
+	return slot_of(session, filter) != NULL;
+}
+
 uint32_t group_count(const struct session *session)
 {
 	uint32_t count = 0;
@@ -367,9 +380,7 @@ static void give_back(struct taking *t, struct message *m, uint8_t flags)
 	struct share_member member = member_of(s, t->session, t->membership);
 	struct group_news *news =
 		send_news(s, t->membership->owner, LETTER_GROUP_RETURN, filter, &member, NULL);
-	message_share(m);
-	news->message = m;
-	news->flags = flags;
+	enclose(s, t->membership->owner, news, m, flags);
 }
 
 static bool is_of_group(void *context, const struct queued *q)
@@ -517,8 +528,7 @@ static void member_deliver(struct shard *s, const struct letter *letter, struct 
 		unsigned owner = shard_of(s->broker, filter);
 		struct group_news *back =
 			send_news(s, owner, LETTER_GROUP_RETURN, filter, &news->member, NULL);
-		back->message = message_ref(news->message);
-		back->flags = news->flags;
+		enclose(s, owner, back, message_ref(news->message), news->flags);
 	}
 	publication_release(&p);
 	v.reason_code = o.reason_code;

@@ -206,6 +206,7 @@ int group_join(struct shard *s, struct session *session, struct span filter,
 bool group_leave(struct shard *s, struct session *session, struct span filter);
 /* How many the session is a member of. */
 uint32_t group_count(const struct session *session);
+bool group_has(struct session *session, struct span filter);
 void group_forget(struct session *session);
 void group_leave_all(struct shard *s, struct session *session);
 /* The session's connection came or went: what it had not acknowledged goes to other members. */
