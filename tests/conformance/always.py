@@ -53,7 +53,7 @@ def codes_of(packet_name, *ids):
 
 
 def small_enough(packet_name, *ids):
-    """Towards a client with a small Maximum Packet Size: Reason String and User Property give way."""
+    """Towards a client with a small maximum: Reason String and User Property give way."""
     return Rule(f"{packet_name} keeps to the client's Maximum Packet Size", {"5": list(ids)},
                 (packet_name,), lambda c, p: p.size <= c.packet_size_max,
                 lambda c, p: c.packet_size_max < 100)

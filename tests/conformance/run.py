@@ -11,7 +11,6 @@ The last line is "N passed, N failed"; the exit status is 1 when a case failed.
 
 import argparse
 import asyncio
-import os
 import random
 import sys
 
