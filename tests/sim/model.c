@@ -138,7 +138,8 @@ void model_answered(struct world *w, struct published *m)
 		    !has_sure_member(w, filter, m->start, m->end))
 			continue;
 		is_wanted = true;
-		if (is_told && !w->has_small_queues && (m->qos == 1 || is_settled_since(w, m)))
+		if (is_told && !w->has_small_queues && m->start > w->group_loss[g] &&
+		    (m->qos == 1 || is_settled_since(w, m)))
 			promise(w, m->id, CLIENTS_MAX + g);
 	}
 	judge_reason(w, m, is_wanted);
@@ -170,15 +171,21 @@ void model_filter_left(struct world *w, struct client *c, unsigned filter)
 {
 	if (filter < PLAIN_FILTERS)
 		drop_promises(w, c->index, filter, 0);
+	else
+		w->has_left[filter - PLAIN_FILTERS] = true;
 	model_groups(w);
 }
 
-/* QoS 2 messages that it had begun go with it [MQTT-4.8.2-5]. */
+/* QoS 2 messages that it had begun go with it [MQTT-4.8.2-5], and what it had of a group that it
+ * has left [MQTT-3.10.4-3]. */
 void model_session_gone(struct world *w)
 {
 	w->sessions_over++;
-	for (unsigned g = 0; g < GROUPS; g++)
-		drop_promises(w, CLIENTS_MAX + g, FILTERS, 2);
+	for (unsigned g = 0; g < GROUPS; g++) {
+		drop_promises(w, CLIENTS_MAX + g, FILTERS, w->has_left[g] ? 0 : 2);
+		if (w->has_left[g])
+			w->group_loss[g] = w->tick;
+	}
 }
 
 void model_session_over(struct world *w, struct client *c)
@@ -293,5 +300,6 @@ void model_checkpoint(struct world *w)
 		if (!w->messages[id].is_judged)
 			judge_message(w, &w->messages[id]);
 	judge_promises(w);
+	memset(w->has_left, 0, sizeof(w->has_left));
 	w->tick++;
 }

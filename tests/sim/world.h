@@ -174,6 +174,8 @@ struct world {
 	unsigned zombie_count;
 	uint32_t retained[TOPICS]; /* what the last checkpoint found: message or 0 */
 	uint64_t retained_tick;
+	bool has_left[GROUPS]; /* a member unsubscribed lately */
+	uint64_t group_loss[GROUPS]; /* tick of the last session's end since */
 	uint64_t received, promised, sessions_over;
 };
 
