@@ -42,20 +42,25 @@ def free_port():
 
 
 class Broker:
-    """Runs until stop(). `settings` are lines of a configuration file."""
+    """
+    Runs until stop(). `settings` are lines of a configuration file; with `port` None they hold
+    a listener.
+    """
 
-    def __init__(self, settings=(), shards=None, verbose=True):
+    def __init__(self, settings=(), shards=None, verbose=True, port=0):
         self._folder = tempfile.TemporaryDirectory(prefix="nightjar-e2e-")
         self.process = None
         try:
             start = self._start_mosquitto if IS_MOSQUITTO else self._start_ours
-            start(list(settings), shards, verbose)
+            start(list(settings), shards, verbose, port)
         except BaseException:
             self.stop()
             raise
 
-    def _start_ours(self, settings, shards, verbose):
-        command = [PROGRAM, "broker", "-p", "0"]
+    def _start_ours(self, settings, shards, verbose, port):
+        command = [PROGRAM, "broker"]
+        if port is not None:
+            command += ["-p", str(port)]
         if verbose:
             command.append("-v")
         if shards is not None:
@@ -66,7 +71,7 @@ class Broker:
         match = self._wait_for_either(r"running, listening on 127\.0\.0\.1:(\d+)")
         self.port = int(match.group(1))
 
-    def _start_mosquitto(self, settings, _shards, verbose):
+    def _start_mosquitto(self, settings, _shards, verbose, _port):
         self.port = free_port()
         settings = [f"listener {self.port} 127.0.0.1", "allow_anonymous true",
                     "persistence false"] + settings
