@@ -217,14 +217,15 @@ void client_connected(struct world *w, struct client *c, bool is_present)
 	c->must_clean = c->is_maybe_expired = false;
 	c->expiry_min = c->expiry_max = c->asked_expiry;
 	c->lost_known_ms = NEVER;
-	c->lost_ms = NEVER;
-	if (c->is_faulty)
-		client_fault(w, c);
+	c->lost_ms = c->is_faulty ? c->fault_ms : NEVER;
+	model_time(w);
 	resume(w, c);
 }
 
 void client_fault(struct world *w, struct client *c)
 {
+	if (!c->is_faulty)
+		c->fault_ms = w->kit.now.steady_ms;
 	c->is_faulty = true;
 	if (c->phase >= PHASE_ONLINE && c->lost_ms == NEVER)
 		c->lost_ms = w->kit.now.steady_ms;

@@ -104,6 +104,7 @@ struct client {
 	bool is_stopped;       /* does not read */
 	bool is_lazy;          /* answers later */
 	bool is_faulty;        /* we did something to this connection that ends it */
+	uint64_t fault_ms;     /* since when */
 	bool is_goodbye;       /* sent DISCONNECT 0x00 */
 	uint64_t last_write_ms;
 	uint16_t keep_alive;
