@@ -118,7 +118,7 @@ def test_lost_pubacks_bring_messages_again(broker, start_paho, version):
     messages again, with DUP and the same packet ids."""
     topic, name = unique("lost/pubacks"), unique("persistent")
     state = {"lose": True}
-    seen = queue.Queue()
+    seen, lost = queue.Queue(), queue.Queue()
 
     def hook(direction, kind, whole):
         if direction == "<" and kind == p.PUBLISH:
@@ -127,6 +127,7 @@ def test_lost_pubacks_bring_messages_again(broker, start_paho, version):
             found = splitter.next()
             seen.put(p.parse(*found[:3], 5 if version == "5" else 4))
         if direction == ">" and kind == p.PUBACK and state["lose"]:
+            lost.put(whole)
             return "drop"
         return "pass"
 
@@ -141,6 +142,8 @@ def test_lost_pubacks_bring_messages_again(broker, start_paho, version):
             assert persistent.messages.get(timeout=DEADLINE).payload == b"%d" % number
         first = [seen.get(timeout=DEADLINE) for _ in range(3)]
         assert not any(message.dup for message in first)
+        for _ in range(3):
+            lost.get(timeout=DEADLINE)
         proxy.cut()
         state["lose"] = False
         # paho connects again by itself, and has them again.
