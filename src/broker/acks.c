@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/acks.h"
+#include "broker/handle.h"
 
 #include "base/mem.h"
+#include "broker/publish.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 #define ACKS_CAPACITY_MIN 8

@@ -16,11 +16,11 @@ struct connection;
 struct session;
 
 struct ack_waiting {
-	uint8_t *packet;       /* a whole packet, owned (SUBACK, UNSUBACK); NULL for the others */
+	uint8_t *packet; /* a whole packet, owned (SUBACK, UNSUBACK); NULL for the others */
 	uint32_t packet_len;
 	uint16_t packet_id;
-	int16_t waits;         /* verdicts outstanding */
-	int16_t delegates;     /* verdicts outstanding of shards that were asked by others; may be
+	int16_t waits;     /* verdicts outstanding */
+	int16_t delegates; /* verdicts outstanding of shards that were asked by others; may be
 	                          negative when they come before the news of them */
 	uint8_t type;
 	uint8_t reason_code;
@@ -36,13 +36,12 @@ struct acks {
 
 /* Someone's opinion of a publish or subscribe. */
 struct verdict {
-	uint64_t session;   /* whom to answer; 0 = nobody */
+	uint64_t session; /* whom to answer; 0 = nobody */
 	uint32_t ticket;
-	int16_t delegates;  /* further verdicts to be waited for */
-	bool is_delegate;   /* this is one of those */
+	int16_t delegates; /* further verdicts to be waited for */
+	bool is_delegate;  /* this is one of those */
 	uint8_t reason_code;
 };
-
 
 static inline uint32_t acks_count(const struct acks *a)
 {

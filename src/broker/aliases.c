@@ -15,7 +15,7 @@ struct aliases_out {
 	uint16_t alias_max;
 	uint16_t used;
 	uint32_t mask;
-	uint16_t *table; /* alias by hash of the topic; 0 = free */
+	uint16_t *table;             /* alias by hash of the topic; 0 = free */
 	struct alias_topic topics[]; /* by alias - 1 */
 };
 

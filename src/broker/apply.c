@@ -4,6 +4,13 @@
  * surviving needs at once.
  */
 #include "base/mem.h"
+#include "broker/group.h"
+#include "broker/handle.h"
+#include "broker/hold.h"
+#include "broker/interest.h"
+#include "broker/publish.h"
+#include "broker/retain.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 #include "mqtt/topic.h"
 
@@ -130,7 +137,8 @@ static void answer(struct shard *s, struct session *session, const struct comman
 	uint8_t *packet = codes.ptr ? mem_alloc(room) : NULL;
 	properties_clear(&p.properties);
 	if (packet) {
-		size_t len = suback_encode(&p, (uint8_t)command->version, (struct room){packet, room});
+		size_t len =
+			suback_encode(&p, (uint8_t)command->version, (struct room){packet, room});
 		acks_set_packet(session, command->origin.ticket, packet, (uint32_t)len);
 	}
 	struct verdict v = {.delegates = (int16_t)delegates};

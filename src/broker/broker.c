@@ -3,7 +3,10 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/group.h"
+#include "broker/interest.h"
 #include "broker/packet.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 #define EVENTS_KEPT 4096 /* per shard, 48 bytes each: the last moments before a question */

@@ -2,6 +2,11 @@
 #include "broker/bus.h"
 
 #include "base/mem.h"
+#include "broker/group.h"
+#include "broker/handle.h"
+#include "broker/interest.h"
+#include "broker/publish.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 static void post(struct shard *s, unsigned to, bool is_light)
@@ -46,7 +51,8 @@ uint64_t bus_flush(struct shard *s, bool is_light)
 			post(s, to, is_light);
 			unaware |= is_light ? 1ull << to : 0;
 		}
-		size_t inbox = atomic_load_explicit(&shard_at(s, to)->inbox_bytes, memory_order_relaxed);
+		size_t inbox =
+			atomic_load_explicit(&shard_at(s, to)->inbox_bytes, memory_order_relaxed);
 		s->is_congested |= to != s->index && inbox > INBOX_BYTES_MAX;
 	}
 	return unaware;

@@ -13,7 +13,7 @@ struct broker;
 struct log_batch;
 
 enum letter_kind {
-	LETTER_PUBLISH,        /* object: message */
+	LETTER_PUBLISH, /* object: message */
 	LETTER_VERDICT,
 	LETTER_CONNECTION,     /* object: connection, which moves to its session's shard */
 	LETTER_INTEREST,       /* object: struct interest_news */
@@ -26,13 +26,13 @@ enum letter_kind {
 };
 
 struct letter {
-	uint8_t kind;        /* enum letter_kind */
+	uint8_t kind; /* enum letter_kind */
 	uint8_t reason_code;
 	bool is_delegate;
 	int16_t delegates;
-	uint16_t origin;     /* shard of the session that is to be answered */
+	uint16_t origin; /* shard of the session that is to be answered */
 	uint32_t ticket;
-	uint64_t session;    /* number of a session; whose is told by the kind */
+	uint64_t session; /* number of a session; whose is told by the kind */
 	uint64_t number;
 	void *object;
 };

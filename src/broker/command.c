@@ -2,6 +2,7 @@
 #include "broker/command.h"
 
 #include "base/mem.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 struct command *command_new(uint8_t kind, struct span text)

@@ -32,26 +32,26 @@ struct connect_options {
 	uint32_t expiry_interval;
 	uint16_t receive_maximum;
 	bool clean_start;
-	bool is_assigned;          /* the client id is ours: tell the client */
-	bool tell_expiry;          /* we shortened the expiry: tell the client */
-	bool tell_keep_alive;      /* Server Keep Alive */
+	bool is_assigned;     /* the client id is ours: tell the client */
+	bool tell_expiry;     /* we shortened the expiry: tell the client */
+	bool tell_keep_alive; /* Server Keep Alive */
 	bool wants_response_information;
-	struct will *will;         /* owned */
+	struct will *will; /* owned */
 };
 
 struct command {
-	struct log_entry entry;   /* must be first */
-	uint8_t kind;             /* enum command_kind */
-	uint64_t sequence;        /* among those of the appending shard */
+	struct log_entry entry; /* must be first */
+	uint8_t kind;           /* enum command_kind */
+	uint64_t sequence;      /* among those of the appending shard */
 	struct origin origin;
-	struct message *message;  /* COMMAND_PUBLISH; a reference */
+	struct message *message;        /* COMMAND_PUBLISH; a reference */
 	struct connection *connection;  /* COMMAND_CONNECT; pinned */
 	struct connect_options connect; /* COMMAND_CONNECT */
 	uint32_t subscription_identifier;
-	uint16_t packet_id;       /* COMMAND_RELEASE, _SUBSCRIBE, _UNSUBSCRIBE */
-	uint16_t version;         /* of the client */
+	uint16_t packet_id; /* COMMAND_RELEASE, _SUBSCRIBE, _UNSUBSCRIBE */
+	uint16_t version;   /* of the client */
 	uint32_t text_len;
-	uint8_t text[];           /* client id, or encoded filters */
+	uint8_t text[]; /* client id, or encoded filters */
 };
 
 /* With a copy of the text; NULL without memory. */

@@ -2,12 +2,15 @@
 #include "broker/connection.h"
 
 #include "base/mem.h"
+#include "broker/deliver.h"
+#include "broker/handle.h"
 #include "broker/packet.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
-#define CLOSING_MS 2000       /* patience for the last bytes of a goodbye */
+#define CLOSING_MS 2000 /* patience for the last bytes of a goodbye */
 #define FLUSH_EARLY_BYTES (256u << 10)
-#define FLUSH_ROUNDS 4        /* of one connection in one turn, then others have theirs */
+#define FLUSH_ROUNDS 4 /* of one connection in one turn, then others have theirs */
 
 struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer)
@@ -164,8 +167,8 @@ void connection_end(struct connection *c, const struct farewell *why)
 		return;
 	if (why->tell && c->state == CONNECTION_OPEN && c->version == MQTT_5)
 		send_disconnect(c, why->reason_code, why->text);
-	struct event *e = shard_event(
-		s, session ? EVENT_CLIENT_DISCONNECTED : EVENT_CONNECTION_REFUSED, c);
+	struct event *e =
+		shard_event(s, session ? EVENT_CLIENT_DISCONNECTED : EVENT_CONNECTION_REFUSED, c);
 	e->reason_code = why->reason_code;
 	e->flags = why->is_clean ? EVENT_FLAG_CLEAN : 0;
 	if (why->reason_code == REASON_KEEP_ALIVE_TIMEOUT)

@@ -15,6 +15,8 @@
 
 struct aliases_in;
 struct aliases_out;
+struct session;
+struct shard;
 
 enum connection_state {
 	CONNECTION_NEW,        /* no CONNECT yet */
@@ -40,24 +42,25 @@ struct connection {
 	struct link link;                /* all connections of the shard, or its graveyard */
 	struct connection *next_dirty;   /* output to be flushed at the end of the turn */
 	struct connection *next_resumed; /* input to be gone on with at the next turn */
-	uint32_t retry_oldest;           /* retry interval: oldest open position at the last look + 1 */
-	uint32_t packet_bytes_max;       /* what the client takes; PACKET_BYTES_MAX when it said nothing */
-	uint16_t keep_alive;             /* seconds in force, 0 = none */
+	uint32_t retry_oldest; /* retry interval: oldest open position at the last look + 1 */
+	uint32_t
+		packet_bytes_max; /* what the client takes; PACKET_BYTES_MAX when it said nothing */
+	uint16_t keep_alive;      /* seconds in force, 0 = none */
 	uint16_t topic_alias_max_out;
 	uint16_t port;
-	uint16_t pins;                   /* commands under way that will come back to it */
-	uint8_t state;                   /* enum connection_state */
-	uint8_t home;                    /* CONNECTION_MOVING: shard it moves to */
-	uint8_t version;                 /* 0 before CONNECT */
+	uint16_t pins;   /* commands under way that will come back to it */
+	uint8_t state;   /* enum connection_state */
+	uint8_t home;    /* CONNECTION_MOVING: shard it moves to */
+	uint8_t version; /* 0 before CONNECT */
 	bool is_dirty : 1;
-	bool is_blocked : 1;             /* the kernel's buffer is full: waiting for writability */
-	bool is_paused : 1;              /* not reading: too many answers outstanding, or congestion */
-	bool is_congested : 1;           /* not reading: another shard can't keep up */
-	bool is_full : 1;                /* not reading: the peer does not read our answers */
-	bool is_resumed : 1;             /* in the list of next_resumed */
-	bool is_doomed : 1;              /* to be ended at the end of the turn: could not be written */
+	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */
+	bool is_paused : 1;    /* not reading: too many answers outstanding, or congestion */
+	bool is_congested : 1; /* not reading: another shard can't keep up */
+	bool is_full : 1;      /* not reading: the peer does not read our answers */
+	bool is_resumed : 1;   /* in the list of next_resumed */
+	bool is_doomed : 1;    /* to be ended at the end of the turn: could not be written */
 	bool wants_problem_information : 1;
-	char address[];                  /* of the peer, with NUL */
+	char address[]; /* of the peer, with NUL */
 };
 
 /* Takes over the stream; NULL (and the stream closed) without memory or when it can't attach. */
@@ -68,8 +71,8 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 struct farewell {
 	uint8_t reason_code; /* v5 DISCONNECT is sent with it when `tell` */
 	bool tell;
-	bool is_clean;       /* the client said goodbye: no will */
-	const char *text;    /* for the log; static */
+	bool is_clean;    /* the client said goodbye: no will */
+	const char *text; /* for the log; static */
 };
 /* Ends the connection: DISCONNECT if wanted, flush, close; the session is told. Idempotent. */
 void connection_end(struct connection *c, const struct farewell *why);
@@ -109,17 +112,5 @@ void connection_doom(struct connection *c);
 void connection_free(struct connection *c);
 /* Sets the timer for what is next: keep alive, or the retry interval. */
 void connection_start_keep_alive(struct connection *c);
-
-/* Which handler for which packet (handle_*.c). They end the connection themselves on mistakes. */
-void handle_connect(struct connection *c, struct span body);
-void handle_publish(struct connection *c, uint8_t flags, struct span body);
-void handle_ack(struct connection *c, uint8_t type, struct span body);
-void handle_subscribe(struct connection *c, struct span body);
-void handle_unsubscribe(struct connection *c, struct span body);
-void handle_disconnect(struct connection *c, struct span body);
-void handle_auth(struct connection *c, struct span body);
-
-/* Sends DISCONNECT (v5 only) with that reason; the text goes along where there is room. */
-void send_disconnect(struct connection *c, uint8_t reason_code, const char *text);
 
 #endif

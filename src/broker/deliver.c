@@ -3,7 +3,12 @@
  * One message to one session: straight into its connection's output where that is possible, into
  * its queue where it must wait, nowhere when its limits say so.
  */
+#include "broker/deliver.h"
+
+#include "broker/hold.h"
 #include "broker/packet.h"
+#include "broker/publish.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 /* A connection with this much unsent takes messages from its queue only after it has drained:
@@ -62,7 +67,8 @@ static enum delivered send_qos_0(struct shard *s, struct session *session, struc
 	}
 	if (UNLIKELY(!fits(c, &o))) {
 		s->status.dropped_too_large++;
-		see_dropped(s, session, d->publication->parts.topic, "larger than the client takes");
+		see_dropped(s, session, d->publication->parts.topic,
+			    "larger than the client takes");
 		return DELIVERED;
 	}
 	if (packet_send(c, &o) == 0)
@@ -134,7 +140,8 @@ static bool make_room(struct shard *s, struct session *session, size_t bytes)
 {
 	const struct settings *set = s->settings;
 	struct queued oldest;
-	uint64_t bytes_max = session->connection ? set->queue_bytes_max : set->absent_queue_bytes_max;
+	uint64_t bytes_max =
+		session->connection ? set->queue_bytes_max : set->absent_queue_bytes_max;
 	if (bytes_max && bytes > bytes_max)
 		return false;
 	while (!has_room(s, session, bytes)) {
@@ -272,7 +279,8 @@ static bool send_one_waiting(struct shard *s, struct session *session)
 		s->status.dropped_expired++;
 		deliver_give_up(s, session, q.message, "expired");
 	} else if (q.qos == 0) {
-		struct delivery d = {.publication = &p, .identifier = q.identifier, .flags = q.flags};
+		struct delivery d = {
+			.publication = &p, .identifier = q.identifier, .flags = q.flags};
 		send_qos_0(s, session, &d);
 		message_unref(q.message);
 	} else if (send_first(session, &q, &p)) {

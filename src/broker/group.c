@@ -7,8 +7,14 @@
  * A member that leaves gives back what it has not acknowledged, in order, for the others; but not
  * QoS 2 messages whose exchange has begun [MQTT-4.8.2-4, -5].
  */
+#include "broker/group.h"
+
 #include "base/mem.h"
+#include "broker/deliver.h"
+#include "broker/hold.h"
+#include "broker/interest.h"
 #include "broker/packet.h"
+#include "broker/publish.h"
 #include "broker/shard.h"
 #include "mqtt/topic.h"
 
@@ -20,7 +26,7 @@ struct group_news {
 	struct message *message; /* LETTER_GROUP_DELIVER, LETTER_GROUP_RETURN */
 	uint8_t flags;           /* QUEUED_... of the message */
 	uint16_t filter_len;
-	char filter[];           /* the whole `$share/name/filter` */
+	char filter[]; /* the whole `$share/name/filter` */
 };
 
 static struct group_news *send_news(struct shard *s, unsigned to, uint8_t kind, struct span filter,
@@ -68,7 +74,8 @@ static enum delivered give(struct shard *s, struct session *session,
 		.identifier = member->identifier,
 		.membership = (uint16_t)(member->membership + 1),
 		.qos = p->parts.qos < member->qos ? p->parts.qos : member->qos, /* [MQTT-4.8.2-3] */
-		.flags = flags | (member->retain_as_published && p->parts.retain ? QUEUED_RETAIN : 0),
+		.flags = flags |
+			 (member->retain_as_published && p->parts.retain ? QUEUED_RETAIN : 0),
 	};
 	return deliver(s, session, &d);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: each end's table decides ([5] 3.4-3.7, 4.3). */
+#include "broker/deliver.h"
+#include "broker/handle.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 #define REASON_TEXT_BYTES_MAX 128

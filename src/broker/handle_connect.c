@@ -2,7 +2,12 @@
 /* CONNECT: judged here, decided by its command, answered by CONNACK ([5] 3.1, 3.2). */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/deliver.h"
+#include "broker/group.h"
+#include "broker/handle.h"
 #include "broker/packet.h"
+#include "broker/retain.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 #include <stdio.h>
@@ -18,7 +23,7 @@ static const struct flaw flaw_empty_id = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
 static const struct flaw flaw_too_many = {REASON_QUOTA_EXCEEDED, "too many connections"};
 static const struct flaw flaw_sessions = {REASON_QUOTA_EXCEEDED, "too many sessions"};
 static const struct flaw flaw_will_qos_max = {REASON_QOS_NOT_SUPPORTED,
-					  "will QoS above the broker's maximum"};
+					      "will QoS above the broker's maximum"};
 static const struct flaw flaw_will_retain = {REASON_RETAIN_NOT_SUPPORTED,
 					     "retained messages are not available"};
 static const struct flaw flaw_keep_alive = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
@@ -74,8 +79,9 @@ void connection_refuse(struct connection *c, uint8_t reason_code, const char *te
 	if (c->state >= CONNECTION_CLOSING)
 		return;
 	if (may_send_connack(c, reason_code)) {
-		struct connack p = {.code = c->version == MQTT_5 ? reason_code
-								 : reason_to_return_code(reason_code)};
+		struct connack p = {.code = c->version == MQTT_5
+						    ? reason_code
+						    : reason_to_return_code(reason_code)};
 		properties_clear(&p.properties);
 		p.properties.present = 1ull << PROPERTY_REASON_STRING;
 		p.properties.reason_string = span_of_text(text);
@@ -138,11 +144,11 @@ static void negotiate(struct connection *c, const struct connect *p, struct conn
 	o->expiry_interval = expiry < set->session_expiry_max ? expiry : set->session_expiry_max;
 	o->tell_expiry = o->expiry_interval != expiry;
 	o->clean_start = p->clean_start;
-	uint16_t receive = properties_has(in, PROPERTY_RECEIVE_MAXIMUM) ? in->receive_maximum : 65535;
+	uint16_t receive =
+		properties_has(in, PROPERTY_RECEIVE_MAXIMUM) ? in->receive_maximum : 65535;
 	o->receive_maximum = receive < set->in_flight_max ? receive : set->in_flight_max;
-	o->wants_response_information =
-		properties_has(in, PROPERTY_REQUEST_RESPONSE_INFORMATION) &&
-		in->request_response_information == 1;
+	o->wants_response_information = properties_has(in, PROPERTY_REQUEST_RESPONSE_INFORMATION) &&
+					in->request_response_information == 1;
 	c->keep_alive = p->keep_alive;
 	if (set->keep_alive_max && (p->keep_alive == 0 || p->keep_alive > set->keep_alive_max)) {
 		c->keep_alive = set->keep_alive_max;

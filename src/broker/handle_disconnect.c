@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DISCONNECT both ways, AUTH ([5] 3.14, 3.15). */
+#include "broker/handle.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 #define DISCONNECT_BYTES_MAX 160
@@ -79,9 +81,10 @@ void handle_disconnect(struct connection *c, struct span body)
 	}
 	see_packet(c, true, PACKET_DISCONNECT, 0, p.reason_code);
 	/* only 0x00 means that the will is not wanted [MQTT-3.14.4-3] */
-	connection_end(c, &(struct farewell){.reason_code = p.reason_code,
-					     .is_clean = p.reason_code == REASON_NORMAL_DISCONNECTION,
-					     .text = "client disconnected"});
+	connection_end(c,
+		       &(struct farewell){.reason_code = p.reason_code,
+					  .is_clean = p.reason_code == REASON_NORMAL_DISCONNECTION,
+					  .text = "client disconnected"});
 }
 
 void handle_auth(struct connection *c, struct span body)

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PUBLISH from a client ([5] 3.3). */
 #include "base/mem.h"
+#include "broker/handle.h"
 #include "broker/packet.h"
+#include "broker/publish.h"
+#include "broker/retain.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 #include "mqtt/topic.h"
 
@@ -99,8 +103,7 @@ static bool is_over_quota(const struct connection *c)
 	return open >= (uint32_t)set->receive_maximum + set->receive_maximum_slack;
 }
 
-static bool make_publication(struct connection *c, const struct publish *p,
-			     struct publication *out)
+static bool make_publication(struct connection *c, const struct publish *p, struct publication *out)
 {
 	struct shard *s = c->shard;
 	*out = (struct publication){.parts = {.topic = p->topic,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SUBSCRIBE and UNSUBSCRIBE: commands, answered when every shard knows ([5] 3.8-3.11). */
+#include "broker/handle.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 static const struct flaw flaw_memory = {REASON_QUOTA_EXCEEDED, "out of memory"};

@@ -5,6 +5,8 @@
  * the queue does not grow. It ends when the reader has caught up or left, and at the latest after
  * `hold_back_ms_max`: one reader that never acknowledges may slow its publishers, not stop them.
  */
+#include "broker/hold.h"
+
 #include "base/mem.h"
 #include "broker/shard.h"
 
@@ -82,8 +84,8 @@ void hold_verdict(struct shard *s, struct session *slow, const struct verdict *v
 		verdict_give(s, origin, *v);
 		return;
 	}
-	h->ring[(h->first + h->count++) & (h->capacity - 1)] = (struct holding){
-		*origin, *v, s->now.steady_ms + s->settings->hold_back_ms_max};
+	h->ring[(h->first + h->count++) & (h->capacity - 1)] =
+		(struct holding){*origin, *v, s->now.steady_ms + s->settings->hold_back_ms_max};
 }
 
 static void release_oldest(struct shard *s, struct holdings *h)

@@ -6,6 +6,8 @@
  * that was announced.
  */
 #include "base/mem.h"
+#include "broker/handle.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 static const struct flaw flaw_too_large = {REASON_PACKET_TOO_LARGE,
@@ -18,9 +20,8 @@ static const struct flaw flaw_not_for_servers = {REASON_PROTOCOL_ERROR,
 static const struct flaw flaw_auth_in_3 = {REASON_PROTOCOL_ERROR, "AUTH before MQTT 5.0"};
 static const struct flaw flaw_pingreq_body = {REASON_MALFORMED_PACKET, "PINGREQ with a payload"};
 static const struct farewell peer_closed = {.text = "connection closed by the client"};
-static const struct farewell out_of_memory = {.reason_code = REASON_QUOTA_EXCEEDED,
-					      .tell = true,
-					      .text = "out of memory"};
+static const struct farewell out_of_memory = {
+	.reason_code = REASON_QUOTA_EXCEEDED, .tell = true, .text = "out of memory"};
 
 static void handle_pingreq(struct connection *c, struct span body)
 {
@@ -73,8 +74,8 @@ static void hold_input(struct connection *c)
 	const struct session *session = c->session;
 	if (UNLIKELY(c->output.bytes >= OUTPUT_FULL_BYTES + set->output_bytes_max))
 		connection_fill(c);
-	if (UNLIKELY(session && acks_count(session->acks) >
-					(uint32_t)set->receive_maximum + set->receive_maximum_slack))
+	if (UNLIKELY(session && acks_count(session->acks) > (uint32_t)set->receive_maximum +
+								    set->receive_maximum_slack))
 		connection_pause(c);
 }
 

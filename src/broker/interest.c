@@ -4,7 +4,10 @@
  * a surviving one. A SUBACK leaves when all shards have confirmed what was told up to then: from
  * that moment no publish anywhere misses the subscription.
  */
+#include "broker/interest.h"
+
 #include "base/mem.h"
+#include "broker/hold.h"
 #include "broker/shard.h"
 
 struct interest_news {

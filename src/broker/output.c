@@ -70,9 +70,8 @@ int output_share(struct output *o, struct message *message)
 	if (!c)
 		return ERROR_NO_MEMORY;
 	struct span payload = message_payload(message);
-	*c = (struct chunk){.message = message_ref(message),
-			    .ptr = payload.ptr,
-			    .len = (uint32_t)payload.len};
+	*c = (struct chunk){
+		.message = message_ref(message), .ptr = payload.ptr, .len = (uint32_t)payload.len};
 	append(o, c);
 	o->bytes += payload.len;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/packet.h"
 
+#include "broker/publish.h"
 #include "broker/shard.h"
 
 /* The parts of one PUBLISH, sized. */
@@ -97,7 +98,8 @@ static uint8_t *put_properties(uint8_t *p, const struct outgoing *o, const struc
 static uint8_t *put_head(uint8_t *p, const struct connection *c, const struct outgoing *o,
 			 const struct layout *l, uint8_t **packet_id_out)
 {
-	*p++ = (uint8_t)(PACKET_PUBLISH << 4 | (o->dup ? 8 : 0) | o->qos << 1 | (o->retain ? 1 : 0));
+	*p++ = (uint8_t)(PACKET_PUBLISH << 4 | (o->dup ? 8 : 0) | o->qos << 1 |
+			 (o->retain ? 1 : 0));
 	p = put_variable(p, l->remaining_length);
 	p = store_u16(p, (uint16_t)l->topic.len);
 	p = put_span(p, l->topic);
@@ -142,8 +144,8 @@ static int send_copied(struct connection *c, const struct outgoing *o, const str
 static bool has_room_for_alias(const struct connection *c, const struct outgoing *o)
 {
 	const struct message_parts *parts = &o->publication->parts;
-	uint32_t most = c->packet_bytes_max < PACKET_BYTES_MAX ? c->packet_bytes_max
-							       : PACKET_BYTES_MAX;
+	uint32_t most =
+		c->packet_bytes_max < PACKET_BYTES_MAX ? c->packet_bytes_max : PACKET_BYTES_MAX;
 	return parts->topic.len + parts->properties.len + parts->payload.len + 64 <= most ||
 	       packet_size(c, o) + PACKET_ALIAS_BYTES + 2 <= most; /* two lengths may grow */
 }

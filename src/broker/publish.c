@@ -3,7 +3,12 @@
  * A message on its way in: who wants it, does anything that survives, and so: at once, or through
  * the log. The two paths meet in publish_here.
  */
+#include "broker/publish.h"
+
 #include "base/mem.h"
+#include "broker/deliver.h"
+#include "broker/group.h"
+#include "broker/hold.h"
 #include "broker/packet.h"
 #include "broker/shard.h"
 
@@ -96,7 +101,8 @@ static void deliver_entry(struct shard *s, struct publication *p, const struct m
 	};
 	if (e->identifier_count > 1) {
 		note_delivery(outcome, session,
-			      deliver_with_identifiers(s, session, &d, m->identifiers + e->identifiers,
+			      deliver_with_identifiers(s, session, &d,
+						       m->identifiers + e->identifiers,
 						       e->identifier_count));
 		return;
 	}
@@ -240,7 +246,8 @@ static int enter_now(struct shard *s, struct publication *p, struct session *pub
 		return outcome.reason_code;
 	if (!must_wait && open_answer(s, publisher, ack, 1, &origin))
 		return outcome.reason_code; /* answering early is the lesser evil */
-	struct verdict verdict = {.reason_code = outcome.reason_code, .delegates = outcome.delegates};
+	struct verdict verdict = {.reason_code = outcome.reason_code,
+				  .delegates = outcome.delegates};
 	if (outcome.slow)
 		hold_verdict(s, outcome.slow, &verdict, &origin);
 	else
@@ -269,7 +276,8 @@ void publish_arrive(struct shard *s, struct message *m, const struct origin *ori
 	struct outcome outcome =
 		publish_here(s, &p, publisher ? &publisher->subscriber : NULL, origin);
 	publication_release(&p);
-	struct verdict verdict = {.reason_code = outcome.reason_code, .delegates = outcome.delegates};
+	struct verdict verdict = {.reason_code = outcome.reason_code,
+				  .delegates = outcome.delegates};
 	if (outcome.slow)
 		hold_verdict(s, outcome.slow, &verdict, origin);
 	else

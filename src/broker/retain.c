@@ -4,7 +4,11 @@
  * subscription finds them where it is, at its own place in the log. Looking them up is work that
  * is spread over turns, and waits for the subscriber's window.
  */
+#include "broker/retain.h"
+
 #include "base/mem.h"
+#include "broker/deliver.h"
+#include "broker/publish.h"
 #include "broker/shard.h"
 
 #define VISITS_PER_TURN 2000      /* tree nodes: well under a millisecond */

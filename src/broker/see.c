@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events: written into the shard's ring always, shown to a view when there is one. */
+#include "broker/see.h"
+
 #include "broker/shard.h"
 
 struct event *shard_event(struct shard *s, uint8_t kind, const struct connection *c)
@@ -40,8 +42,7 @@ void see_packet(struct connection *c, bool is_incoming, uint8_t type, uint16_t p
 	shard_event_show(c->shard, e, c, SPAN_NONE, NULL);
 }
 
-void see_step(struct connection *c, bool is_sender, uint8_t state, uint8_t step,
-	      uint16_t packet_id)
+void see_step(struct connection *c, bool is_sender, uint8_t state, uint8_t step, uint16_t packet_id)
 {
 	struct event *e = shard_event(c->shard, EVENT_DELIVERY_STEP, c);
 	e->flags = is_sender ? EVENT_FLAG_FROM_HERE : 0;
@@ -86,8 +87,7 @@ void see_queued(struct shard *s, const struct session *session, struct span topi
 	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
 }
 
-void see_dropped(struct shard *s, const struct session *session, struct span topic,
-		 const char *why)
+void see_dropped(struct shard *s, const struct session *session, struct span topic, const char *why)
 {
 	struct event *e = shard_event(s, EVENT_DROPPED, session->connection);
 	e->session = session->number;

@@ -2,6 +2,11 @@
 #include "broker/session.h"
 
 #include "base/mem.h"
+#include "broker/group.h"
+#include "broker/hold.h"
+#include "broker/interest.h"
+#include "broker/retain.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 /* A session's number: its slot, its shard, and a generation that makes it unique for good. */

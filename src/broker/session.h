@@ -16,6 +16,7 @@
 #include "session/receive.h"
 #include "session/send.h"
 
+struct connect;
 struct connection;
 struct shard;
 
@@ -28,11 +29,11 @@ struct will {
 /* A shared subscription of this session; the group itself lives on its owner shard. */
 struct membership {
 	uint32_t identifier;
-	uint16_t owner;  /* shard; MEMBERSHIP_FREE = slot unused */
+	uint16_t owner; /* shard; MEMBERSHIP_FREE = slot unused */
 	uint16_t filter_len;
 	uint8_t qos;
 	bool retain_as_published;
-	char *filter;    /* the whole `$share/name/filter` */
+	char *filter; /* the whole `$share/name/filter` */
 };
 #define MEMBERSHIP_FREE UINT16_MAX
 
@@ -45,15 +46,15 @@ struct session {
 	struct will *will;             /* NULL when there is none */
 	struct acks *acks;             /* answers under way; NULL when there are none */
 	struct memberships *memberships;
-	struct holdings *holdings;     /* acknowledgements of publishers that wait for this reader */
-	struct replay *replay;         /* retained messages still to be looked up for it */
-	struct timer timer;            /* will delay or session expiry, whichever is next */
-	uint64_t number;               /* unique in the broker, never used again */
-	uint64_t logged;               /* its newest command: sequence among its shard's */
-	uint64_t expires_ms;           /* wall clock; meaningful while absent */
-	uint32_t expiry_interval;      /* seconds; 0 = ends with the connection, UINT32_MAX = never */
+	struct holdings *holdings; /* acknowledgements of publishers that wait for this reader */
+	struct replay *replay;     /* retained messages still to be looked up for it */
+	struct timer timer;        /* will delay or session expiry, whichever is next */
+	uint64_t number;           /* unique in the broker, never used again */
+	uint64_t logged;           /* its newest command: sequence among its shard's */
+	uint64_t expires_ms;       /* wall clock; meaningful while absent */
+	uint32_t expiry_interval;  /* seconds; 0 = ends with the connection, UINT32_MAX = never */
 	uint16_t client_id_len;
-	bool has_logged_qos0;          /* QoS 0 messages (retained ones) are among its newest commands */
+	bool has_logged_qos0; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
 };
 
@@ -83,5 +84,12 @@ void session_detach(struct shard *s, struct session *session, bool is_clean);
 void session_timeout(struct shard *s, struct session *session);
 void session_drop_will(struct session *session);
 void session_publish_will(struct shard *s, struct session *session);
+
+/* Sets whether the session outlives its connection, and tells other shards where that matters. */
+void session_set_survives(struct shard *s, struct session *session, bool survives);
+void session_unsubscribe_all(struct shard *s, struct session *session);
+
+/* A will in a CONNECT, kept with the session; NULL without memory (will.c). */
+struct will *will_new(struct shard *s, const struct connect *connect);
 
 #endif

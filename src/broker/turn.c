@@ -3,14 +3,17 @@
  * A shard's turn, top to bottom: what came in is decided, what must survive is logged, what is
  * durable is applied, and only then do answers and deliveries leave.
  */
+#include "broker/hold.h"
+#include "broker/retain.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 #include <sched.h>
 
-#define LOG_ROUNDS 4       /* commands that follow from commands, within one turn */
-#define CONGESTION_MS 2    /* how soon a congested shard looks again */
-#define LIGHT_MESSAGES 32  /* a turn with no more of them is a light one */
-#define BORROW_ROUNDS 4    /* letters that answer letters, within one turn */
+#define LOG_ROUNDS 4      /* commands that follow from commands, within one turn */
+#define CONGESTION_MS 2   /* how soon a congested shard looks again */
+#define LIGHT_MESSAGES 32 /* a turn with no more of them is a light one */
+#define BORROW_ROUNDS 4   /* letters that answer letters, within one turn */
 
 static void resume_inputs(struct shard *s)
 {

@@ -2,6 +2,10 @@
 /* Wills: kept with the session, published when its connection or the session is lost
  * ([5] 3.1.2.5, 3.1.3.2). */
 #include "base/mem.h"
+#include "broker/handle.h"
+#include "broker/publish.h"
+#include "broker/retain.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 struct will *will_new(struct shard *s, const struct connect *p)

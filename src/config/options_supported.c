@@ -226,7 +226,8 @@ const struct option options_supported[] = {
 	 .scale = 1000,
 	 .group = OPTION_GROUP_DELIVERY,
 	 .value = "seconds",
-	 .text = "For clients of MQTT 3.1 and 3.1.1: when none of the messages sent to a client was "
+	 .text = "For clients of MQTT 3.1 and 3.1.1: when none of the messages sent to a client "
+		 "was "
 		 "acknowledged for so long, all that are open are sent again on the live "
 		 "connection, with DUP. 0: only when it has reconnected, as the standard wants. "
 		 "Clients of MQTT 5.0 get nothing twice on a live connection."},

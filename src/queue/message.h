@@ -21,7 +21,7 @@ struct message {
 	uint16_t topic_len;
 	uint8_t qos; /* as published */
 	bool retain : 1;
-	bool is_shared : 1;  /* more than one thread may hold references */
+	bool is_shared : 1; /* more than one thread may hold references */
 	bool has_expiry : 1;
 	uint64_t expires_ms; /* wall clock; meaningful with has_expiry */
 	uint64_t publisher;  /* session number of the publisher, 0 = none (for no local) */

@@ -24,7 +24,7 @@ struct queue {
 	uint32_t capacity; /* power of two, or 0 */
 	uint32_t head;     /* slot of the oldest */
 	uint32_t count;
-	uint64_t bytes;    /* of the messages waiting, shared ones counted in full */
+	uint64_t bytes; /* of the messages waiting, shared ones counted in full */
 };
 
 static inline void queue_init(struct queue *q)
