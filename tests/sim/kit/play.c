@@ -109,8 +109,7 @@ static void append(struct play *p, struct actor *a, const char *words)
 		ASSERT(!"memory");
 }
 
-/* The next packet as words; false when none is whole. */
-static bool next_packet(struct actor *a, char text[TALK_TEXT_MAX])
+bool play_next(struct actor *a, char text[TALK_TEXT_MAX])
 {
 	struct fixed_header h;
 	const struct flaw *flaw;
@@ -129,7 +128,7 @@ static bool next_packet(struct actor *a, char text[TALK_TEXT_MAX])
 
 static void next_or_state(struct actor *a, char text[TALK_TEXT_MAX])
 {
-	if (!next_packet(a, text))
+	if (!play_next(a, text))
 		snprintf(text, TALK_TEXT_MAX, "%s", a->is_ended ? "closed" : "nothing");
 }
 
@@ -286,7 +285,7 @@ void play_stop(struct play *p)
 	play_settle(p);
 	p->line = NULL;
 	for (unsigned i = 0; i < p->actor_count; i++)
-		if (next_packet(&p->actors[i], text))
+		if (play_next(&p->actors[i], text))
 			wrong(p, text);
 	kit_stop(&p->kit);
 	for (unsigned i = 0; i < p->actor_count; i++) {

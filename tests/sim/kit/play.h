@@ -66,6 +66,8 @@ void play_line(struct play *p, const char *format, ...) PRINTF_LIKE(2, 3);
 /* All packets must have been expected; frees everything, memory must be back. */
 void play_stop(struct play *p);
 
+/* The next packet that an actor received, as words; false when there is none. */
+bool play_next(struct actor *a, char text[TALK_TEXT_MAX]);
 struct actor *play_actor(struct play *p, const char *name);
 /* Sends what is there, lets the broker work, receives. */
 void play_settle(struct play *p);
