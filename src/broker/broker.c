@@ -200,7 +200,7 @@ void shard_status(const struct shard *s, struct shard_status *out)
 	out->subscriptions = routes_subscription_count(s->routes);
 	out->retained_messages = retained_count(s->retained);
 	out->retained_bytes = s->retained_bytes;
-	out->queued_bytes = s->memory_bytes;
+	out->held_bytes = s->memory_bytes;
 }
 
 const struct event_ring *shard_events(const struct shard *s)

@@ -127,7 +127,7 @@ static void write_some(struct connection *c)
 
 void connection_packet_done(struct connection *c, size_t len)
 {
-	output_commit(&c->output, len);
+	output_commit(&c->output, &c->shard->chunks, len);
 	connection_mark_dirty(c);
 	if (UNLIKELY(c->output.bytes >= FLUSH_EARLY_BYTES && !c->is_blocked && !c->is_doomed &&
 		     stream_is_open(&c->stream)))

@@ -53,6 +53,17 @@ static void see_sent(struct connection *c, const struct outgoing *o)
 	c->shard->status.messages_out++;
 }
 
+/* Would so many more be over the whole broker's limit? Each shard has its part of it; retained
+ * messages are held once for all. */
+static bool is_over_memory(const struct shard *s, size_t bytes)
+{
+	uint64_t max = s->settings->memory_bytes_max;
+	uint64_t shards = s->broker->shard_count;
+	return max > 0 &&
+	       s->memory_bytes + s->chunks.bytes_unsent + s->retained_bytes / shards + bytes >
+		       max / shards;
+}
+
 /* At most once: whoever has asked for it counts as served. */
 static enum delivered send_qos_0(struct shard *s, struct session *session, struct delivery *d)
 {
@@ -60,9 +71,14 @@ static enum delivered send_qos_0(struct shard *s, struct session *session, struc
 	struct outgoing o = {.publication = d->publication,
 			     .identifier = d->identifier,
 			     .retain = d->flags & QUEUED_RETAIN};
-	if (c->output.bytes >= s->settings->output_bytes_max) {
+	const char *why = NULL;
+	if (UNLIKELY(c->output.bytes >= s->settings->output_bytes_max))
+		why = "slow reader: output limit";
+	else if (UNLIKELY(is_over_memory(s, d->publication->parts.payload.len)))
+		why = "memory limit";
+	if (UNLIKELY(why != NULL)) {
 		s->status.dropped_qos0++;
-		see_dropped(s, session, d->publication->parts.topic, "slow reader: output limit");
+		see_dropped(s, session, d->publication->parts.topic, why);
 		return DELIVERED;
 	}
 	if (UNLIKELY(!fits(c, &o))) {
@@ -97,6 +113,7 @@ static int send_first(struct session *session, const struct queued *q, struct pu
 	int error = send_begin(&session->send, q->qos, &entry, &o.packet_id);
 	if (error)
 		return error;
+	c->shard->memory_bytes += message_bytes(q->message);
 	see_step(c, true, q->qos == 1 ? SEND_WAIT_PUBACK : SEND_WAIT_PUBREC,
 		 q->qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2, o.packet_id);
 	/* without memory for the bytes the connection ends, and the session sends it again */
@@ -116,8 +133,7 @@ bool session_is_slow(const struct shard *s, const struct session *session)
 static bool has_room(const struct shard *s, const struct session *session, size_t bytes)
 {
 	const struct settings *set = s->settings;
-	if (set->memory_bytes_max &&
-	    s->memory_bytes + bytes > set->memory_bytes_max / s->broker->shard_count)
+	if (is_over_memory(s, bytes))
 		return false;
 	if (session->connection)
 		return queue_has_room(&session->queue, bytes, set->queue_messages_max,
@@ -211,6 +227,8 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 			   .flags = d->flags & (uint8_t)~DELIVER_ACCEPTED};
 	if (!m)
 		return DELIVERY_REFUSED;
+	if (UNLIKELY(is_over_memory(s, message_bytes(m)) && !(d->flags & DELIVER_ACCEPTED)))
+		return refuse(s, session, d);
 	message_ref(m);
 	if (send_first(session, &q, d->publication)) {
 		message_unref(m);
@@ -223,6 +241,7 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 static void give_up_sent(struct session *session, struct message *m)
 {
 	struct shard *s = session->connection->shard;
+	s->memory_bytes -= message_bytes(m);
 	send_cancel(&session->send, session->send.resend - 1);
 	s->status.dropped_too_large++;
 	deliver_give_up(s, session, m, "larger than the client takes");

@@ -412,6 +412,7 @@ static void give_back_sent(struct taking *t)
 		if (entry->short_note != t->index || entry->state != SEND_WAIT_PUBACK)
 			continue;
 		struct message *m = entry->message;
+		t->shard->memory_bytes -= message_bytes(m);
 		send_cancel(&t->session->send, position - 1);
 		give_back(t, m, QUEUED_DUP);
 	}

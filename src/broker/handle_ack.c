@@ -109,8 +109,10 @@ static void handle_answer(struct connection *c, const struct ack *p)
 		connection_fail(c, &flaw_out_of_turn);
 		return;
 	}
-	if (steps & STEP_FORGET_MESSAGE)
+	if (steps & STEP_FORGET_MESSAGE) {
+		c->shard->memory_bytes -= message_bytes(entry.message);
 		message_unref(entry.message);
+	}
 	if (steps & STEP_SEND_PUBREL)
 		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_SUCCESS);
 	if (steps & STEP_SEND_PUBREL_NOT_FOUND)

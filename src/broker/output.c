@@ -64,7 +64,7 @@ uint8_t *output_reserve_slow(struct output *o, struct chunk_pool *p, size_t len)
 	return c->bytes;
 }
 
-int output_share(struct output *o, struct message *message)
+int output_share(struct output *o, struct chunk_pool *p, struct message *message)
 {
 	struct chunk *c = mem_alloc(sizeof(*c));
 	if (!c)
@@ -74,6 +74,7 @@ int output_share(struct output *o, struct message *message)
 		.message = message_ref(message), .ptr = payload.ptr, .len = (uint32_t)payload.len};
 	append(o, c);
 	o->bytes += payload.len;
+	p->bytes_unsent += payload.len;
 	return 0;
 }
 
@@ -89,6 +90,7 @@ unsigned output_parts(const struct output *o, struct span *parts, unsigned parts
 void output_consume(struct output *o, struct chunk_pool *p, size_t len)
 {
 	o->bytes -= len;
+	p->bytes_unsent -= len;
 	while (o->first) {
 		struct chunk *c = o->first;
 		if (len < c->len) {
@@ -106,6 +108,7 @@ void output_consume(struct output *o, struct chunk_pool *p, size_t len)
 
 void output_release(struct output *o, struct chunk_pool *p)
 {
+	p->bytes_unsent -= o->bytes;
 	while (o->first) {
 		struct chunk *c = o->first;
 		o->first = c->next;

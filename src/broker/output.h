@@ -26,6 +26,7 @@ struct chunk {
 struct chunk_pool {
 	struct chunk *free;
 	uint32_t count;
+	uint64_t bytes_unsent; /* in all outputs that use this pool */
 };
 void chunk_pool_release(struct chunk_pool *p);
 
@@ -48,13 +49,14 @@ static inline uint8_t *output_reserve(struct output *o, struct chunk_pool *p, si
 	return output_reserve_slow(o, p, len);
 }
 /* `len` bytes were written into the reserved room. */
-static inline void output_commit(struct output *o, size_t len)
+static inline void output_commit(struct output *o, struct chunk_pool *p, size_t len)
 {
+	p->bytes_unsent += len;
 	o->last->len += (uint32_t)len;
 	o->bytes += len;
 }
 /* Appends the message's payload by reference. 0 or ERROR_NO_MEMORY. */
-int output_share(struct output *o, struct message *message) MUST_USE;
+int output_share(struct output *o, struct chunk_pool *p, struct message *message) MUST_USE;
 /* Fills `parts` with what is to be written; returns their number. */
 unsigned output_parts(const struct output *o, struct span *parts, unsigned parts_max);
 /* That many bytes were written. */

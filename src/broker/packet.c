@@ -126,7 +126,7 @@ static int send_shared(struct connection *c, const struct outgoing *o, const str
 		return ERROR_NO_MEMORY;
 	uint8_t *end = put_head(p, c, o, l, &id);
 	connection_packet_done(c, (size_t)(end - p));
-	return output_share(&c->output, message);
+	return output_share(&c->output, &c->shard->chunks, message);
 }
 
 static int send_copied(struct connection *c, const struct outgoing *o, const struct layout *l)

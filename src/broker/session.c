@@ -85,7 +85,8 @@ struct session *session_new(struct shard *s, struct span client_id)
 
 static void drop_sending(void *context, struct sending *entry)
 {
-	(void)context;
+	struct shard *s = context;
+	s->memory_bytes -= message_bytes(entry->message);
 	message_unref(entry->message);
 }
 
@@ -146,7 +147,7 @@ static void release(struct shard *s, struct session *session)
 	s->memory_bytes -= session->queue.bytes;
 	s->status.queued_messages -= session->queue.count;
 	queue_release(&session->queue);
-	send_release(&session->send, drop_sending, NULL);
+	send_release(&session->send, drop_sending, s);
 	receive_release(&session->receive);
 	acks_release(session);
 	replay_drop(session);

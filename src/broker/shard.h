@@ -63,7 +63,7 @@ struct shard {
 	bool has_work;          /* another turn is needed without waiting */
 	uint32_t paused_count;  /* connections paused by congestion */
 	uint64_t hold_until_ms; /* when publishers held back are let go; steady clock */
-	uint64_t memory_bytes;  /* waiting in queues */
+	uint64_t memory_bytes;  /* of messages that wait or are on their way at QoS 1 and 2 */
 	struct shard_status status;
 };
 

@@ -298,8 +298,10 @@ const struct option options_supported[] = {
 	 SETTING(memory_bytes_max),
 	 .group = OPTION_GROUP_QUEUES,
 	 .value = "bytes",
-	 .text = "How many bytes of messages the broker holds in memory. Beyond it QoS 0 messages "
-		 "are dropped and others refused. 0: no limit."},
+	 .text = "How many bytes of messages the broker holds in memory: retained ones, those that "
+		 "wait for a client or for its acknowledgement (counted for each client), and "
+		 "what is about to be sent. Beyond it QoS 0 messages are dropped and others "
+		 "refused. 0: no limit."},
 
 	/* Routing */
 	{.name = "retain_available",

@@ -105,12 +105,15 @@ static void test_queue_memory_of_the_whole_broker(void **state)
 {
 	(void)state;
 	set.memory_bytes_max = 5000;
-	play_over(&set, 1, ABSENT "p > PUBLISH q1 m1 t=t p=#2000\np < PUBACK m1\n"
-				  "p > PUBLISH q1 m2 t=t p=#2000\np < PUBACK m2\n"
-				  "p > PUBLISH q1 m3 t=t p=#2000\np < PUBACK m3 rc=97\n" BACK
-				  "s < 2 PUBLISH q1\n"
-				  "p > PUBLISH q1 m4 t=t p=#2000\np < PUBACK m4\n"
-				  "s < PUBLISH q1 m3 t=t p=#2000\n");
+	play_over(&set, 1,
+		  ABSENT "p > PUBLISH q1 m1 t=t p=#2000\np < PUBACK m1\n"
+			 "p > PUBLISH q1 m2 t=t p=#2000\np < PUBACK m2\n"
+			 "p > PUBLISH q1 m3 t=t p=#2000\np < PUBACK m3 rc=97\n" BACK
+			 "s < 2 PUBLISH q1\n" /* held until they are acknowledged */
+			 "p > PUBLISH q1 m4 t=t p=#2000\np < PUBACK m4 rc=97\n"
+			 "s > PUBACK m1\ns > PUBACK m2\n"
+			 "p > PUBLISH q1 m5 t=t p=#2000\np < PUBACK m5\n"
+			 "s < PUBLISH q1 m3 t=t p=#2000\n");
 }
 
 /* A reader at QoS 0 that does not read loses messages beyond its limit, and only it. */
