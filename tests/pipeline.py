@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -294,6 +295,10 @@ def stage_release():
     return pytest('release', TOP / 'tests' / 'release', release_build())
 
 
+# The two stages below run at the same time.
+preparing = threading.Lock()
+
+
 def prepare_e2e():
     """The JavaScript client that the tests drive."""
     if not list(E2E.glob('test_*.py')):
@@ -303,13 +308,16 @@ def prepare_e2e():
 
 
 def stage_e2e():
-    prepare_e2e()
-    return pytest('e2e', E2E, release_build())
+    with preparing:
+        prepare_e2e()
+        environment = release_build()
+    return pytest('e2e', E2E, environment)
 
 
 def stage_e2e_asan():
-    prepare_e2e()
-    binary = built('clang-asan') / 'nightjar'
+    with preparing:
+        prepare_e2e()
+        binary = built('clang-asan') / 'nightjar'
     return pytest('e2e-asan', E2E, {'NIGHTJAR': str(binary), **SANITIZER_ENVIRONMENT})
 
 
@@ -360,6 +368,18 @@ STAGES = {
 }
 
 
+# These mostly wait, and so run together.
+SIDE_BY_SIDE = ('e2e', 'e2e-asan')
+
+
+def run_stages(names):
+    together = [name for name in names if name in SIDE_BY_SIDE]
+    results = [run_stage(name) for name in names if name not in SIDE_BY_SIDE]
+    with ThreadPoolExecutor(len(SIDE_BY_SIDE)) as pool:
+        results += pool.map(run_stage, together)
+    return [result for result in results if result]
+
+
 def run_stage(name):
     """Runs one stage and prints its line; gives its result, or None where it is absent."""
     words, stage = STAGES[name]
@@ -368,16 +388,16 @@ def run_stage(name):
         result = stage()
     except Absent:
         return None
-    except Broken as error:
+    except (Broken, OSError, ValueError, subprocess.SubprocessError) as error:
         result = Result()
         result.add(0, 1, str(error))
     seconds = time.monotonic() - started
-    print(f'{name:16} {result.passed:5} good {result.failed:3} bad {seconds:6.1f} s   {words}',
-          flush=True)
-    for reason in sorted(set(result.left_out)):
-        print(f'    {result.left_out.count(reason)} left out: {reason}')
-    for failure in result.failures:
-        print('    ' + failure.replace('\n', '\n    '), flush=True)
+    lines = [f'{name:16} {result.passed:5} good {result.failed:3} bad {seconds:6.1f} s   {words}']
+    lines += [f'    {result.left_out.count(reason)} left out: {reason}'
+              for reason in sorted(set(result.left_out))]
+    lines += ['    ' + failure.replace('\n', '\n    ') for failure in result.failures]
+    sys.stdout.write('\n'.join(lines) + '\n')
+    sys.stdout.flush()
     return result
 
 
@@ -387,7 +407,7 @@ def main():
     if unknown:
         print(f'unknown stage {unknown[0]}: one of {" ".join(STAGES)}', file=sys.stderr)
         return 1
-    results = [result for result in map(run_stage, names) if result]
+    results = run_stages(names)
     passed = sum(result.passed for result in results)
     failed = sum(result.failed for result in results)
     print(f'{passed} passed, {failed} failed')
