@@ -32,6 +32,21 @@ def missing_from(words, top):
     return missing
 
 
+# "`name` (`folder/file.c`" and "`name`, `folder/file.c`": where the page says that a name stands.
+PLACE = re.compile(r'`([A-Za-z]+(?:_[A-Za-z0-9]+)+)`(?: \(|, )`([\w/.-]+\.[ch])`')
+
+
+def misplaced_in(text, top):
+    """Names that the text says to be in a file which does not hold them."""
+    return [f'{name} in {file}' for name, file in PLACE.findall(text)
+            if not re.search(rf'\b{name}\b', (top / 'src' / file).read_text())]
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_page_says_where_names_stand(page):
+    assert misplaced_in((TOP / page).read_text(), TOP) == []
+
+
 @pytest.mark.parametrize('page', PAGES)
 def test_page_names_what_exists(page):
     words = quoted_in((TOP / page).read_text())
@@ -46,3 +61,10 @@ def test_missing_file_and_name_are_found(tmp_path):
     (tmp_path / 'src' / 'base' / 'a.c').write_text('int there_is;\n')
     words = quoted_in('See `base/a.c`, `base/b.c`, `there_is`, `was_once` and `src/base/`, `gone/`.')
     assert missing_from(words, tmp_path) == ['base/b.c', 'gone/', 'was_once']
+
+
+def test_name_in_another_file_is_found(tmp_path):
+    (tmp_path / 'src' / 'base').mkdir(parents=True)
+    (tmp_path / 'src' / 'base' / 'a.c').write_text('int there_is;\n')
+    text = '`there_is` (`base/a.c`), (`was_once`, `base/a.c`)'
+    assert misplaced_in(text, tmp_path) == ['was_once in base/a.c']
