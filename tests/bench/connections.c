@@ -276,7 +276,8 @@ int main(int argc, char **argv)
 		if (i + 1 < argc && read_option(&hold.options, argv[i], argv[i + 1]))
 			continue;
 		fprintf(stderr,
-			"usage: %s [--connections N] [--shards N] [--version 3|4|5] [--bytes-max N]\n",
+			"usage: %s [--connections N] [--shards N] [--version 3|4|5] [--bytes-max "
+			"N]\n",
 			argv[0]);
 		return 2;
 	}

@@ -309,7 +309,8 @@ void client_publish(struct world *w, struct client *c)
 	m->has_expiry = c->version == MQTT_5 && !m->retain && random_chance(r, 5);
 	uint16_t packet_id = qos ? new_packet_id(c) : 0;
 	if (qos)
-		c->out_messages[c->out_count++] = (struct outgoing_message){m->id, packet_id, false};
+		c->out_messages[c->out_count++] =
+			(struct outgoing_message){m->id, packet_id, false};
 	send_publish(w, c, m, packet_id, false);
 	world_note(w, "%s publishes %u (%s q%u m%u%s%s)", c->id, m->id, topics[m->topic], qos,
 		   packet_id, m->retain ? " retain" : "", m->is_clear ? " clear" : "");
@@ -363,7 +364,7 @@ static void note_subscription(struct world *w, struct client *c, unsigned filter
 }
 
 static struct subscription_options choose_subscription(struct world *w, const struct client *c,
-							unsigned filter)
+						       unsigned filter)
 {
 	struct random *r = &w->random;
 	struct subscription_options o = {.qos = (uint8_t)random_below(r, 3)};
@@ -417,7 +418,8 @@ void client_unsubscribe(struct world *w, struct client *c)
 	world_note(w, "%s unsubscribes from %s (m%u)", c->id, filters[filter], p.packet_id);
 	close_interval(w, c, filter, p.packet_id);
 	model_filter_left(w, c, filter);
-	send_bytes(c, bytes, unsubscribe_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
+	send_bytes(c, bytes,
+		   unsubscribe_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 }
 
 void client_ping(struct client *c)
@@ -448,7 +450,8 @@ void client_disconnect(struct world *w, struct client *c)
 	c->is_goodbye = p.reason_code == 0;
 	c->phase = PHASE_LEAVING;
 	client_answer(w, c);
-	send_bytes(c, bytes, disconnect_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
+	send_bytes(c, bytes,
+		   disconnect_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 	world_note(w, "%s disconnects with %02x, expiry %u", c->id, p.reason_code,
 		   c->expiry_goodbye);
 	if (c->lost_ms == NEVER)
@@ -508,7 +511,8 @@ static void handle_all(struct world *w, struct client *c)
 		enum header_result result = fixed_header_decode(in, &h, &flaw);
 		if (result == HEADER_MALFORMED)
 			world_fail(w, "%s: malformed packet from the broker", c->id);
-		if (result == HEADER_INCOMPLETE || in.len < (size_t)h.header_len + h.remaining_length)
+		if (result == HEADER_INCOMPLETE ||
+		    in.len < (size_t)h.header_len + h.remaining_length)
 			return;
 		size_t len = (size_t)h.header_len + h.remaining_length;
 		client_handle(w, c, span_of(in.ptr, len));

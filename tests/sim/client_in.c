@@ -108,9 +108,9 @@ static void handle_publish(struct world *w, struct client *c, uint8_t flags, str
 			      .retain = p.retain};
 	if (c->version == MQTT_5)
 		r.identifiers = identifiers_of(w, c, &p);
-	world_note(w, "%s receives %u (%s q%u m%u%s%s) for %llx", c->id, r.message,
-		   topics[r.topic], p.qos, p.packet_id, p.dup ? " dup" : "",
-		   p.retain ? " retain" : "", (unsigned long long)r.identifiers);
+	world_note(w, "%s receives %u (%s q%u m%u%s%s) for %llx", c->id, r.message, topics[r.topic],
+		   p.qos, p.packet_id, p.dup ? " dup" : "", p.retain ? " retain" : "",
+		   (unsigned long long)r.identifiers);
 	if (p.qos > 0)
 		note_window(w, c);
 	if (p.qos == 1)

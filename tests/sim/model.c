@@ -202,7 +202,8 @@ void model_time(struct world *w)
 	for (unsigned i = 0; i < w->client_count; i++) {
 		struct client *c = &w->clients[i];
 		if (c->phase >= PHASE_ONLINE && c->keep_alive > 0 &&
-		    c->lost_ms > c->last_write_ms && now - c->last_write_ms >= c->keep_alive * 1500ull)
+		    c->lost_ms > c->last_write_ms &&
+		    now - c->last_write_ms >= c->keep_alive * 1500ull)
 			c->lost_ms = c->last_write_ms;
 		bool is_over = c->lost_ms != NEVER && c->expiry_min != UINT32_MAX &&
 			       now - c->lost_ms >= c->expiry_min * 1000ull;

@@ -6,8 +6,8 @@
 struct reasons {
 	uint64_t possible; /* bits of filters */
 	uint64_t sure;
-	uint8_t qos_min;   /* what the sure ones demand */
-	uint8_t qos_max;   /* what the possible ones allow */
+	uint8_t qos_min;     /* what the sure ones demand */
+	uint8_t qos_max;     /* what the possible ones allow */
 	bool is_retain_kept; /* one of them may be retain as published */
 };
 
@@ -16,8 +16,8 @@ static uint8_t lower(uint8_t a, uint8_t b)
 	return a < b ? a : b;
 }
 
-static struct reasons find_reasons(const struct client *c, const struct published *m, uint64_t start,
-				   uint64_t end)
+static struct reasons find_reasons(const struct client *c, const struct published *m,
+				   uint64_t start, uint64_t end)
 {
 	struct reasons r = {0};
 	for (unsigned i = 0; i < c->interval_count; i++) {

@@ -4,7 +4,7 @@
 #include "world.h"
 
 #define ROUNDS_MAX 1000000 /* far more than the longest backlog takes, byte by byte */
-#define PATIENCE_MS 6000       /* longer than any answer may be held back */
+#define PATIENCE_MS 6000   /* longer than any answer may be held back */
 
 static struct client *any_client(struct world *w)
 {
@@ -275,7 +275,8 @@ static void come_to_rest(struct client *c)
 
 static void checkpoint(struct world *w, bool is_last)
 {
-	uint32_t absent = is_last ? 0 : (uint32_t)random_next(&w->random) & (uint32_t)random_next(&w->random);
+	uint32_t absent =
+		is_last ? 0 : (uint32_t)random_next(&w->random) & (uint32_t)random_next(&w->random);
 	w->is_quiet = true;
 	world_note(w, "checkpoint, absent %x", absent);
 	close_zombies(w);

@@ -114,8 +114,10 @@ static void read_options(struct options *o, int argc, char **argv)
 		} else if (strcmp(name, "--shards") == 0 && value >= 1 && value <= SHARDS_MAX) {
 			o->shards = (unsigned)value;
 		} else {
-			fprintf(stderr, "usage: %s [--seeds N] [--from S] [--steps N] [--shards N] "
-					"[--seconds N] [--trace]\n", argv[0]);
+			fprintf(stderr,
+				"usage: %s [--seeds N] [--from S] [--steps N] [--shards N] "
+				"[--seconds N] [--trace]\n",
+				argv[0]);
 			exit(2);
 		}
 	}
@@ -135,8 +137,9 @@ int main(int argc, char **argv)
 	}
 	printf("%llu seeds from %llu: %llu steps, %llu turns, %.1f simulated hours, %llu messages, "
 	       "%llu received, %llu promises kept\n",
-	       (unsigned long long)t.worlds, (unsigned long long)o.from, (unsigned long long)t.steps,
-	       (unsigned long long)t.turns, (double)t.ms / 3600000, (unsigned long long)t.messages,
-	       (unsigned long long)t.received, (unsigned long long)t.promised);
+	       (unsigned long long)t.worlds, (unsigned long long)o.from,
+	       (unsigned long long)t.steps, (unsigned long long)t.turns, (double)t.ms / 3600000,
+	       (unsigned long long)t.messages, (unsigned long long)t.received,
+	       (unsigned long long)t.promised);
 	return 0;
 }

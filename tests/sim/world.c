@@ -7,8 +7,10 @@
 
 const char *const topics[TOPICS] = {"a", "b", "a/b", "a/c", "a/b/c", "/a", "$x/a", "b/"};
 const char *const filters[FILTERS] = {
-	"a", "b", "a/b", "a/+", "#", "+", "a/#", "+/b", "a/+/c", "$x/#", "b/", "/+",
-	"$share/g/a/#", "$share/g/#", "$share/h/+/b", "$share/i/a",
+	"a",          "b",   "a/b",          "a/+",        "#",
+	"+",          "a/#", "+/b",          "a/+/c",      "$x/#",
+	"b/",         "/+",  "$share/g/a/#", "$share/g/#", "$share/h/+/b",
+	"$share/i/a",
 };
 bool filter_matches[FILTERS][TOPICS];
 
@@ -69,8 +71,8 @@ void world_fail(struct world *w, const char *format, ...)
 	fflush(stdout);
 	fprintf(stderr, "seed %llu (%u shards, %u clients%s), step %llu, tick %llu: ",
 		(unsigned long long)w->seed, w->kit.shard_count, w->client_count,
-		w->has_small_queues ? ", small queues" : "",
-		(unsigned long long)w->steps, (unsigned long long)w->tick);
+		w->has_small_queues ? ", small queues" : "", (unsigned long long)w->steps,
+		(unsigned long long)w->tick);
 	vfprintf(stderr, format, arguments);
 	fprintf(stderr, "\nreplay: --from %llu --seeds 1 --trace\n", (unsigned long long)w->seed);
 	va_end(arguments);

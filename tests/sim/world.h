@@ -19,7 +19,7 @@
 #define CLIENTS_MAX 10
 #define MESSAGES_MAX 6000
 #define INTERVALS_MAX 400
-#define OUTGOING_MAX 24  /* below every Receive Maximum that the broker announces */
+#define OUTGOING_MAX 24 /* below every Receive Maximum that the broker announces */
 #define INCOMING_MAX 1100
 #define ZOMBIES_MAX 16
 #define TOPICS 8
@@ -37,24 +37,24 @@ extern bool filter_matches[FILTERS][TOPICS];
 /* A message, published by a client or by the broker as its will. */
 struct published {
 	uint32_t id;
-	uint32_t seq;          /* among those of this publisher, topic and QoS */
-	uint64_t start;        /* tick from which the broker can have it */
-	uint64_t end;          /* tick at which it has certainly been dealt with; NEVER before */
-	uint32_t connection;   /* of the publisher when it was sent first */
-	uint32_t attempts;     /* times it was sent */
+	uint32_t seq;        /* among those of this publisher, topic and QoS */
+	uint64_t start;      /* tick from which the broker can have it */
+	uint64_t end;        /* tick at which it has certainly been dealt with; NEVER before */
+	uint32_t connection; /* of the publisher when it was sent first */
+	uint32_t attempts;   /* times it was sent */
 	uint8_t publisher;
 	uint8_t topic;
 	uint8_t qos;
-	uint8_t reason_code;   /* of the answer */
+	uint8_t reason_code; /* of the answer */
 	bool retain;
-	bool is_clear;         /* an empty payload */
+	bool is_clear; /* an empty payload */
 	bool is_will;
-	bool is_due;           /* will: must be published */
-	bool is_forbidden;     /* will: must not be published */
+	bool is_due;       /* will: must be published */
+	bool is_forbidden; /* will: must not be published */
 	bool is_answered;
-	bool is_certain;       /* the broker has surely applied it */
+	bool is_certain; /* the broker has surely applied it */
 	bool has_expiry;
-	bool is_judged;        /* it is over */
+	bool is_judged;         /* it is over */
 	uint64_t sessions_over; /* that had ended when it was sent */
 };
 
@@ -63,9 +63,10 @@ struct interval {
 	uint8_t filter;
 	uint8_t qos;
 	bool no_local;
-	uint64_t from_sent, from_sure;   /* SUBSCRIBE sent, SUBACK received */
-	uint64_t until_sent, until_sure; /* UNSUBSCRIBE or another SUBSCRIBE of it, and its answer */
-	uint16_t from_id, until_id;      /* of the requests under way, 0 = none */
+	uint64_t from_sent, from_sure; /* SUBSCRIBE sent, SUBACK received */
+	uint64_t until_sent,
+		until_sure;         /* UNSUBSCRIBE or another SUBSCRIBE of it, and its answer */
+	uint16_t from_id, until_id; /* of the requests under way, 0 = none */
 	bool retain_as_published;
 };
 
@@ -99,7 +100,7 @@ struct client {
 	struct stream stream;
 	struct stream broker_end;
 	struct buffer in, out;
-	uint32_t connection; /* number of its connection, over all clients */
+	uint32_t connection;   /* number of its connection, over all clients */
 	uint64_t online_start; /* tick at which it saw CONNACK */
 	bool is_stopped;       /* does not read */
 	bool is_lazy;          /* answers later */
@@ -108,8 +109,8 @@ struct client {
 	bool is_goodbye;       /* sent DISCONNECT 0x00 */
 	uint64_t last_write_ms;
 	uint16_t keep_alive;
-	uint64_t connect_ms;   /* when it was opened */
-	uint32_t will;         /* message, 0 = none */
+	uint64_t connect_ms; /* when it was opened */
+	uint32_t will;       /* message, 0 = none */
 	uint32_t will_delay;
 
 	/* What it asked for in CONNECT. */
@@ -119,21 +120,21 @@ struct client {
 
 	/* Its session. */
 	bool has_session;
-	bool waits_for_quiet;    /* a CONNECT may still be under way: another one must not meet it */
-	bool must_clean;         /* it cannot know which session the broker has */
+	bool waits_for_quiet; /* a CONNECT may still be under way: another one must not meet it */
+	bool must_clean;      /* it cannot know which session the broker has */
 	uint32_t expiry_min, expiry_max; /* of what it asked since the last CONNACK, seconds */
 	uint32_t expiry_goodbye;         /* what its DISCONNECT asked */
-	uint64_t lost_ms;        /* the broker may think it absent from then on; NEVER */
-	uint64_t lost_known_ms;  /* the broker knows it absent since then; NEVER */
+	uint64_t lost_ms;                /* the broker may think it absent from then on; NEVER */
+	uint64_t lost_known_ms;          /* the broker knows it absent since then; NEVER */
 	bool is_maybe_expired;
 	struct outgoing_message out_messages[OUTGOING_MAX];
 	unsigned out_count;
 	uint16_t next_packet_id;
 	struct incoming_id in_ids[INCOMING_MAX]; /* QoS 2, between PUBLISH and PUBREL */
 	unsigned in_count;
-	unsigned open_count;     /* received on this connection and not finished: its window */
-	struct buffer answers;   /* acknowledgements to be sent later */
-	unsigned answer_count;   /* PUBACK and PUBCOMP among them */
+	unsigned open_count;   /* received on this connection and not finished: its window */
+	struct buffer answers; /* acknowledgements to be sent later */
+	unsigned answer_count; /* PUBACK and PUBCOMP among them */
 	struct interval intervals[INTERVALS_MAX];
 	unsigned interval_count;
 	uint8_t aliases_in[ALIASES_MAX + 1]; /* topic + 1 */
@@ -161,12 +162,12 @@ struct world {
 	unsigned client_count;
 	bool has_small_queues; /* messages may be refused */
 	bool is_traced;
-	bool is_quiet;         /* a checkpoint: no faults, everybody answers */
+	bool is_quiet; /* a checkpoint: no faults, everybody answers */
 	uint32_t connections;
 	struct client clients[CLIENTS_MAX];
 	struct published messages[MESSAGES_MAX]; /* from 1 on */
 	uint32_t message_count;
-	uint32_t judged_until;                   /* messages below are over */
+	uint32_t judged_until; /* messages below are over */
 	uint32_t next_seq[CLIENTS_MAX][TOPICS][3];
 	struct got got[CLIENTS_MAX][MESSAGES_MAX];
 	struct promise *promises;
@@ -175,7 +176,7 @@ struct world {
 	unsigned zombie_count;
 	uint32_t retained[TOPICS]; /* what the last checkpoint found: message or 0 */
 	uint64_t retained_tick;
-	bool has_left[GROUPS]; /* a member unsubscribed lately */
+	bool has_left[GROUPS];       /* a member unsubscribed lately */
 	uint64_t group_loss[GROUPS]; /* tick of the last session's end since */
 	uint64_t received, promised, sessions_over;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kit/kit.h"
 
-#define EVENTS_PER_TURN 8      /* few, so that work is spread over turns in many ways */
+#define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
 #define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
 
 static void wake(void *context, unsigned shard)

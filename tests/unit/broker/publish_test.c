@@ -20,12 +20,14 @@ static int setup(void **state)
 static void publish_once(struct play *p, unsigned qos, unsigned granted)
 {
 	unsigned sent = qos < granted ? qos : granted;
-	play_line(p, qos ? "p > PUBLISH q%u m7 t=t/1 p=hello" : "p > PUBLISH q%u t=t/1 p=hello", qos);
+	play_line(p, qos ? "p > PUBLISH q%u m7 t=t/1 p=hello" : "p > PUBLISH q%u t=t/1 p=hello",
+		  qos);
 	if (qos == 1)
 		play_line(p, "p < PUBACK m7");
 	if (qos == 2)
 		play_lines(p, "p < PUBREC m7\np > PUBREL m7\np < PUBCOMP m7\n");
-	play_line(p, sent ? "s < PUBLISH q%u m1 t=t/1 p=hello" : "s < PUBLISH q%u t=t/1 p=hello", sent);
+	play_line(p, sent ? "s < PUBLISH q%u m1 t=t/1 p=hello" : "s < PUBLISH q%u t=t/1 p=hello",
+		  sent);
 	if (sent == 1)
 		play_line(p, "s > PUBACK m1");
 	if (sent == 2)

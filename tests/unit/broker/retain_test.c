@@ -46,7 +46,8 @@ static void test_retain_set_replaced_and_cleared(void **state)
 static void test_retain_content_of_a_replay(void **state)
 {
 	(void)state;
-	play_over(&set, 1, PUBLISHER READER
+	play_over(&set, 1,
+		  PUBLISHER READER
 		  "p > PUBLISH retain q2 m1 t=a p=1 user=k:v type=x expiry=100\n"
 		  "p < PUBREC m1 rc=10\n"
 		  "wait 5000\n"
@@ -62,30 +63,31 @@ static void test_retain_content_of_a_replay(void **state)
 static void test_retain_handling(void **state)
 {
 	(void)state;
-	play_over(&set, 1, PUBLISHER READER "p > PUBLISH retain t=a p=1\n"
-					    "r > SUBSCRIBE m1 f=a,rh2\n"
-					    "r < SUBACK m1 00\n"
-					    "r > SUBSCRIBE m2 f=a,rh1\n"
-					    "r < SUBACK m2 00\n"
-					    "r > SUBSCRIBE m3 f=a,rh0\n"
-					    "r < SUBACK m3 00\n"
-					    "r < PUBLISH q0 retain t=a p=1\n"
-					    "r > UNSUBSCRIBE m4 f=a\n"
-					    "r < UNSUBACK m4 00\n"
-					    "r > SUBSCRIBE m5 f=a,rh1\n"
-					    "r < SUBACK m5 00\n"
-					    "r < PUBLISH q0 retain t=a p=1\n"
-					    "# as published: the flag of live ones\n"
-					    "r > SUBSCRIBE m6 f=a,rap,rh2\n"
-					    "r < SUBACK m6 00\n"
-					    "p > PUBLISH retain t=a p=2\n"
-					    "r < PUBLISH q0 retain t=a p=2\n"
-					    "p > PUBLISH t=a p=3\n"
-					    "r < PUBLISH q0 t=a p=3\n"
-					    "# never to groups\n"
-					    "r > SUBSCRIBE m7 f=$share/g/a,q1\n"
-					    "r < SUBACK m7 01\n"
-					    "r < nothing\n");
+	play_over(&set, 1,
+		  PUBLISHER READER "p > PUBLISH retain t=a p=1\n"
+				   "r > SUBSCRIBE m1 f=a,rh2\n"
+				   "r < SUBACK m1 00\n"
+				   "r > SUBSCRIBE m2 f=a,rh1\n"
+				   "r < SUBACK m2 00\n"
+				   "r > SUBSCRIBE m3 f=a,rh0\n"
+				   "r < SUBACK m3 00\n"
+				   "r < PUBLISH q0 retain t=a p=1\n"
+				   "r > UNSUBSCRIBE m4 f=a\n"
+				   "r < UNSUBACK m4 00\n"
+				   "r > SUBSCRIBE m5 f=a,rh1\n"
+				   "r < SUBACK m5 00\n"
+				   "r < PUBLISH q0 retain t=a p=1\n"
+				   "# as published: the flag of live ones\n"
+				   "r > SUBSCRIBE m6 f=a,rap,rh2\n"
+				   "r < SUBACK m6 00\n"
+				   "p > PUBLISH retain t=a p=2\n"
+				   "r < PUBLISH q0 retain t=a p=2\n"
+				   "p > PUBLISH t=a p=3\n"
+				   "r < PUBLISH q0 t=a p=3\n"
+				   "# never to groups\n"
+				   "r > SUBSCRIBE m7 f=$share/g/a,q1\n"
+				   "r < SUBACK m7 01\n"
+				   "r < nothing\n");
 }
 
 /* More of them than the reader's window and the output hold: they come as it takes them. */

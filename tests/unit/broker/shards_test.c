@@ -39,7 +39,8 @@ static void test_shards_know_before_suback(void **state)
 			assert_true(kit_step(&p.kit));
 		play_line(&p, "p + PUBLISH t=t p=1");
 		ask = buffer_content(&publisher->out);
-		assert_int_equal(publisher->stream.ops->write(&publisher->stream, &ask, 1), ask.len);
+		assert_int_equal(publisher->stream.ops->write(&publisher->stream, &ask, 1),
+				 ask.len);
 		buffer_release(&publisher->out);
 		play_lines(&p, "apart\n"
 			       "s < SUBACK m1 01\n"

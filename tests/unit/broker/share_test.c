@@ -72,20 +72,19 @@ static void test_share_member_leaves(void **state)
 		 "p < 5 PUB\n"
 		 "a < PUBLISH q1 m1 t=t/1 p=1\n"
 		 "a < PUBLISH q2 m2 t=t/2 p=2\n"
-		 "a < PUBLISH q1 m3 t=t/3 p=3\n" MEMBER("b", "")
-		 "a cut\n"
-		 "b < PUBLISH q1 m1 dup t=t/1 p=1\n"
-		 "b < PUBLISH q1 m2 dup t=t/3 p=3\n"
-		 "b < PUBLISH q1 m3 t=t/4 p=4\n"
-		 "b < PUBLISH q2 m4 t=t/5 p=5\n"
-		 "a > CONNECT v5 id=a expiry=100\n"
-		 "a < CONNACK 00 present\n"
-		 "a < PUBLISH q2 m2 dup t=t/2 p=2\n"
-		 "a > PUBREC m2\n"
-		 "a < PUBREL m2\n"
-		 "a > PUBCOMP m2\n"
-		 "a < nothing\n"
-		 "b < nothing\n");
+		 "a < PUBLISH q1 m3 t=t/3 p=3\n" MEMBER("b", "") "a cut\n"
+								 "b < PUBLISH q1 m1 dup t=t/1 p=1\n"
+								 "b < PUBLISH q1 m2 dup t=t/3 p=3\n"
+								 "b < PUBLISH q1 m3 t=t/4 p=4\n"
+								 "b < PUBLISH q2 m4 t=t/5 p=5\n"
+								 "a > CONNECT v5 id=a expiry=100\n"
+								 "a < CONNACK 00 present\n"
+								 "a < PUBLISH q2 m2 dup t=t/2 p=2\n"
+								 "a > PUBREC m2\n"
+								 "a < PUBREL m2\n"
+								 "a > PUBCOMP m2\n"
+								 "a < nothing\n"
+								 "b < nothing\n");
 }
 
 static void test_share_nobody_is_there(void **state)

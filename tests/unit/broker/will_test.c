@@ -125,21 +125,21 @@ static void test_will_of_one_taken_over(void **state)
 static void test_will_is_retained_and_expires(void **state)
 {
 	(void)state;
-	play_all(&set, WATCHER
-		 "a > CONNECT v5 id=a clean will=w/a:1 willretain willexpiry=10 willqos=1\n"
-		 "a < CONNACK 00\n"
-		 "wait 60000\n"
-		 "a cut\n"
-		 "w < PUBLISH q1 m1 retain t=w/a p=1 expiry=10\n"
-		 "b > CONNECT v5 id=b clean\n"
-		 "b < CONNACK 00\n"
-		 "wait 4000\n"
-		 "b > SUBSCRIBE m1 f=w/a,q1\n"
-		 "b < 2 \n"
-		 "wait 6100\n"
-		 "b > SUBSCRIBE m2 f=w/a,q1\n"
-		 "b < SUBACK m2 01\n"
-		 "b < nothing\n");
+	play_all(&set,
+		 WATCHER "a > CONNECT v5 id=a clean will=w/a:1 willretain willexpiry=10 willqos=1\n"
+			 "a < CONNACK 00\n"
+			 "wait 60000\n"
+			 "a cut\n"
+			 "w < PUBLISH q1 m1 retain t=w/a p=1 expiry=10\n"
+			 "b > CONNECT v5 id=b clean\n"
+			 "b < CONNACK 00\n"
+			 "wait 4000\n"
+			 "b > SUBSCRIBE m1 f=w/a,q1\n"
+			 "b < 2 \n"
+			 "wait 6100\n"
+			 "b > SUBSCRIBE m2 f=w/a,q1\n"
+			 "b < SUBACK m2 01\n"
+			 "b < nothing\n");
 }
 
 /* Of two deaths in one turn, and a will on the way to its own client. */

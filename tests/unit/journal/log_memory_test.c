@@ -28,15 +28,15 @@ struct reader {
 	uint64_t position;      /* of the last entry that came back */
 	unsigned next[THREADS]; /* number of the entry that each origin gives next */
 	unsigned batches;
-	bool is_inside;         /* one batch at a time */
+	bool is_inside; /* one batch at a time */
 };
 
 static void fill(struct batch *b, unsigned origin, unsigned first)
 {
 	*b = (struct batch){.batch = {.origin = origin, .targets = 5}};
 	for (unsigned i = 0; i < ENTRIES; i++) {
-		b->entries[i] = (struct entry){.entry = {.targets = 1}, .origin = origin,
-					       .number = first + i};
+		b->entries[i] = (struct entry){
+			.entry = {.targets = 1}, .origin = origin, .number = first + i};
 		if (i > 0)
 			b->entries[i - 1].entry.next = &b->entries[i].entry;
 	}
