@@ -37,11 +37,12 @@ void client_forget_session(struct world *w, struct client *c)
 
 static void add_will(struct world *w, struct client *c, struct connect *p)
 {
+	struct random *r = &w->random;
 	c->will = 0;
-	struct published *m = random_chance(&w->random, 30) && !w->is_quiet
-				      ? world_message(w, c->index, random_below(&w->random, TOPICS),
-						      (uint8_t)random_below(&w->random, 3))
-				      : NULL;
+	if (w->is_quiet || !random_chance(r, 30))
+		return;
+	uint32_t topic = random_below(r, TOPICS);
+	struct published *m = world_message(w, c->index, topic, (uint8_t)random_below(r, 3));
 	if (!m)
 		return;
 	m->is_will = true;
