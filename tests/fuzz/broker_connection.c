@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole broker in memory and up to three hostile peers: the input is settings, a seed for the
- * order of turns, and then steps:
- *
- *   byte 0   settings (see set_up)       byte 1   seed
- *   steps    bits 0-1: which peer, bits 2-5: what (enum step_kind), bits 6-7: turns after it
- *
- * The length of a packet is put in by the target, so that a changed packet is still a packet. What
- * the broker sends must be packets that this client may be sent; it must come to rest after each
- * step, hold no more output than its limits say, serve an innocent client on each shard, and leave
- * no memory behind.
+ * A whole broker in memory and up to three hostile peers, whose settings, order of turns and steps
+ * the input chooses (broker_connection.h). What the broker sends must be packets that this client
+ * may be sent; it must come to rest after each step, hold no more output than its limits say, serve
+ * an innocent client on each shard, and leave no memory behind.
  */
+#include "broker_connection.h"
 #include "fuzz.h"
 
 #include "base/buffer.h"
@@ -22,10 +17,11 @@
 #define PEERS 3
 #define SHARDS 2
 #define CAPACITY (1u << 20)
-#define HEAD_MAX 200000        /* of what a peer sent first; over the broker's largest packet */
 #define ALIASES_MAX 100
 #define PAD_BYTES 509          /* times 255 is more than the broker's scratch area */
 #define PENDING_MAX (1u << 20) /* what a peer has to send */
+#define PIECES_MAX 500         /* turns; then streams move more at once, to come to an end */
+#define CAPACITY_MIN 64        /* for the same reason */
 #define TURNS_MAX 100000       /* a broker that is busy for so long never ends */
 
 struct peer_client {
@@ -114,11 +110,12 @@ static void learn(struct peer_client *p)
 	enum header_result result = fixed_header_decode(head, &h, &flaw);
 	if (result == HEADER_INCOMPLETE && head.len < 5)
 		return;
-	if (result == HEADER_OK && head.len < (size_t)h.header_len + h.remaining_length &&
-	    head.len < HEAD_MAX)
+	bool is_connect = result == HEADER_OK && h.type == PACKET_CONNECT &&
+			  (size_t)h.header_len + h.remaining_length <= set.packet_bytes_max;
+	if (is_connect && head.len < (size_t)h.header_len + h.remaining_length)
 		return;
 	p->is_head_done = true;
-	if (result != HEADER_OK || h.type != PACKET_CONNECT || head.len >= HEAD_MAX)
+	if (!is_connect)
 		return;
 	struct connect c;
 	flaw = connect_decode(span_of(head.ptr + h.header_len, h.remaining_length), &c);
@@ -290,11 +287,21 @@ static void check_output(void)
 	}
 }
 
+static void hurry(void)
+{
+	for (unsigned i = 0; i < PEERS; i++)
+		if (peers[i].is_open)
+			memory_set_step(&peers[i].stream, 0);
+}
+
 static void rest(void)
 {
 	unsigned turns = 0;
-	while (kit_step(&kit))
+	while (kit_step(&kit)) {
 		CHECK(++turns < TURNS_MAX);
+		if (turns == PIECES_MAX)
+			hurry();
+	}
 	CHECK(kit_next_wake_ms(&kit) > kit.now.steady_ms);
 	check_output();
 }
@@ -313,6 +320,8 @@ static void settle(void)
 			if (!peers[i].is_stopped && !peers[i].is_ended)
 				has_moved |= receive(&peers[i], SIZE_MAX);
 		CHECK(++rounds < TURNS_MAX);
+		if (rounds == PIECES_MAX)
+			hurry();
 	}
 }
 
@@ -390,24 +399,6 @@ static void pass_time(uint8_t choice)
 	ping(); /* keeps them alive */
 }
 
-enum step_kind {
-	STEP_PACKET = 0,  /* bytes: length of the body, first byte, body */
-	STEP_PADDED = 2,  /* bytes: amount of padding, and the same */
-	STEP_RAW = 3,     /* bytes: length, anything */
-	STEP_REPEAT = 4,  /* byte: how often the last packet goes out again */
-	STEP_TIME = 5,    /* byte: how long */
-	STEP_CLOSE = 6,
-	STEP_CUT = 7,
-	STEP_CUT_AFTER = 8, /* byte: of what the peer sends so many bytes arrive */
-	STEP_DEAF_AFTER = 9, /* byte: of what the broker sends */
-	STEP_SMALL = 10,   /* byte: how much the next connection holds */
-	STEP_PIECES = 11,  /* byte: bytes that move at once */
-	STEP_STOP = 12,    /* reads no more, or reads again */
-	STEP_READ = 13,    /* byte: reads so much */
-	STEP_PING = 14,
-	STEP_ACKNOWLEDGE = 15, /* from now on, or no more */
-};
-
 static void take_step(struct peer_client *p, enum step_kind kind, struct input *in)
 {
 	switch (kind) {
@@ -422,7 +413,7 @@ static void take_step(struct peer_client *p, enum step_kind kind, struct input *
 		memory_cut_after(&p->broker_end, take(in));
 		p->is_deaf = true;
 		break;
-	case STEP_SMALL: small_capacity = take(in) * 16u + 1; break;
+	case STEP_SMALL: small_capacity = take(in) * 16u + CAPACITY_MIN; break;
 	case STEP_PIECES: memory_set_step(&p->stream, take(in)); break;
 	case STEP_STOP: p->is_stopped = !p->is_stopped; break;
 	case STEP_READ: receive(p, take(in)); break;
@@ -447,12 +438,13 @@ static void turns_after(unsigned choice)
 static void perform(struct input *in)
 {
 	uint8_t step = take(in);
+	enum step_kind kind = step >> 2 & 15;
 	struct peer_client *p = &peers[step % 4 % PEERS];
-	if (!p->is_open || p->is_ended) {
+	if (kind != STEP_SMALL && (!p->is_open || p->is_ended)) {
 		open_peer(p, step % 4, small_capacity ? small_capacity : CAPACITY);
 		small_capacity = 0;
 	}
-	take_step(p, step >> 2 & 15, in);
+	take_step(p, kind, in);
 	turns_after(step >> 6);
 }
 
@@ -511,7 +503,7 @@ static void play(struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	/* an assigned id, learnt by comparison, would take over the innocent's session */
-	if (len < 3 || memmem(data, len, "auto-", 5))
+	if (len <= HEAD_BYTES || memmem(data, len, "auto-", 5))
 		return 0;
 	struct input in = {data, len};
 	play(&in);
