@@ -68,7 +68,8 @@ def test_payload_sizes(sharded, clients, size):
         subscriber.take(payload=payload[:size], qos=qos)
 
 
-@pytest.mark.parametrize("topic", ["/", "a/", "/a", "a//b", "über/straße", "a b", "€/𝄞", "x" * 60000])
+@pytest.mark.parametrize("topic", ["/", "a/", "/a", "a//b", "über/straße", "a b", "€/𝄞",
+                                   "x" * 60000])
 def test_topics(sharded, clients, topic):
     """Any UTF-8 goes; levels may be empty (4.7.3)."""
     subscriber = subscribed(clients, sharded, topic)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.broker import IS_MOSQUITTO, Broker
 from support.client import unique
 from support.process import run
 
@@ -15,7 +16,6 @@ HERE = Path(__file__).resolve().parent
 @pytest.fixture(scope="module", params=[1, 8], ids=["1shard", "8shards"])
 def outcome(request):
     """What mqttjs.js printed: (prefix, its JSON)."""
-    from support.broker import IS_MOSQUITTO, Broker
     if IS_MOSQUITTO and request.param != 1:
         pytest.skip("mosquitto has no shards")
     assert (HERE / "node_modules" / "mqtt").is_dir(), "run `npm ci` in tests/e2e"
