@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chance from a seed: the same seed asks for the same actions; the network's timing still varies. */
+/* Chance from a seed: the same seed asks for the same actions; only their timing varies. */
 #ifndef NIGHTJAR_STRESS_RANDOM_H
 #define NIGHTJAR_STRESS_RANDOM_H
 
