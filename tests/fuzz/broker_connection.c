@@ -31,9 +31,9 @@ struct peer_client {
 	struct span last; /* packet of the input, for repetitions */
 	uint8_t last_first, last_pad;
 	uint32_t packet_bytes_max;
-	uint16_t alias_max, sent_id;
+	uint16_t alias_max;
 	bool has_alias[ALIASES_MAX + 1];
-	uint8_t version;  /* 0 = the broker does not know it */
+	uint8_t version; /* 0 = the broker does not know it */
 	bool is_open, is_ended, is_stopped, is_deaf, acknowledges;
 	bool is_head_done, is_connected, is_refused, has_goodbye;
 	uint64_t pings_unanswered;
@@ -279,7 +279,8 @@ static void open_peer(struct peer_client *p, unsigned shard, uint32_t capacity)
 
 static void check_output(void)
 {
-	uint64_t max = (uint64_t)set.output_bytes_max + OUTPUT_FULL_BYTES + 2 * set.packet_bytes_max;
+	uint64_t max =
+		(uint64_t)set.output_bytes_max + OUTPUT_FULL_BYTES + 2 * set.packet_bytes_max;
 	for (unsigned i = 0; i < kit.shard_count; i++) {
 		struct shard *s = broker_shard(kit.broker, i);
 		for (struct link *l = s->connections.next; l != &s->connections; l = l->next)

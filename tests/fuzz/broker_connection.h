@@ -14,19 +14,19 @@
 
 /* 1 is a packet, too: they shall be frequent. */
 enum step_kind {
-	STEP_PACKET = 0,  /* bytes: length of the body, first byte, body */
-	STEP_PADDED = 2,  /* bytes: amount of padding, and the same */
-	STEP_RAW = 3,     /* bytes: length, anything */
-	STEP_REPEAT = 4,  /* byte: how often the last packet goes out again */
-	STEP_TIME = 5,    /* byte: how long */
+	STEP_PACKET = 0, /* bytes: length of the body, first byte, body */
+	STEP_PADDED = 2, /* bytes: amount of padding, and the same */
+	STEP_RAW = 3,    /* bytes: length, anything */
+	STEP_REPEAT = 4, /* byte: how often the last packet goes out again */
+	STEP_TIME = 5,   /* byte: how long */
 	STEP_CLOSE = 6,
 	STEP_CUT = 7,
-	STEP_CUT_AFTER = 8, /* byte: of what the peer sends so many bytes arrive */
+	STEP_CUT_AFTER = 8,  /* byte: of what the peer sends so many bytes arrive */
 	STEP_DEAF_AFTER = 9, /* byte: of what the broker sends */
-	STEP_SMALL = 10,   /* byte: how much the next connection holds */
-	STEP_PIECES = 11,  /* byte: bytes that move at once */
-	STEP_STOP = 12,    /* reads no more, or reads again */
-	STEP_READ = 13,    /* byte: reads so much */
+	STEP_SMALL = 10,     /* byte: how much the next connection holds */
+	STEP_PIECES = 11,    /* byte: bytes that move at once */
+	STEP_STOP = 12,      /* reads no more, or reads again */
+	STEP_READ = 13,      /* byte: reads so much */
 	STEP_PING = 14,
 	STEP_ACKNOWLEDGE = 15, /* from now on, or no more */
 };
