@@ -53,15 +53,12 @@ static void see_sent(struct connection *c, const struct outgoing *o)
 	c->shard->status.messages_out++;
 }
 
-/* Would so many more be over the whole broker's limit? Each shard has its part of it; retained
- * messages are held once for all. */
+/* Would so many more be over the whole broker's limit? Retained messages are held once for all. */
 static bool is_over_memory(const struct shard *s, size_t bytes)
 {
-	uint64_t max = s->settings->memory_bytes_max;
-	uint64_t shards = s->broker->shard_count;
-	return max > 0 &&
-	       s->memory_bytes + s->chunks.bytes_unsent + s->retained_bytes / shards + bytes >
-		       max / shards;
+	uint64_t held = s->memory_bytes + s->chunks.bytes_unsent + s->memory_of_others;
+	return s->settings->memory_bytes_max > 0 &&
+	       held + s->retained_bytes + bytes > s->settings->memory_bytes_max;
 }
 
 /* At most once: whoever has asked for it counts as served. */

@@ -87,15 +87,18 @@ static void note(struct outcome *o, struct session *session, enum delivered resu
 		o->slow = session;
 }
 
-/* Nobody is connected: it waits for the group, if a member's session can come back. */
+static bool has_surviving(const struct share *share)
+{
+	for (uint32_t i = 0; i < share->member_count; i++)
+		if (share->members[i].survives)
+			return true;
+	return false;
+}
+
+/* Nobody is connected, but a member's session can come back: it waits for the group. */
 static bool keep_for_group(struct shard *s, struct share *share, struct publication *p,
 			   uint8_t flags)
 {
-	bool survives = false;
-	for (uint32_t i = 0; i < share->member_count; i++)
-		survives |= share->members[i].survives;
-	if (!survives || p->parts.qos == 0)
-		return false;
 	if (!share->waiting)
 		share->waiting = mem_zalloc(sizeof(struct queue));
 	struct queue *queue = share->waiting;
@@ -120,11 +123,9 @@ static struct outcome dispatch(struct shard *s, struct share *share, struct publ
 	char whole[7 + UINT16_MAX];
 	struct share_member *member = share_next(share);
 	if (!member) {
-		bool has_member = share->member_count > 0 && p->parts.qos > 0;
-		if (keep_for_group(s, share, p, flags))
-			o.reason_code = REASON_SUCCESS;
-		else if (has_member)
-			o.reason_code = REASON_QUOTA_EXCEEDED;
+		if (p->parts.qos > 0 && has_surviving(share))
+			o.reason_code = keep_for_group(s, share, p, flags) ? REASON_SUCCESS
+									   : REASON_QUOTA_EXCEEDED;
 		return o;
 	}
 	if (member->shard == s->index) {

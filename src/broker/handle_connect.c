@@ -112,7 +112,7 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 	if (p->version != MQTT_5 && set->keep_alive_max &&
 	    (p->keep_alive == 0 || p->keep_alive > set->keep_alive_max))
 		return &flaw_keep_alive; /* 3.x has no way to be told another one */
-	if (set->sessions_max && s->sessions.count >= set->sessions_max / s->broker->shard_count &&
+	if (set->sessions_max && atomic_load(&s->broker->session_count) >= set->sessions_max &&
 	    !session_find(c->shard, p->client_id))
 		return &flaw_sessions;
 	return NULL;

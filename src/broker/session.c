@@ -80,6 +80,7 @@ struct session *session_new(struct shard *s, struct span client_id)
 		mem_free(session);
 		return NULL;
 	}
+	atomic_fetch_add(&s->broker->session_count, 1);
 	return session;
 }
 
@@ -169,6 +170,7 @@ void session_end(struct shard *s, struct session *session, const char *why)
 	session_unsubscribe_all(s, session);
 	release(s, session);
 	map_remove(&s->sessions, session_client_id(session));
+	atomic_fetch_sub(&s->broker->session_count, 1);
 	number_give_back(s, session);
 	mem_free(session);
 }

@@ -64,6 +64,8 @@ struct shard {
 	uint32_t paused_count;  /* connections paused by congestion */
 	uint64_t hold_until_ms; /* when publishers held back are let go; steady clock */
 	uint64_t memory_bytes;  /* of messages that wait or are on their way at QoS 1 and 2 */
+	atomic_uint_fast64_t memory_shown; /* what other shards know of it; with a memory_limit */
+	uint64_t memory_of_others;         /* as they have shown it when this turn began */
 	struct shard_status status;
 };
 
@@ -81,6 +83,7 @@ struct broker {
 	uint64_t seed;
 	uint64_t start_ms; /* wall clock; tells assigned ids of one start from another's */
 	atomic_uint_fast64_t connection_count;
+	atomic_uint_fast64_t session_count;
 	struct shard shards[];
 };
 

@@ -15,6 +15,22 @@
 #define LIGHT_MESSAGES 32 /* a turn with no more of them is a light one */
 #define BORROW_ROUNDS 4   /* letters that answer letters, within one turn */
 
+/* A limit for all needs a look at all: each shard shows what it holds at the end of its turns. */
+static void look_at_memory(struct shard *s)
+{
+	s->memory_of_others = 0;
+	for (unsigned i = 0; i < s->broker->shard_count; i++)
+		if (i != s->index)
+			s->memory_of_others += atomic_load_explicit(&shard_at(s, i)->memory_shown,
+								    memory_order_relaxed);
+}
+
+static void show_memory(struct shard *s)
+{
+	atomic_store_explicit(&s->memory_shown, s->memory_bytes + s->chunks.bytes_unsent,
+			      memory_order_relaxed);
+}
+
 static void resume_inputs(struct shard *s)
 {
 	struct connection *c = s->resumed;
@@ -59,6 +75,8 @@ void shard_turn_begin(struct shard *s, struct moment now)
 {
 	take_hold(s);
 	s->messages_in_before = s->status.messages_in;
+	if (s->settings->memory_bytes_max)
+		look_at_memory(s);
 	s->now = now;
 	s->has_work = false;
 	follow_congestion(s);
@@ -135,6 +153,8 @@ static void work(struct shard *s)
 	replay_turn(s);
 	shard_settle(s);
 	flush_outputs(s);
+	if (s->settings->memory_bytes_max)
+		show_memory(s);
 	s->has_work |= s->batch != NULL || s->dirty != NULL || replay_is_due(s);
 }
 
