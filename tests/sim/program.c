@@ -203,6 +203,8 @@ static void probe_handle(struct world *w, struct span packet, uint32_t found[TOP
 	struct span body = span_of(packet.ptr + h.header_len, h.remaining_length);
 	flaw = publish_decode(h.flags, body, MQTT_5, &p);
 	ASSERT(!flaw);
+	if (p.payload.len == 0)
+		world_fail(w, "an empty message is retained");
 	for (unsigned t = 0; t < TOPICS; t++) {
 		if (!span_is_equal(p.topic, span_of_text(topics[t])))
 			continue;

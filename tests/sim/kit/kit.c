@@ -2,6 +2,7 @@
 #include "kit/kit.h"
 
 #define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
+#define HALF_TURNS 30            /* per cent that are interrupted by other shards' turns */
 #define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
 
 static void wake(void *context, unsigned shard)
@@ -54,12 +55,6 @@ void kit_start(struct kit *k, const struct settings *settings, unsigned shard_co
 	ASSERT(k->broker);
 }
 
-void kit_stop(struct kit *k)
-{
-	broker_free(k->broker);
-	k->broker = NULL;
-}
-
 static void begin(struct kit *k, unsigned i)
 {
 	k->turns++;
@@ -72,11 +67,21 @@ static void end(struct kit *k, unsigned i)
 {
 	struct shard *s = broker_shard(k->broker, i);
 	struct kit_shard *mine = &k->shards[i];
+	mine->is_in_turn = false;
 	shard_turn_end(s);
 	uint64_t wait = shard_wait_ms(s);
 	mine->wake_at_ms = wait == UINT64_MAX ? UINT64_MAX : k->now.steady_ms + wait;
 	if (wait == 0 || !shard_sleep(s))
 		mine->is_woken = true;
+}
+
+void kit_stop(struct kit *k)
+{
+	for (unsigned i = 0; i < k->shard_count; i++)
+		if (k->shards[i].is_in_turn)
+			end(k, i);
+	broker_free(k->broker);
+	k->broker = NULL;
 }
 
 struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
@@ -88,7 +93,8 @@ struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 	ASSERT(error == 0);
 	if (broker_end_out)
 		*broker_end_out = server;
-	begin(k, shard);
+	if (!k->shards[shard].is_in_turn)
+		begin(k, shard);
 	shard_accept(broker_shard(k->broker, shard), &server, &peer);
 	end(k, shard);
 	return client;
@@ -97,19 +103,26 @@ struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 static bool is_runnable(const struct kit *k, unsigned i)
 {
 	const struct kit_shard *s = &k->shards[i];
-	return s->is_woken || s->wake_at_ms <= k->now.steady_ms || memory_hub_is_ready(&s->hub);
+	return s->is_in_turn || s->is_woken || s->wake_at_ms <= k->now.steady_ms ||
+	       memory_hub_is_ready(&s->hub);
 }
 
 static void take_turn(struct kit *k, unsigned i)
 {
 	struct memory_event events[EVENTS_PER_TURN];
+	if (k->shards[i].is_in_turn) {
+		end(k, i);
+		return;
+	}
 	unsigned room = 1 + random_below(&k->random, EVENTS_PER_TURN);
 	unsigned count = memory_hub_take(&k->shards[i].hub, events, room);
 	begin(k, i);
 	for (unsigned e = 0; e < count; e++)
 		shard_ready(broker_shard(k->broker, i), events[e].stream, events[e].is_readable,
 			    events[e].is_writable);
-	end(k, i);
+	k->shards[i].is_in_turn = k->shard_count > 1 && random_chance(&k->random, HALF_TURNS);
+	if (!k->shards[i].is_in_turn)
+		end(k, i);
 }
 
 bool kit_step(struct kit *k)

@@ -25,6 +25,7 @@ struct kit {
 		struct memory_hub hub;
 		uint64_t wake_at_ms; /* steady clock; UINT64_MAX = when something comes */
 		bool is_woken;
+		bool is_in_turn; /* it has read, and not yet decided: others run meanwhile */
 	} shards[SHARDS_MAX];
 };
 
@@ -42,7 +43,7 @@ void kit_stop(struct kit *k);
 struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 		       struct stream *broker_end_out);
 
-/* One turn of a shard that has a reason to take one; false when all may go on sleeping. */
+/* A turn, or a half, of a shard that has a reason to take one; false when all may go on sleeping. */
 bool kit_step(struct kit *k);
 /* Turns until all sleep. Asserts that it comes to an end. */
 void kit_settle(struct kit *k);

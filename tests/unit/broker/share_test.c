@@ -178,6 +178,25 @@ static void test_share_leaves_in_the_middle(void **state)
 	}
 }
 
+/* The only member goes, and its session with it: that is nobody, not a queue that is full. */
+static void test_share_goes_while_a_message_comes(void **state)
+{
+	static struct play p;
+	char text[TALK_TEXT_MAX];
+	(void)state;
+	for (unsigned seed = 1; seed <= 400; seed++) {
+		play_start(&p, &set, 8, seed, 0);
+		play_lines(&p, MEMBER("a", "") PUBLISHER "together\n"
+							 "a close\n"
+							 "p + PUBLISH q1 m1 t=t/1 p=1\n"
+							 "apart\n");
+		assert_true(play_next(play_actor(&p, "p"), text));
+		if (strcmp(text, "PUBACK m1") != 0)
+			assert_string_equal(text, "PUBACK m1 rc=10");
+		play_stop(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +207,7 @@ int main(void)
 		cmocka_unit_test_setup(test_share_ends_with_its_last_member, setup),
 		cmocka_unit_test_setup(test_share_of_3_1_1, setup),
 		cmocka_unit_test_setup(test_share_leaves_in_the_middle, setup),
+		cmocka_unit_test_setup(test_share_goes_while_a_message_comes, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
