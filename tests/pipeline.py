@@ -241,9 +241,13 @@ def check_mistakes(result):
     """clang-tidy over each file of src/, several at a time."""
     folder = built('clang-asan')
 
+    # In full depth the analyzer takes fifteen times as long.
+    shallow = [f'--extra-arg={word}' for word in
+               ('-Xclang', '-analyzer-config', '-Xclang', 'mode=shallow')]
+
     def one(path):
-        done = subprocess.run(['clang-tidy', '-p', folder, '--quiet', path], capture_output=True,
-                              text=True, check=False)
+        done = subprocess.run(['clang-tidy', '-p', folder, '--quiet', *shallow, path],
+                              capture_output=True, text=True, check=False)
         return path, done.returncode, done.stdout
 
     with ThreadPoolExecutor(JOBS) as pool:
