@@ -176,7 +176,7 @@ def meson_tests(name, suite):
     prefix = without_address_randomisation() if name.endswith('tsan') else []
     jobs = 1 if suite == 'stress' else JOBS
     _, output = run([*prefix, 'meson', 'test', '-C', folder, '--no-rebuild', '--suite', suite,
-                     '--num-processes', jobs], f'{name}-{suite}',
+                     '--num-processes', jobs, '--timeout-multiplier', 4], f'{name}-{suite}',
                     environment=SANITIZER_ENVIRONMENT)
     result = Result()
     if not log.exists():
