@@ -22,24 +22,25 @@ static int setup(void **state)
 static void test_input_larger_than_the_scratch(void **state)
 {
 	(void)state;
-	play_all(&set, "s > CONNECT v5 id=s\ns < CONNACK 00\n"
-		       "s > SUBSCRIBE m1 f=t,q1\ns < SUBACK m1 01\n"
-		       "p > CONNECT v4 id=p clean\np < CONNACK 00\n"
-		       "p + PUBLISH q1 m1 t=t p=1\n"
-		       "p + PUBLISH q1 m2 t=t p=#65529\n"
-		       "p + PUBLISH q1 m3 t=t p=#65530\n"
-		       "p + PUBLISH q1 m4 t=t p=#200000\n"
-		       "p + PUBLISH q1 m5 t=t p=#65527\n"
-		       "p + PUBLISH q1 m6 t=t p=#65528\n"
-		       "p > PUBLISH q1 m7 t=t p=7\n"
-		       "p < 7 PUBACK\n"
-		       "s < PUBLISH q1 m1 t=t p=1\n"
-		       "s < PUBLISH q1 m2 t=t p=#65529\n"
-		       "s < PUBLISH q1 m3 t=t p=#65530\n"
-		       "s < PUBLISH q1 m4 t=t p=#200000\n"
-		       "s < PUBLISH q1 m5 t=t p=#65527\n"
-		       "s < PUBLISH q1 m6 t=t p=#65528\n"
-		       "s < PUBLISH q1 m7 t=t p=7\n");
+	play_over(&set, 2,
+		  "s > CONNECT v5 id=s\ns < CONNACK 00\n"
+		  "s > SUBSCRIBE m1 f=t,q1\ns < SUBACK m1 01\n"
+		  "p > CONNECT v4 id=p clean\np < CONNACK 00\n"
+		  "p + PUBLISH q1 m1 t=t p=1\n"
+		  "p + PUBLISH q1 m2 t=t p=#65529\n"
+		  "p + PUBLISH q1 m3 t=t p=#65530\n"
+		  "p + PUBLISH q1 m4 t=t p=#140000\n"
+		  "p + PUBLISH q1 m5 t=t p=#65527\n"
+		  "p + PUBLISH q1 m6 t=t p=#65528\n"
+		  "p > PUBLISH q1 m7 t=t p=7\n"
+		  "p < 7 PUBACK\n"
+		  "s < PUBLISH q1 m1 t=t p=1\n"
+		  "s < PUBLISH q1 m2 t=t p=#65529\n"
+		  "s < PUBLISH q1 m3 t=t p=#65530\n"
+		  "s < PUBLISH q1 m4 t=t p=#140000\n"
+		  "s < PUBLISH q1 m5 t=t p=#65527\n"
+		  "s < PUBLISH q1 m6 t=t p=#65528\n"
+		  "s < PUBLISH q1 m7 t=t p=7\n");
 }
 
 /* Sanitizers have an allocator of their own. */
