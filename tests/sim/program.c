@@ -39,9 +39,17 @@ static void some_turns(struct world *w)
 	unsigned count = 1 + random_below(&w->random, 6);
 	for (unsigned i = 0; i < count; i++)
 		if (!kit_step(&w->kit)) {
-			note_quiet(w);
+			if (!w->kit.frozen)
+				note_quiet(w);
 			return;
 		}
+}
+
+/* Some threads do not run for a while, whatever comes in for them. */
+static void freeze(struct world *w)
+{
+	w->kit.frozen = random_next(&w->random) & random_next(&w->random);
+	w->thaw_step = w->steps + 5 + random_below(&w->random, 60);
 }
 
 static void some_time(struct world *w)
@@ -122,13 +130,16 @@ static void act(struct world *w, struct client *c)
 static void step(struct world *w)
 {
 	uint32_t dice = random_below(&w->random, 100);
-	w->steps++;
+	if (++w->steps >= w->thaw_step)
+		w->kit.frozen = 0;
 	if (dice < 45)
 		some_turns(w);
 	else if (dice < 75)
 		client_pump(w, any_client(w));
-	else if (dice < 97)
+	else if (dice < 95)
 		act(w, any_client(w));
+	else if (dice < 97)
+		freeze(w);
 	else if (dice < 99)
 		some_time(w);
 	else
@@ -280,6 +291,7 @@ static void checkpoint(struct world *w, bool is_last)
 	uint32_t absent =
 		is_last ? 0 : (uint32_t)random_next(&w->random) & (uint32_t)random_next(&w->random);
 	w->is_quiet = true;
+	w->kit.frozen = 0;
 	world_note(w, "checkpoint, absent %x", absent);
 	close_zombies(w);
 	for (unsigned i = 0; i < w->client_count; i++)

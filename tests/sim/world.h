@@ -159,6 +159,7 @@ struct world {
 	uint64_t seed;
 	uint64_t tick;
 	uint64_t steps;
+	uint64_t thaw_step; /* when shards that are frozen go on */
 	unsigned client_count;
 	bool has_small_queues; /* messages may be refused */
 	bool is_traced;

@@ -3,6 +3,7 @@
 
 #define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
 #define HALF_TURNS 30            /* per cent that are interrupted by other shards' turns */
+#define LATE_SLEEPERS 20         /* per cent of turns after which there is mail before sleep */
 #define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
 
 static void wake(void *context, unsigned shard)
@@ -71,7 +72,8 @@ static void end(struct kit *k, unsigned i)
 	shard_turn_end(s);
 	uint64_t wait = shard_wait_ms(s);
 	mine->wake_at_ms = wait == UINT64_MAX ? UINT64_MAX : k->now.steady_ms + wait;
-	if (wait == 0 || !shard_sleep(s))
+	bool is_late = k->shard_count > 1 && random_chance(&k->random, LATE_SLEEPERS);
+	if (wait == 0 || is_late || !shard_sleep(s))
 		mine->is_woken = true;
 }
 
@@ -103,6 +105,8 @@ struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 static bool is_runnable(const struct kit *k, unsigned i)
 {
 	const struct kit_shard *s = &k->shards[i];
+	if (k->frozen >> i & 1)
+		return false;
 	return s->is_in_turn || s->is_woken || s->wake_at_ms <= k->now.steady_ms ||
 	       memory_hub_is_ready(&s->hub);
 }
@@ -141,6 +145,7 @@ bool kit_step(struct kit *k)
 void kit_settle(struct kit *k)
 {
 	unsigned turns = 0;
+	k->frozen = 0;
 	while (kit_step(k))
 		ASSERT(++turns < SETTLE_TURNS_MAX);
 }

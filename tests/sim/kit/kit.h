@@ -18,6 +18,7 @@ struct kit {
 	struct moment now;
 	struct random random;
 	uint64_t turns;
+	uint64_t frozen; /* bits of shards whose threads the system keeps from running */
 	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
 	uint64_t events[EVENT_KIND_COUNT];
 	uint64_t detail_bytes; /* of what events showed: reads all of it */
@@ -45,7 +46,7 @@ struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 
 /* A turn, or a half, of a shard that has a reason to take one; false when all may go on sleeping. */
 bool kit_step(struct kit *k);
-/* Turns until all sleep. Asserts that it comes to an end. */
+/* Turns until all sleep, the frozen ones too. Asserts that it comes to an end. */
 void kit_settle(struct kit *k);
 /* Moves the clock, one wake-up after the other, until that much time has passed. */
 void kit_advance(struct kit *k, uint64_t ms);
