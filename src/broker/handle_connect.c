@@ -198,7 +198,10 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 	command->version = c->version;
 	c->pins++;
 	c->state = CONNECTION_CONNECTING;
-	if (command->connect.expiry_interval > 0 || (old && old->subscriber.survives)) {
+	/* and behind others in the log: one of them may be an earlier CONNECT of the same client */
+	bool is_logged = command->connect.expiry_interval > 0 ||
+			 (old && old->subscriber.survives) || s->appended != s->applied;
+	if (is_logged) {
 		connection_pause(c);
 		command_append(s, command, shard_bit(s));
 	} else {

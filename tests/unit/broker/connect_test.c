@@ -274,6 +274,77 @@ static void test_connect_too_many(void **state)
 		       "c < CONNACK 00\n");
 }
 
+static void test_connect_not_allowed(void **state)
+{
+	(void)state;
+	set.allow_anonymous = false;
+	play_all(&set, "a > CONNECT v5 id=a clean\n"
+		       "a < CONNACK 87\n"
+		       "a < closed\n"
+		       "a > CONNECT v4 id=a clean\n"
+		       "a < CONNACK 05\n"
+		       "a < closed\n");
+	settings_init(&set);
+	set.allow_empty_client_id = false;
+	play_all(&set, "a > CONNECT v5 clean\n"
+		       "a < CONNACK 85\n"
+		       "a < closed\n"
+		       "a > CONNECT v4 clean\n"
+		       "a < CONNACK 02\n"
+		       "a < closed\n");
+}
+
+static void test_connect_too_many_sessions(void **state)
+{
+	(void)state;
+	set.sessions_max = 2;
+	play_over(&set, 1,
+		  "a > CONNECT v5 id=a clean expiry=10\n"
+		  "a < CONNACK 00\n"
+		  "b > CONNECT v5 id=b clean\n"
+		  "b < CONNACK 00\n"
+		  "c > CONNECT v5 id=c clean\n"
+		  "c < CONNACK 97\n"
+		  "c < closed\n"
+		  "a cut\n"
+		  "c > CONNECT v5 id=c clean\n"
+		  "c < CONNACK 97\n"
+		  "# one that has a session may come back\n"
+		  "a > CONNECT v5 id=a expiry=10\n"
+		  "a < CONNACK 00 present\n"
+		  "b close\n"
+		  "c > CONNECT v5 id=c clean\n"
+		  "c < CONNACK 00\n");
+}
+
+/* A client that is gone before it is answered must not push out the one that came after it, though
+ * its CONNECT goes through the log and the other one's need not. */
+static void test_connect_gone_before_its_answer(void **state)
+{
+	static struct play p;
+	(void)state;
+	for (unsigned seed = 0; seed < 60; seed++) {
+		play_start(&p, &set, 1, seed, 0);
+		play_lines(&p, "together\n"
+			       "a + CONNECT v5 id=x expiry=100\n"
+			       "b + CONNECT v5 id=x clean\n");
+		struct actor *a = play_actor(&p, "a"), *b = play_actor(&p, "b");
+		struct span hello = buffer_content(&a->out);
+		assert_int_equal(a->stream.ops->write(&a->stream, &hello, 1), hello.len);
+		play_line(&p, "a close");
+		buffer_release(&a->out);
+		for (unsigned turns = 0; turns < seed % 5; turns++)
+			kit_step(&p.kit);
+		play_line(&p, "apart");
+		assert_true(b->is_open);
+		play_lines(&p, "b < CONNACK 00\n"
+			       "b > PINGREQ\n"
+			       "b < PINGRESP\n"
+			       "b < nothing\n");
+		play_stop(&p);
+	}
+}
+
 static void test_connect_with_all_in_one_segment(void **state)
 {
 	(void)state;
@@ -309,6 +380,9 @@ int main(void)
 		cmocka_unit_test_setup(test_connect_in_time, setup),
 		cmocka_unit_test_setup(test_connect_limits_told, setup),
 		cmocka_unit_test_setup(test_connect_too_many, setup),
+		cmocka_unit_test_setup(test_connect_not_allowed, setup),
+		cmocka_unit_test_setup(test_connect_too_many_sessions, setup),
+		cmocka_unit_test_setup(test_connect_gone_before_its_answer, setup),
 		cmocka_unit_test_setup(test_connect_with_all_in_one_segment, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

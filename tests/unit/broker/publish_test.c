@@ -430,6 +430,44 @@ static void test_publish_refused(void **state)
 		       "c < closed\n");
 }
 
+static void test_publish_upgraded(void **state)
+{
+	(void)state;
+	set.upgrade_outgoing_qos = true;
+	play_all(&set, "s > CONNECT v4 id=s clean\ns < CONNACK 00\n"
+		       "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\n"
+		       "p > CONNECT v4 id=p clean\np < CONNACK 00\n"
+		       "p > PUBLISH t=t p=1\n"
+		       "s < PUBLISH q2 m1 t=t p=1\n"
+		       "s > PUBREC m1\ns < PUBREL m1\ns > PUBCOMP m1\n");
+}
+
+/* On request, and for 3.x only: version 5 forbids it [MQTT-4.4.0-1]. */
+static void test_publish_retried(void **state)
+{
+	(void)state;
+	set.retry_interval_ms = 5000;
+	play_all(&set, "s > CONNECT v4 id=s clean\ns < CONNACK 00\n"
+		       "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\n"
+		       "v > CONNECT v5 id=v clean\nv < CONNACK 00\n"
+		       "v > SUBSCRIBE m1 f=t,q2\nv < SUBACK m1 02\n"
+		       "p > CONNECT v4 id=p clean\np < CONNACK 00\n"
+		       "p > PUBLISH q2 m1 t=t p=1\np < PUBREC m1\n"
+		       "s < PUBLISH q2 m1 t=t p=1\n"
+		       "v < PUBLISH q2 m1 t=t p=1\n"
+		       "wait 4000\n"
+		       "s < nothing\n"
+		       "wait 6100\n"
+		       "s < PUBLISH q2 m1 dup t=t p=1\n"
+		       "s > PUBREC m1\n"
+		       "s < PUBREL m1\n"
+		       "wait 5000\n"
+		       "s < PUBREL m1\n"
+		       "s > PUBCOMP m1\n"
+		       "v < nothing\n"
+		       "p < nothing\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +486,8 @@ int main(void)
 		cmocka_unit_test_setup(test_publish_window_of_a_subscriber, setup),
 		cmocka_unit_test_setup(test_publish_window_of_a_publisher, setup),
 		cmocka_unit_test_setup(test_publish_refused, setup),
+		cmocka_unit_test_setup(test_publish_upgraded, setup),
+		cmocka_unit_test_setup(test_publish_retried, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
