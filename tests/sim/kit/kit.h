@@ -18,7 +18,7 @@ struct kit {
 	struct moment now;
 	struct random random;
 	uint64_t turns;
-	uint64_t frozen; /* bits of shards whose threads the system keeps from running */
+	uint64_t frozen;       /* bits of shards whose threads the system keeps from running */
 	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
 	uint64_t events[EVENT_KIND_COUNT];
 	uint64_t detail_bytes; /* of what events showed: reads all of it */
