@@ -25,7 +25,7 @@
 struct client {
 	struct stream stream;
 	uint8_t version;
-	unsigned asked;    /* packets sent that want an answer */
+	unsigned asked; /* packets sent that want an answer */
 	unsigned answered;
 	unsigned received; /* PUBLISH */
 	bool is_ended;
@@ -74,7 +74,8 @@ static void receive(struct client *c)
 	static uint8_t bytes[CAPACITY];
 	size_t len = 0;
 	while (!c->is_ended) {
-		long n = c->stream.ops->read(&c->stream, (struct room){bytes + len, CAPACITY - len});
+		long n =
+			c->stream.ops->read(&c->stream, (struct room){bytes + len, CAPACITY - len});
 		if (n == ERROR_AGAIN)
 			break;
 		c->is_ended = n <= 0;
@@ -213,8 +214,8 @@ static bool play_apart(void)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	bool has_aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 	if (!(has_aborted && is_meant(words)) &&
-	    !(WIFEXITED(status) && (WEXITSTATUS(status) == ENDED_WELL ||
-				    WEXITSTATUS(status) == ENDED_WITHOUT_FAILURE)))
+	    !(WIFEXITED(status) &&
+	      (WEXITSTATUS(status) == ENDED_WELL || WEXITSTATUS(status) == ENDED_WITHOUT_FAILURE)))
 		fail_msg("turn %u, allocation %lu: %s", (unsigned)run.failing_turn,
 			 run.failing_allocation, words);
 	return !(WIFEXITED(status) && WEXITSTATUS(status) == ENDED_WITHOUT_FAILURE);

@@ -15,8 +15,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <stdatomic.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -100,7 +100,8 @@ static void pass_on(unsigned from)
 	unsigned qos = random_below(&run.random, 3), to = random_below(&run.random, CLIENTS);
 	run.packet_ids[from]++;
 	snprintf(words, sizeof(words), "PUBLISH q%u m%u t=%s/%u p=token", qos,
-		 run.packet_ids[from] % 60000u + 1, random_chance(&run.random, 50) ? "to" : "by", to);
+		 run.packet_ids[from] % 60000u + 1, random_chance(&run.random, 50) ? "to" : "by",
+		 to);
 	say(from, words);
 }
 
@@ -178,9 +179,11 @@ static void join(unsigned client)
 	shard_turn_begin(shard, now());
 	shard_accept(shard, &stream, &peer);
 	shard_turn_end(shard);
-	snprintf(words, sizeof(words), "CONNECT v5 id=%u clean expiry=%u", client, client % 2 * 1000);
+	snprintf(words, sizeof(words), "CONNECT v5 id=%u clean expiry=%u", client,
+		 client % 2 * 1000);
 	say(client, words);
-	snprintf(words, sizeof(words), "SUBSCRIBE m1 f=to/%u,q2 f=$share/g/by/%u,q2", client, client);
+	snprintf(words, sizeof(words), "SUBSCRIBE m1 f=to/%u,q2 f=$share/g/by/%u,q2", client,
+		 client);
 	say(client, words);
 }
 
