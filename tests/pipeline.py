@@ -264,11 +264,14 @@ def stage_tidy():
 
 
 def fuzz(target, corpus):
-    """One target for a few seconds: what it finds to be new goes to build-test/fuzz/."""
+    """
+    One target for a few seconds: what it finds to be new goes to build-test/fuzz/. The seed is
+    fixed, so that a change is judged by what it does and not by luck; a hunt takes new ones.
+    """
     found = BUILDS / 'fuzz' / target.name
     found.mkdir(parents=True, exist_ok=True)
     words = corpus.parents[1] / f'{target.name}.dict'
-    command = [target, f'-max_total_time={FUZZ_SECONDS}', '-rss_limit_mb=1024',
+    command = [target, f'-max_total_time={FUZZ_SECONDS}', '-rss_limit_mb=1024', '-seed=1',
                f'-artifact_prefix={found}/', *([f'-dict={words}'] if words.exists() else []),
                found, corpus]
     return run(command, f'fuzz-{target.name}', environment=SANITIZER_ENVIRONMENT,
