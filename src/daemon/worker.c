@@ -36,7 +36,8 @@ static void complain(struct worker *w, const char *reason)
 {
 	uint64_t now_ms = w->loop.now_ms;
 	uint64_t last_ms = atomic_load(&w->crew->complaint_ms);
-	if (last_ms > 0 && now_ms - last_ms < COMPLAINT_PAUSE_MS)
+	/* another thread may have the later time */
+	if (last_ms > 0 && now_ms < last_ms + COMPLAINT_PAUSE_MS)
 		return;
 	if (!atomic_compare_exchange_strong(&w->crew->complaint_ms, &last_ms, now_ms))
 		return;
