@@ -13,6 +13,10 @@ const char *error_text(int error)
 	case ERROR_INVALID: return "invalid value";
 	case ERROR_AGAIN: return "not now";
 	case ERROR_CLOSED: return "closed";
+	case ERROR_FULL: return "no space left";
+	case ERROR_NOT_FOUND: return "not found";
+	case ERROR_READ_ONLY: return "read-only";
+	case ERROR_DAMAGED: return "damaged";
 	default: return error == 0 ? "no error" : "unknown error";
 	}
 }

@@ -34,6 +34,10 @@ enum error {
 	ERROR_INVALID = -4, /* the caller's text or value cannot be used */
 	ERROR_AGAIN = -5,   /* nothing to be had now, later perhaps */
 	ERROR_CLOSED = -6,  /* the other end is gone */
+	ERROR_FULL = -7,    /* no space on the disk */
+	ERROR_NOT_FOUND = -8,
+	ERROR_READ_ONLY = -9,
+	ERROR_DAMAGED = -10, /* bytes are not what was written */
 };
 
 /* A short English name, for log lines. Never NULL. */

@@ -42,16 +42,16 @@ static void apply_connect(struct shard *s, struct command *command)
 	struct connection *c = command->connection;
 	bool is_present;
 	struct session *session =
-		session_for(s, command_text(command), command->connect.clean_start, &is_present);
+		session_for(s, command_text(command), command->connect->clean_start, &is_present);
 	c->pins--;
 	if (!session) {
 		connection_refuse(c, REASON_SERVER_UNAVAILABLE, "out of memory");
 		return;
 	}
-	session->expiry_interval = command->connect.expiry_interval;
+	session->expiry_interval = command->connect->expiry_interval;
 	session_set_survives(s, session, session->expiry_interval > 0);
 	if (c->state == CONNECTION_CONNECTING) {
-		connect_accept(c, session, is_present, &command->connect);
+		connect_accept(c, session, is_present, command->connect);
 		return;
 	}
 	/* it went away before it got its answer, and its will with it */
@@ -227,6 +227,7 @@ void apply(struct shard *s, struct command *command)
 		publish_arrive(s, command->message, &command->origin);
 		break;
 	case COMMAND_RELEASE: apply_release(s, command); break;
-	default: apply_end(s, command); break;
+	case COMMAND_END: apply_end(s, command); break;
+	default: break;
 	}
 }

@@ -49,6 +49,16 @@ struct broker *broker_new(const struct settings *settings, const struct broker_h
 			  unsigned shard_count, uint64_t seed, struct moment now);
 /* After all shards' threads have ended. */
 void broker_free(struct broker *b);
+
+/* The log is in memory at first. Another one takes its place, and is freed with the broker: before
+ * recovery and before any thread runs. It calls broker_committed, with the broker as context. */
+struct log;
+struct log_batch;
+void broker_use_log(struct broker *b, struct log *log);
+void broker_committed(void *broker, struct log_batch *batch);
+/* Any thread: a checkpoint is wanted, the log's health has changed. */
+void broker_want_checkpoint(struct broker *b);
+void broker_log_changed(struct broker *b);
 struct shard *broker_shard(struct broker *b, unsigned index);
 
 /* Where a connection comes from. */

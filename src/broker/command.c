@@ -11,6 +11,13 @@ struct command *command_new(uint8_t kind, struct span text)
 	if (!c)
 		return NULL;
 	c->kind = kind;
+	if (kind == COMMAND_CONNECT) {
+		c->connect = mem_zalloc(sizeof(*c->connect));
+		if (!c->connect) {
+			mem_free(c);
+			return NULL;
+		}
+	}
 	c->text_len = (uint32_t)text.len;
 	if (text.len > 0)
 		memcpy(c->text, text.ptr, text.len);
@@ -23,10 +30,11 @@ void command_free(struct command *c)
 		return;
 	if (c->message)
 		message_unref(c->message);
-	if (c->connect.will) {
-		message_unref(c->connect.will->message);
-		mem_free(c->connect.will);
+	if (c->connect && c->connect->will) {
+		message_unref(c->connect->will->message);
+		mem_free(c->connect->will);
 	}
+	mem_free(c->connect);
 	mem_free(c);
 }
 

@@ -3,6 +3,11 @@
  * Commands: the only things that change what survives. One that concerns surviving state is
  * appended to the log and applied when it comes back, in log order (apply.c); one that does not is
  * applied at once, by the same function.
+ *
+ * What survives is a function of the commands in the log and of nothing else: apply looks at no
+ * clock, no connection and no setting (LIMITS brings those it obeys). What a live broker knows
+ * ahead of the log (acknowledgements that came, ids of messages under way) is told to the log by
+ * commands of its own: FINISH, RECEIVED, AWAY.
  */
 #ifndef NIGHTJAR_BROKER_COMMAND_H
 #define NIGHTJAR_BROKER_COMMAND_H
@@ -13,13 +18,29 @@
 #include <stdatomic.h>
 
 enum command_kind {
+	COMMAND_NOTHING = 0, /* comes back when all before it has: for who must wait for that */
+	COMMAND_LIMITS,      /* what apply obeys from here on */
 	COMMAND_CONNECT,     /* a session begins, or goes on, with these options */
-	COMMAND_SUBSCRIBE,   /* filters with options */
+	COMMAND_AWAY,      /* its connection is gone; expiry and will delay count from `time_ms` */
+	COMMAND_END,       /* a session is over */
+	COMMAND_SUBSCRIBE, /* filters with options */
 	COMMAND_UNSUBSCRIBE, /* filters */
 	COMMAND_PUBLISH,     /* a message, to every session that has asked for it by then */
-	COMMAND_RELEASE,     /* the sender of a QoS 2 message has seen PUBREC: its id is free */
-	COMMAND_END,         /* a session is over */
+	COMMAND_RELEASE,     /* the sender of a QoS 2 message is done with its id */
+	COMMAND_FINISH,      /* messages `from` to `to` of a session's queue are done */
+	COMMAND_RECEIVED,    /* PUBREC came for message `from` of a session's queue */
+	COMMAND_GIVE,        /* a retained or a group's message, into one session's queue */
+	COMMAND_RETURN,      /* message `from` of a session's queue goes back to its group */
+	COMMAND_CHECKPOINT,  /* every shard writes down its state as it stands here */
+	COMMAND_KIND_COUNT,
 };
+
+/* Flags of commands; each kind has its own. */
+#define COMMAND_CONNECT_CLEAN 0x01
+#define COMMAND_AWAY_KEEP_WILL 0x01    /* it was lost, not ended: the will is due */
+#define COMMAND_SUBSCRIBE_REFUSED 0x01 /* no room for more: every filter is answered 0x97 */
+#define COMMAND_PUBLISH_WILL 0x01      /* the will of session_id, of its CONNECT connect_id */
+#define COMMAND_FINISH_REFUSED 0x01    /* never was in the queue: it had no room */
 
 /* Where answers go. */
 struct origin {
@@ -39,22 +60,46 @@ struct connect_options {
 	struct will *will; /* owned */
 };
 
+/* What of the settings decides in apply. */
+struct limits {
+	uint32_t subscriptions_per_client_max;
+	uint16_t topic_levels_max;
+	uint8_t qos_max;
+	bool upgrade_outgoing_qos;
+};
+
 struct command {
 	struct log_entry entry; /* must be first */
 	uint8_t kind;           /* enum command_kind */
-	uint64_t sequence;      /* among those of the appending shard */
-	struct origin origin;
-	struct message *message;        /* COMMAND_PUBLISH; a reference */
-	struct connection *connection;  /* COMMAND_CONNECT; pinned */
-	struct connect_options connect; /* COMMAND_CONNECT */
-	uint32_t subscription_identifier;
-	uint16_t packet_id; /* COMMAND_RELEASE, _SUBSCRIBE, _UNSUBSCRIBE */
-	uint16_t version;   /* of the client */
+	uint8_t flags;          /* COMMAND_... of its kind */
+	uint8_t qos;            /* GIVE */
+	uint8_t queued_flags;   /* GIVE, RETURN: QUEUED_... */
+	uint16_t packet_id;     /* RELEASE, SUBSCRIBE, UNSUBSCRIBE, PUBLISH of QoS 2 */
+	uint16_t version;       /* of the client; not written down */
+	uint64_t sequence;      /* among those of the appending shard; not written down */
+	struct origin origin;   /* not written down */
+	uint64_t session_id;    /* log_id of whose it is; PUBLISH: of the publisher, 0 = none */
+	uint64_t connect_id;    /* AWAY, END, PUBLISH of a will: which CONNECT it is about */
+	union {
+		uint64_t time_ms; /* CONNECT, AWAY, END: wall clock when it was appended */
+		uint64_t from;    /* FINISH, RECEIVED, RETURN: queue positions, inclusive */
+	};
+	union {
+		uint64_t to;      /* FINISH */
+		uint64_t given;   /* GIVE, RETURN: log position of the message */
+		uint64_t sent_to; /* AWAY: queue positions below it have been sent */
+	};
+	struct message *message;          /* PUBLISH, GIVE (while it is in memory); a reference */
+	struct connection *connection;    /* CONNECT; pinned; not written down */
+	struct connect_options *connect;  /* CONNECT; owned */
+	struct limits limits;             /* LIMITS */
+	uint32_t subscription_identifier; /* SUBSCRIBE, GIVE */
+	uint32_t expiry_interval;         /* AWAY */
 	uint32_t text_len;
-	uint8_t text[]; /* client id, or encoded filters */
+	uint8_t text[]; /* client id (CONNECT), encoded filters, group's filter (GIVE, RETURN) */
 };
 
-/* With a copy of the text; NULL without memory. */
+/* With a copy of the text; NULL without memory. CONNECT has its options, zeroed. */
 struct command *command_new(uint8_t kind, struct span text) MUST_USE;
 void command_free(struct command *c);
 static inline struct span command_text(const struct command *c)

@@ -185,21 +185,21 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 	struct session *old = session_find(s, client_id);
 	struct command *command = command_new(COMMAND_CONNECT, client_id);
 	if (command && p->has_will)
-		command->connect.will = will_new(s, p);
-	if (!command || (p->has_will && !command->connect.will)) {
+		command->connect->will = will_new(s, p);
+	if (!command || (p->has_will && !command->connect->will)) {
 		command_free(command);
 		connection_fail(c, &flaw_memory);
 		return;
 	}
-	command->connect.is_assigned = p->client_id.len == 0;
-	negotiate(c, p, &command->connect);
+	command->connect->is_assigned = p->client_id.len == 0;
+	negotiate(c, p, command->connect);
 	see_connect(c, p, client_id);
 	command->connection = c;
 	command->version = c->version;
 	c->pins++;
 	c->state = CONNECTION_CONNECTING;
 	/* and behind others in the log: one of them may be an earlier CONNECT of the same client */
-	bool is_logged = command->connect.expiry_interval > 0 ||
+	bool is_logged = command->connect->expiry_interval > 0 ||
 			 (old && old->subscriber.survives) || s->appended != s->applied;
 	if (is_logged) {
 		connection_pause(c);

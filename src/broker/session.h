@@ -52,8 +52,15 @@ struct session {
 	uint64_t number;           /* unique in the broker, never used again */
 	uint64_t logged;           /* its newest command: sequence among its shard's */
 	uint64_t expires_ms;       /* wall clock; meaningful while absent */
-	uint32_t expiry_interval;  /* seconds; 0 = ends with the connection, UINT32_MAX = never */
+	/* Of a session that survives, all as the log has it: */
+	uint64_t log_id;     /* position of the CONNECT that began it; 0 = it does not survive */
+	uint64_t connect_id; /* position of its newest CONNECT */
+	uint64_t queue_next; /* queue position of the next message; the first is 1. A message's
+	                        packet id follows from it */
+	uint64_t sent_to;    /* queue positions below it may have been sent: DUP when sent again */
+	uint32_t expiry_interval; /* seconds; 0 = ends with the connection, UINT32_MAX = never */
 	uint16_t client_id_len;
+	bool is_away;         /* its AWAY was applied, and no CONNECT since */
 	bool has_logged_qos0; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
 };

@@ -28,6 +28,14 @@ static void append(struct log *log, struct log_batch *batch)
 	pthread_mutex_unlock(&m->lock);
 }
 
+static void status(struct log *log, struct log_status *out)
+{
+	struct log_memory *m = CONTAINER_OF(log, struct log_memory, log);
+	pthread_mutex_lock(&m->lock);
+	*out = (struct log_status){.position = m->position};
+	pthread_mutex_unlock(&m->lock);
+}
+
 static void release(struct log *log)
 {
 	struct log_memory *m = CONTAINER_OF(log, struct log_memory, log);
@@ -35,7 +43,7 @@ static void release(struct log *log)
 	mem_free(m);
 }
 
-static const struct log_ops memory_ops = {.append = append, .free = release};
+static const struct log_ops memory_ops = {.append = append, .status = status, .free = release};
 
 struct log *log_memory_new(log_committed *committed, void *context)
 {

@@ -26,6 +26,7 @@ struct message *message_new(const struct message_parts *parts)
 	m->has_expiry = parts->has_expiry;
 	m->expires_ms = parts->expires_ms;
 	m->publisher = parts->publisher;
+	m->position = 0;
 	put(put(put(m->bytes, parts->topic), parts->properties), parts->payload);
 	return m;
 }

@@ -25,6 +25,8 @@ struct message {
 	bool has_expiry : 1;
 	uint64_t expires_ms; /* wall clock; meaningful with has_expiry */
 	uint64_t publisher;  /* session number of the publisher, 0 = none (for no local) */
+	uint64_t
+		position; /* of its record in the log, 0 = it is in none; set before it is shared */
 	uint8_t bytes[];
 };
 
