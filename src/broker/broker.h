@@ -61,10 +61,18 @@ void broker_want_checkpoint(struct broker *b);
 void broker_log_changed(struct broker *b);
 struct shard *broker_shard(struct broker *b, unsigned index);
 
+/* When a publisher hears that its message is stored. */
+enum answer {
+	ANSWER_USUAL,        /* as `durability` of the broker has it */
+	ANSWER_AT_ONCE,      /* `durability off` of its listener: before the message is on disk */
+	ANSWER_WHEN_DURABLE, /* `durability always` of its listener */
+};
+
 /* Where a connection comes from. */
 struct peer {
 	char address[56]; /* "127.0.0.1:43210", "[::1]:43210", "unix" */
 	uint16_t port;    /* of our listener */
+	uint8_t answer;   /* enum answer */
 };
 
 /* Takes over the stream, also when it fails (then it is closed). */

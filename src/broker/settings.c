@@ -28,6 +28,9 @@ void settings_init(struct settings *s)
 		.queue_full_policy = QUEUE_FULL_REFUSE,
 		.output_bytes_max = 8u << 20,
 		.hold_back_ms_max = 1000,
+		/* ten million waiting messages; what is beyond is read from disk when its turn
+		   comes */
+		.queue_memory_bytes_max = 64u << 20,
 		.topic_levels_max = 200,
 		.cached_topics_max = 4096,
 	};

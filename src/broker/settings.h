@@ -61,6 +61,8 @@ struct settings {
 	/* Whole broker */
 	uint64_t memory_bytes_max; /* of messages held; 0 = none; over it QoS 0 is dropped, QoS 1/2
 					    refused (0x97) */
+	uint64_t queue_memory_bytes_max;  /* of entries in queues; over it they go to a page file;
+					    0 = none */
 	const char *response_information; /* prefix handed to clients that ask; NULL = none */
 };
 

@@ -3,6 +3,7 @@
 #include "config/config.h"
 
 #include "base/mem.h"
+#include "broker/broker.h"
 #include "config/reading.h"
 
 #define DEFAULT_PORT 1883
@@ -15,6 +16,7 @@ void config_init(struct config *c)
 		.connection_messages = true,
 		/* a turn's output of a connection is one write: nothing is left to collect */
 		.tcp_nodelay = true,
+		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
 	};
 	settings_init(&c->settings);
@@ -25,6 +27,7 @@ void config_release(struct config *c)
 	for (size_t i = 0; i < c->listener_count; i++)
 		mem_free(c->listeners[i].address);
 	mem_free(c->default_listener.address);
+	mem_free(c->store.path);
 	mem_free(c->pid_file);
 	mem_free(c->user);
 	mem_free(c->log_file);
@@ -274,12 +277,58 @@ static void finish_log(struct config *c)
 		c->log_types = LOG_TYPES_ALL;
 }
 
+static void check_durability(struct config *c, struct config_report *report)
+{
+	bool is_off = c->store.durability == DURABILITY_OFF;
+	bool is_told = is_given(c, "persistence") || is_given(c, "retained_persistence");
+	if (!c->has_durability || !is_told || is_off == !c->store.is_wanted)
+		return;
+	struct reading r = place_of(c, report, 0, "durability");
+	reading_refuse(&r, "contradicts persistence %s: leave one of both lines out",
+		       c->store.is_wanted ? "true" : "false");
+}
+
+/* Options of a store that is not there would be obeyed by nobody: say so. */
+static void notice_unused(struct config *c, struct config_report *report)
+{
+	for (size_t i = 0; i < options_supported_count; i++) {
+		const struct option *o = option_at(i);
+		bool is_ours_to_tell = o->group == OPTION_GROUP_STORE && c->given_line[i] > 0 &&
+				       o->offset != offsetof(struct config, store.is_wanted);
+		if (is_ours_to_tell && o->target == OPTION_TO_CONFIG)
+			report_notice(report, "%s has no effect: nothing is stored.", o->name);
+	}
+	for (size_t i = 0; i < c->listener_count; i++) {
+		if (c->listeners[i].answer == ANSWER_WHEN_DURABLE)
+			report_notice(report,
+				      "durability always of port %u has no effect: nothing is "
+				      "stored.",
+				      c->listeners[i].port);
+	}
+}
+
+static void finish_store(struct config *c, struct config_report *report)
+{
+	struct config_store *s = &c->store;
+	check_durability(c, report);
+	if (!s->is_wanted)
+		s->durability = DURABILITY_OFF;
+	s->is_wanted = s->durability != DURABILITY_OFF;
+	if (s->segment_bytes % DISK_BLOCK != 0) {
+		struct reading r = place_of(c, report, 0, "storage_segment_size");
+		reading_refuse(&r, "%u is no multiple of %d", s->segment_bytes, DISK_BLOCK);
+	}
+	if (!s->is_wanted)
+		notice_unused(c, report);
+}
+
 int config_finish(struct config *c, struct config_report *report)
 {
 	finish_listeners(c, report);
 	finish_anonymous(c, report);
 	finish_listener_limits(c, report);
 	finish_queues(c);
+	finish_store(c, report);
 	finish_log(c);
 	c->settings.response_information = c->response_information;
 	report_count_rest(report);

@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "broker/settings.h"
 #include "config/option.h"
+#include "journal/journal.h"
 #include "trace/lines.h"
 
 /* More would be a mistake of the file: each takes a socket per address family. */
@@ -40,6 +41,28 @@ enum socket_family {
 #define LOG_TO_SYSLOG 0x04
 #define LOG_TO_FILE 0x08
 
+/* What kind of disk the store is tuned to. */
+enum storage_profile {
+	STORAGE_AUTO, /* FLASH on an SD card or eMMC, else SERVER */
+	STORAGE_SERVER,
+	STORAGE_FLASH,
+};
+
+/* Where and how sessions and messages outlive the process (docs/DURABILITY.md). */
+struct config_store {
+	bool is_wanted;       /* persistence */
+	uint8_t durability;   /* enum durability; OFF when the store is not wanted */
+	uint8_t profile;      /* enum storage_profile */
+	bool refuse_damage;   /* on_damage refuse: do not start with a damaged store */
+	bool stay_on_failure; /* on_failure stay: go on without a store that fails */
+	char *path;           /* a directory; NULL: not said */
+	uint32_t interval_ms; /* with DURABILITY_INTERVAL */
+	/* 0: the profile's */
+	uint32_t segment_bytes;
+	uint64_t bytes_max;           /* of the whole store; 0: what the disk has */
+	int64_t budget_bytes_per_day; /* written to the device; 0: any; -1: the profile's */
+};
+
 /* One `listener` line (or port and bind_address, or none at all: then the loopback). */
 struct config_listener {
 	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. */
@@ -53,12 +76,15 @@ struct config_listener {
 	int64_t connections_max; /* -1: no limit of its own; for the others: not said */
 	int64_t qos_max;
 	int64_t topic_alias_max;
+	uint8_t answer; /* enum answer: `durability` below the listener */
 };
 
 struct config {
 	struct settings settings; /* of use after config_finish */
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	size_t listener_count;
+
+	struct config_store store;
 
 	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
@@ -79,6 +105,7 @@ struct config {
 	struct config_listener default_listener; /* what stands before the first `listener` */
 	const struct option *default_option;     /* the first that stands there */
 	bool has_port, has_address;              /* of the default listener */
+	bool has_durability;                     /* of the broker */
 	size_t current_listener; /* to which listener options go: 0 the default one, else index + 1 */
 	bool has_log_none, has_log_type_none;
 	bool is_verbose;

@@ -97,13 +97,10 @@ const struct option *option_nearest(struct span name)
 const char *option_group_name(unsigned group)
 {
 	static const char *const names[OPTION_GROUP_COUNT] = {
-		[OPTION_GROUP_LISTENERS] = "Listeners",
-		[OPTION_GROUP_CONNECTIONS] = "Connections",
-		[OPTION_GROUP_SESSIONS] = "Sessions",
-		[OPTION_GROUP_DELIVERY] = "Delivery",
-		[OPTION_GROUP_QUEUES] = "Queues and memory",
-		[OPTION_GROUP_ROUTING] = "Routing",
-		[OPTION_GROUP_LOG] = "Log",
+		[OPTION_GROUP_LISTENERS] = "Listeners", [OPTION_GROUP_CONNECTIONS] = "Connections",
+		[OPTION_GROUP_SESSIONS] = "Sessions",   [OPTION_GROUP_STORE] = "Store",
+		[OPTION_GROUP_DELIVERY] = "Delivery",   [OPTION_GROUP_QUEUES] = "Queues and memory",
+		[OPTION_GROUP_ROUTING] = "Routing",     [OPTION_GROUP_LOG] = "Log",
 		[OPTION_GROUP_PROCESS] = "Process",
 	};
 	return group < OPTION_GROUP_COUNT ? names[group] : "Other";

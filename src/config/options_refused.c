@@ -20,7 +20,6 @@
 	"who can reach the listener"
 #define PLUGINS "this version loads no plugins: remove the line"
 #define BRIDGES "this version has no bridges: remove the section of the bridge"
-#define SAVING "this version keeps everything in memory and saves nothing: remove the line"
 #define WEBSOCKETS "this version has no WebSockets: remove the line"
 
 const struct option options_refused[] = {
@@ -50,10 +49,6 @@ const struct option options_refused[] = {
 	LATER("tls_version", TLS),
 	LATER("use_identity_as_username", TLS),
 	LATER("use_subject_as_username", TLS),
-	LATER("autosave_interval", SAVING),
-	LATER("autosave_on_changes", SAVING),
-	LATER("persistence_file", SAVING),
-	LATER("persistence_location", SAVING),
 	LATER("http_dir", WEBSOCKETS),
 	LATER("websockets_log_level", WEBSOCKETS),
 	LATER("websockets_headers_size", WEBSOCKETS),

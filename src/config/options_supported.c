@@ -16,6 +16,8 @@
 #define LISTENER(member) MEMBER(OPTION_TO_LISTENER, struct config_listener, member)
 #define NUMBER(smallest, largest) .type = OPTION_NUMBER, .min = (smallest), .max = (largest)
 #define BOOL .type = OPTION_BOOL, .value = "true|false"
+#define STORE(member) CONFIG(store.member)
+#define AUTOSAVE "Accepted, with a notice: what is acknowledged is stored already, see durability."
 #define BYTES_MAX INT64_C(0x7fffffffffffffff)
 
 static const char *const socket_families[] = {
@@ -30,6 +32,15 @@ static const char *const queue_full_policies[] = {
 	[QUEUE_FULL_DROP_OLDEST] = "drop-oldest",
 	NULL,
 };
+
+static const char *const storage_profiles[] = {
+	[STORAGE_AUTO] = "auto",
+	[STORAGE_SERVER] = "server",
+	[STORAGE_FLASH] = "flash",
+	NULL,
+};
+static const char *const damage_policies[] = {"report", "refuse", NULL};
+static const char *const failure_policies[] = {"exit", "stay", NULL};
 
 const struct option options_supported[] = {
 	/* Listeners */
@@ -182,6 +193,123 @@ const struct option options_supported[] = {
 	 .text = "What version 5 clients that ask for it are given as the beginning of their "
 		 "response topics."},
 
+	/* Store */
+	{.name = "persistence",
+	 BOOL,
+	 STORE(is_wanted),
+	 .group = OPTION_GROUP_STORE,
+	 .text = "Do sessions, their subscriptions and messages, and retained messages outlive the "
+		 "broker, a crash and a power cut? When not, everything is in memory only and no "
+		 "disk "
+		 "is touched. mosquitto's default is false."},
+	{.name = "retained_persistence",
+	 BOOL,
+	 STORE(is_wanted),
+	 .group = OPTION_GROUP_STORE,
+	 .text = "Another name of persistence."},
+	{.name = "persistence_location",
+	 .type = OPTION_TEXT,
+	 STORE(path),
+	 .group = OPTION_GROUP_STORE,
+	 .value = "directory",
+	 .default_text = "/var/lib/nightjar as root, else $XDG_STATE_HOME/nightjar or "
+			 "~/.local/state/nightjar",
+	 .text = "The directory of the store. It is created when it is not there, belongs to the "
+		 "user that the broker runs as, and serves one broker at a time."},
+	{.name = "durability",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_STORE,
+	 .value = "always|interval milliseconds|off",
+	 .default_text = "always",
+	 .text = "What an acknowledgement means. always: what it confirms would survive a power "
+		 "cut "
+		 "at that instant. interval: it survives a crash of the broker at that instant, "
+		 "and a "
+		 "power cut so many milliseconds (1 to 60000) later. off: nothing is stored, like "
+		 "persistence false. Below a listener line it is about those who publish there: "
+		 "off "
+		 "answers them at once, before their messages are on disk, always waits for the "
+		 "disk "
+		 "even when the broker's own is interval. A version 5 publisher says the same for "
+		 "one "
+		 "message by the user property nightjar-durability."},
+	{.name = "storage_profile",
+	 .type = OPTION_CHOICE,
+	 STORE(profile),
+	 .group = OPTION_GROUP_STORE,
+	 .choices = storage_profiles,
+	 .value = "auto|server|flash",
+	 .text = "What the store is tuned to. server: every commit at once. flash: smaller files, "
+		 "and commits that wait a little for company, because an SD card wears out by "
+		 "writing. auto: flash when the directory is on an SD card or eMMC."},
+	{.name = "storage_limit",
+	 NUMBER(0, BYTES_MAX),
+	 STORE(bytes_max),
+	 .group = OPTION_GROUP_STORE,
+	 .is_ours = true,
+	 .value = "bytes",
+	 .text = "How large the store may become, all files together. When it is nearly full, new "
+		 "QoS 1 and 2 messages are refused to version 5 clients and held back from others "
+		 "until there is room. 0: as large as the disk."},
+	{.name = "storage_daily_write_budget",
+	 NUMBER(0, BYTES_MAX),
+	 STORE(budget_bytes_per_day),
+	 .group = OPTION_GROUP_STORE,
+	 .is_ours = true,
+	 .value = "bytes",
+	 .default_text = "that of the storage profile",
+	 .text = "How many bytes a day the store may write to the device. When it is used up, "
+		 "commits wait longer for company; nothing else about them changes. 0: any."},
+	{.name = "storage_segment_size",
+	 NUMBER(65536, 1073741824),
+	 STORE(segment_bytes),
+	 .group = OPTION_GROUP_STORE,
+	 .is_ours = true,
+	 .value = "bytes",
+	 .default_text = "that of the storage profile",
+	 .text = "The size of the store's files, a multiple of 4096. It is fixed when the store is "
+		 "created."},
+	{.name = "on_damage",
+	 .type = OPTION_CHOICE,
+	 STORE(refuse_damage),
+	 .group = OPTION_GROUP_STORE,
+	 .is_ours = true,
+	 .choices = damage_policies,
+	 .value = "report|refuse",
+	 .text = "What happens at a start that finds stored bytes changed. report: the damaged "
+		 "records are set aside, the log says what was lost, the rest is served. refuse: "
+		 "the "
+		 "broker does not start."},
+	{.name = "on_failure",
+	 .type = OPTION_CHOICE,
+	 STORE(stay_on_failure),
+	 .group = OPTION_GROUP_STORE,
+	 .is_ours = true,
+	 .choices = failure_policies,
+	 .value = "exit|stay",
+	 .text = "What happens when the disk can no longer be written. exit: the broker ends with "
+		 "status 74, so that a supervisor starts it anew. stay: it goes on with QoS 0, and "
+		 "refuses what it could not keep."},
+	{.name = "persistence_file",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_STORE,
+	 .value = "name",
+	 .default_text = "none is written",
+	 .text = "Accepted, with a notice in the log: the store is not a file but the directory "
+		 "persistence_location. A file of mosquitto's is not read."},
+	{.name = "autosave_interval",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_STORE,
+	 .value = "count",
+	 .default_text = "nothing is saved now and then",
+	 .text = AUTOSAVE},
+	{.name = "autosave_on_changes",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_STORE,
+	 .value = "true|false",
+	 .default_text = "nothing is saved now and then",
+	 .text = AUTOSAVE},
+
 	/* Delivery */
 	{.name = "max_inflight_messages",
 	 NUMBER(0, 65535),
@@ -227,8 +355,7 @@ const struct option options_supported[] = {
 	 .group = OPTION_GROUP_DELIVERY,
 	 .value = "seconds",
 	 .text = "For clients of MQTT 3.1 and 3.1.1: when none of the messages sent to a client "
-		 "was "
-		 "acknowledged for so long, all that are open are sent again on the live "
+		 "was acknowledged for so long, all that are open are sent again on the live "
 		 "connection, with DUP. 0: only when it has reconnected, as the standard wants. "
 		 "Clients of MQTT 5.0 get nothing twice on a live connection."},
 	{.name = "hold_back_ms",
@@ -302,6 +429,15 @@ const struct option options_supported[] = {
 		 "wait for a client or for its acknowledgement (counted for each client), and "
 		 "what is about to be sent. Beyond it QoS 0 messages are dropped and others "
 		 "refused. 0: no limit."},
+
+	{.name = "queue_memory",
+	 NUMBER(0, BYTES_MAX),
+	 SETTING(queue_memory_bytes_max),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_QUEUES,
+	 .value = "bytes",
+	 .text = "How many bytes of memory the broker takes to remember which stored messages wait "
+		 "for whom, about five for each. What is beyond goes to a file. 0: no limit."},
 
 	/* Routing */
 	{.name = "retain_available",
@@ -412,21 +548,6 @@ const struct option options_supported[] = {
 	 .text = "Write the number of the process to this file."},
 
 	/* What mosquitto does by default, and what is always so here. */
-	{.name = "persistence",
-	 .type = OPTION_BOOL,
-	 .status = OPTION_ONLY,
-	 .only = "false",
-	 .group = OPTION_GROUP_SESSIONS,
-	 .value = "false",
-	 .text = "this version keeps sessions and messages in memory only; the journal that keeps "
-		 "them on disk comes with a later one"},
-	{.name = "retained_persistence",
-	 .type = OPTION_BOOL,
-	 .status = OPTION_ONLY,
-	 .only = "false",
-	 .group = OPTION_GROUP_SESSIONS,
-	 .value = "false",
-	 .text = "another name of persistence: this version keeps everything in memory only"},
 	{.name = "sys_interval",
 	 .type = OPTION_NUMBER,
 	 .status = OPTION_ONLY,

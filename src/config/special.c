@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options with a grammar of their own: listeners, and where which log lines go. */
+#include "broker/broker.h"
 #include "config/reading.h"
 
 #include "base/mem.h"
@@ -12,8 +13,8 @@ struct config_listener listener_new(void)
 
 bool listener_is_plain(const struct config_listener *l)
 {
-	return l->connections_max <= 0 && l->qos_max < 0 && l->topic_alias_max < 0 &&
-	       l->family == SOCKET_FAMILY_ANY;
+	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
+	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY;
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)
@@ -155,6 +156,80 @@ static int read_log_type(struct reading *r)
 	return 0;
 }
 
+/* Below a `listener` line: only about those who publish there. */
+static int read_listener_durability(struct reading *r)
+{
+	struct config_listener *l = &r->config->listeners[r->config->current_listener - 1];
+	uint8_t answer = text_is(r->value, "off") ? ANSWER_AT_ONCE : ANSWER_WHEN_DURABLE;
+	if (!text_is(r->value, "off") && !text_is(r->value, "always"))
+		return reading_refuse_value(
+			r, "is neither off nor always, as it must be below a listener: for the "
+			   "whole broker it stands above all of them");
+	if (l->answer != ANSWER_USUAL && l->answer != answer)
+		return reading_refuse_value(r, "contradicts a line above");
+	l->answer = answer;
+	return 0;
+}
+
+/* "interval 100" */
+static bool interval_read(struct span text, uint32_t *interval_ms_out)
+{
+	struct span rest = text, word = word_take(&rest), number = word_take(&rest);
+	int64_t value;
+	if (!text_is(word, "interval") || rest.len > 0 || !number_read(number, &value))
+		return false;
+	*interval_ms_out = value >= 1 && value <= 60000 ? (uint32_t)value : 0;
+	return *interval_ms_out > 0;
+}
+
+static int read_durability(struct reading *r)
+{
+	struct config *c = r->config;
+	struct config_store *s = &c->store;
+	uint32_t interval_ms = 0;
+	uint8_t durability;
+	if (c->current_listener > 0)
+		return read_listener_durability(r);
+	if (text_is(r->value, "always"))
+		durability = DURABILITY_ALWAYS;
+	else if (text_is(r->value, "off"))
+		durability = DURABILITY_OFF;
+	else if (interval_read(r->value, &interval_ms))
+		durability = DURABILITY_INTERVAL;
+	else
+		return reading_refuse_value(
+			r, "is none of always, off, and interval with 1 to 60000 milliseconds");
+	if (c->has_durability && (s->durability != durability || s->interval_ms != interval_ms))
+		return reading_refuse_value(r, "contradicts a line above");
+	c->has_durability = true;
+	s->durability = durability;
+	s->interval_ms = interval_ms;
+	return 0;
+}
+
+/* Options of mosquitto's saving: right as they are, and without a counterpart here. */
+static int read_autosave(struct reading *r)
+{
+	int64_t number;
+	bool is_number = number_read(r->value, &number) && number >= 0;
+	bool is_bool = text_is(r->value, "true") || text_is(r->value, "false") ||
+		       text_is(r->value, "0") || text_is(r->value, "1");
+	if (text_is(r->name, "autosave_interval") ? !is_number : !is_bool)
+		return reading_refuse_value(r, "is none of %s", r->option->value);
+	report_notice(r->report,
+		      "%s has no effect: nothing is saved now and then, what is acknowledged is "
+		      "stored already (see durability).",
+		      r->option->name);
+	return 0;
+}
+
+static int read_persistence_file(struct reading *r)
+{
+	report_notice(r->report, "persistence_file has no effect: the store is a directory, "
+				 "persistence_location. A file of mosquitto's is not read.");
+	return 0;
+}
+
 int read_special(struct reading *r)
 {
 	static const struct {
@@ -166,6 +241,10 @@ int read_special(struct reading *r)
 		{"bind_address", read_default_address},
 		{"log_dest", read_log_destination},
 		{"log_type", read_log_type},
+		{"durability", read_durability},
+		{"autosave_interval", read_autosave},
+		{"autosave_on_changes", read_autosave},
+		{"persistence_file", read_persistence_file},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(readers); i++) {
 		if (text_is(r->name, readers[i].name))

@@ -26,7 +26,7 @@
 struct process {
 	const struct broker_options *options;
 	struct config *config;
-	struct log log;
+	struct logger log;
 	struct listening listening;
 	struct server *server;
 	int signals_fd;
@@ -103,7 +103,7 @@ static int start_server(struct process *p)
 }
 
 /* Lines of text, each as a line of the log. */
-static void log_notices(struct log *log, struct span text)
+static void log_notices(struct logger *log, struct span text)
 {
 	while (text.len > 0) {
 		const uint8_t *end = memchr(text.ptr, '\n', text.len);

@@ -49,7 +49,7 @@ static int copy_options(struct log_options *to, const struct log_options *from)
 	return error;
 }
 
-static int open_file(struct log *l, char reason[LOG_REASON_MAX])
+static int open_file(struct logger *l, char reason[LOG_REASON_MAX])
 {
 	if (log_sink_open_file(&l->sinks[l->sink_count], l->options.file) != 0) {
 		snprintf(reason, LOG_REASON_MAX, "cannot open the log file '%s': %s",
@@ -60,7 +60,7 @@ static int open_file(struct log *l, char reason[LOG_REASON_MAX])
 	return 0;
 }
 
-static int open_syslog(struct log *l, char reason[LOG_REASON_MAX])
+static int open_syslog(struct logger *l, char reason[LOG_REASON_MAX])
 {
 	int priority = l->options.syslog_facility | LOG_NOTICE;
 	if (log_sink_open_syslog(&l->sinks[l->sink_count], LOG_SYSTEM_PATH, priority) != 0) {
@@ -71,7 +71,7 @@ static int open_syslog(struct log *l, char reason[LOG_REASON_MAX])
 	return 0;
 }
 
-static int open_sinks(struct log *l, char reason[LOG_REASON_MAX])
+static int open_sinks(struct logger *l, char reason[LOG_REASON_MAX])
 {
 	unsigned destinations = l->options.destinations;
 	int error = 0;
@@ -86,9 +86,9 @@ static int open_sinks(struct log *l, char reason[LOG_REASON_MAX])
 	return error;
 }
 
-int log_open(struct log *l, const struct log_options *options, char reason[LOG_REASON_MAX])
+int log_open(struct logger *l, const struct log_options *options, char reason[LOG_REASON_MAX])
 {
-	*l = (struct log){.stamp_s = UINT64_MAX};
+	*l = (struct logger){.stamp_s = UINT64_MAX};
 	if (copy_options(&l->options, options) != 0) {
 		snprintf(reason, LOG_REASON_MAX, "cannot open the log: out of memory");
 		return ERROR_NO_MEMORY;
@@ -101,7 +101,7 @@ int log_open(struct log *l, const struct log_options *options, char reason[LOG_R
 	return error;
 }
 
-void log_close(struct log *l)
+void log_close(struct logger *l)
 {
 	for (unsigned i = 0; i < l->sink_count; i++)
 		log_sink_close(&l->sinks[i]);
@@ -110,17 +110,17 @@ void log_close(struct log *l)
 	pthread_mutex_destroy(&l->mutex);
 }
 
-void log_set_types(struct log *l, unsigned types)
+void log_set_types(struct logger *l, unsigned types)
 {
 	atomic_store(&l->types, types);
 }
 
-static bool is_wanted(struct log *l, unsigned type)
+static bool is_wanted(struct logger *l, unsigned type)
 {
 	return (atomic_load_explicit(&l->types, memory_order_relaxed) & type) != 0;
 }
 
-int log_reopen(struct log *l)
+int log_reopen(struct logger *l)
 {
 	struct log_sink fresh;
 	if (!(l->options.destinations & LOG_TO_FILE))
@@ -139,7 +139,7 @@ int log_reopen(struct log *l)
 	return 0;
 }
 
-static void make_stamp(struct log *l, uint64_t second)
+static void make_stamp(struct logger *l, uint64_t second)
 {
 	if (l->stamp_s == second || !l->options.has_time)
 		return;
@@ -158,7 +158,7 @@ static void make_stamp(struct log *l, uint64_t second)
 }
 
 /* What does not fit into memory is lost like what a destination does not take. */
-static void add_line(struct log *l, struct span line)
+static void add_line(struct logger *l, struct span line)
 {
 	size_t len = l->stamp_len + line.len + 1;
 	if (buffer_reserve(&l->text, len) != 0) {
@@ -174,7 +174,7 @@ static void add_line(struct log *l, struct span line)
 	buffer_commit(&l->text, len);
 }
 
-static void write_to_system_log(struct log *l, struct span line)
+static void write_to_system_log(struct logger *l, struct span line)
 {
 	for (unsigned i = 0; i < l->sink_count; i++) {
 		if (l->sinks[i].syslog_path)
@@ -183,7 +183,7 @@ static void write_to_system_log(struct log *l, struct span line)
 }
 
 /* Each line of a record's text: stamped into the text for files, bare to the system's log. */
-static void add_record(struct log *l, uint64_t time_ms, struct span text)
+static void add_record(struct logger *l, uint64_t time_ms, struct span text)
 {
 	make_stamp(l, time_ms / 1000);
 	while (text.len > 0) {
@@ -198,7 +198,7 @@ static void add_record(struct log *l, uint64_t time_ms, struct span text)
 }
 
 /* The first thing that a destination says when it takes lines again. */
-static void confess(struct log *l, struct log_sink *s)
+static void confess(struct logger *l, struct log_sink *s)
 {
 	char text[256];
 	int len = snprintf(text, sizeof(text),
@@ -208,7 +208,7 @@ static void confess(struct log *l, struct log_sink *s)
 	log_sink_write(s, span_of(text, (size_t)len));
 }
 
-static void write_text(struct log *l)
+static void write_text(struct logger *l)
 {
 	struct span text = buffer_content(&l->text);
 	for (unsigned i = 0; i < l->sink_count; i++) {
@@ -222,7 +222,7 @@ static void write_text(struct log *l)
 	buffer_consume(&l->text, text.len);
 }
 
-void log_line(struct log *l, unsigned type, const char *format, ...)
+void log_line(struct logger *l, unsigned type, const char *format, ...)
 {
 	char text[LOG_LINE_MAX];
 	if (!is_wanted(l, type))
@@ -239,7 +239,7 @@ void log_line(struct log *l, unsigned type, const char *format, ...)
 	pthread_mutex_unlock(&l->mutex);
 }
 
-void log_buffer_init(struct log_buffer *b, struct log *log)
+void log_buffer_init(struct log_buffer *b, struct logger *log)
 {
 	*b = (struct log_buffer){.log = log};
 }
@@ -280,7 +280,7 @@ void log_buffer_event(struct log_buffer *b, const struct event *event,
 		log_buffer_flush(b);
 }
 
-static void add_records(struct log *l, struct buffer *records)
+static void add_records(struct logger *l, struct buffer *records)
 {
 	struct record record;
 	while (buffer_len(records) > 0) {
@@ -295,7 +295,7 @@ void log_buffer_flush(struct log_buffer *b)
 {
 	if (buffer_len(&b->records) == 0)
 		return;
-	struct log *l = b->log;
+	struct logger *l = b->log;
 	pthread_mutex_lock(&l->mutex);
 	for (unsigned i = 0; i < l->sink_count; i++)
 		l->sinks[i].lost_lines += b->lost_lines;

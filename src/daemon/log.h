@@ -30,7 +30,7 @@ struct log_options {
 	unsigned types;          /* LOG_TYPE_ bits: which lines to write */
 };
 
-struct log {
+struct logger {
 	pthread_mutex_t mutex;
 	struct log_options options; /* its texts are owned */
 	atomic_uint types;
@@ -43,24 +43,24 @@ struct log {
 };
 
 /* The options are copied. 0, ERROR_NO_MEMORY or ERROR_SYSTEM, with the reason. */
-int log_open(struct log *l, const struct log_options *options,
+int log_open(struct logger *l, const struct log_options *options,
 	     char reason[LOG_REASON_MAX]) MUST_USE;
-void log_close(struct log *l);
+void log_close(struct logger *l);
 /* Which lines to write from now on. Any thread. */
-void log_set_types(struct log *l, unsigned types);
+void log_set_types(struct logger *l, unsigned types);
 /* Opens the log's file anew, after it was moved away; keeps the old one when that fails. */
-int log_reopen(struct log *l) MUST_USE;
+int log_reopen(struct logger *l) MUST_USE;
 
 /* One line, at once. Any thread. `type` is a bit of LOG_TYPE_. */
-void log_line(struct log *l, unsigned type, const char *format, ...) PRINTF_LIKE(3, 4);
+void log_line(struct logger *l, unsigned type, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Lines of one thread, on their way to the log. */
 struct log_buffer {
-	struct log *log;
+	struct logger *log;
 	struct buffer records;
 	uint64_t lost_lines; /* for want of memory */
 };
-void log_buffer_init(struct log_buffer *b, struct log *log);
+void log_buffer_init(struct log_buffer *b, struct logger *log);
 void log_buffer_release(struct log_buffer *b);
 void log_buffer_event(struct log_buffer *b, const struct event *event,
 		      const struct event_detail *detail);

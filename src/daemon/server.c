@@ -86,7 +86,8 @@ static int start_workers(struct server *s)
 	return 0;
 }
 
-static struct server *server_new(unsigned shard_count, struct log *log, struct listening *listening)
+static struct server *server_new(unsigned shard_count, struct logger *log,
+				 struct listening *listening)
 {
 	struct server *s = mem_zalloc(sizeof(*s) + shard_count * sizeof(s->workers[0]));
 	if (!s)
@@ -100,8 +101,9 @@ static struct server *server_new(unsigned shard_count, struct log *log, struct l
 	return s;
 }
 
-struct server *server_start(const struct settings *settings, unsigned shard_count, struct log *log,
-			    struct listening *listening, char reason[SERVER_REASON_MAX])
+struct server *server_start(const struct settings *settings, unsigned shard_count,
+			    struct logger *log, struct listening *listening,
+			    char reason[SERVER_REASON_MAX])
 {
 	struct server *s = server_new(shard_count, log, listening);
 	int error = s ? open_workers(s) : ERROR_NO_MEMORY;

@@ -20,8 +20,9 @@ struct server;
 
 /* `log` and `listening` are borrowed until server_join. NULL, with the reason, when the system
  * lacks memory, descriptors or threads. */
-struct server *server_start(const struct settings *settings, unsigned shard_count, struct log *log,
-			    struct listening *listening, char reason[SERVER_REASON_MAX]);
+struct server *server_start(const struct settings *settings, unsigned shard_count,
+			    struct logger *log, struct listening *listening,
+			    char reason[SERVER_REASON_MAX]);
 /* Returns at once; server_ended_fd becomes readable when server_join will not wait. */
 void server_stop(struct server *s);
 int server_ended_fd(const struct server *s);

@@ -11,7 +11,7 @@
 
 /* What all workers share. */
 struct crew {
-	struct log *log;
+	struct logger *log;
 	struct listening *listening;
 	struct worker *workers;
 	unsigned worker_count;

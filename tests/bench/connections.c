@@ -126,7 +126,7 @@ static void turn_all(void)
 
 static void connect_some(unsigned first, unsigned count, unsigned index)
 {
-	static const struct peer peer = {"203.0.113.255:54321", 1883};
+	static const struct peer peer = {.address = "203.0.113.255:54321", .port = 1883};
 	struct shard *s = broker_shard(hold.broker, index);
 	shard_turn_begin(s, hold.now);
 	hold.fresh_count = 0;

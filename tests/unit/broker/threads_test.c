@@ -167,7 +167,7 @@ static void receive_some(void)
 /* Before there are threads. Every other session survives: messages for it take the log's way. */
 static void join(unsigned client)
 {
-	static const struct peer peer = {"test", 1883};
+	static const struct peer peer = {.address = "test", .port = 1883};
 	struct shard *shard = broker_shard(run.broker, client % SHARDS);
 	struct stream stream;
 	char words[96];

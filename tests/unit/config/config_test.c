@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "broker/broker.h"
 #include "configured.h"
 
 struct refused {
@@ -39,10 +40,37 @@ static const struct refused refused_cases[] = {
 	{"persistent_client_expiration 137y", "",
 	 "f.conf:1: persistent_client_expiration: '137y' is longer than 136 years: leave the line "
 	 "out\n"},
-	{"persistence true", "",
-	 "f.conf:1: persistence: 'true' is not possible, only false: this version keeps sessions "
-	 "and messages in memory only; the journal that keeps them on disk comes with a later "
-	 "one\n"},
+	{"persistence yes", "", "f.conf:1: persistence: 'yes' is neither true nor false\n"},
+	{"persistence false\nretained_persistence true", "",
+	 "f.conf:2: retained_persistence: 'true' contradicts line 1\n"},
+	{"persistence false\ndurability always", "",
+	 "durability: contradicts persistence false: leave one of both lines out\n"},
+	{"persistence true\ndurability off", "",
+	 "durability: contradicts persistence true: leave one of both lines out\n"},
+	{"durability sometimes", "",
+	 "f.conf:1: durability: 'sometimes' is none of always, off, and interval with 1 to 60000 "
+	 "milliseconds\n"},
+	{"durability interval", "",
+	 "f.conf:1: durability: 'interval' is none of always, off, and interval with 1 to 60000 "
+	 "milliseconds\n"},
+	{"durability interval 0", "",
+	 "f.conf:1: durability: 'interval 0' is none of always, off, and interval with 1 to 60000 "
+	 "milliseconds\n"},
+	{"durability interval 60001", "",
+	 "f.conf:1: durability: 'interval 60001' is none of always, off, and interval with 1 to "
+	 "60000 milliseconds\n"},
+	{"durability off\ndurability always", "",
+	 "f.conf:2: durability: 'always' contradicts a line above\n"},
+	{"listener 1\ndurability off\ndurability always", "",
+	 "f.conf:3: durability: 'always' contradicts a line above\n"},
+	{"listener 1\ndurability interval 5", "",
+	 "f.conf:2: durability: 'interval 5' is neither off nor always, as it must be below a "
+	 "listener: for the whole broker it stands above all of them\n"},
+	{"storage_segment_size 65537", "", "storage_segment_size: 65537 is no multiple of 4096\n"},
+	{"storage_profile disk", "",
+	 "f.conf:1: storage_profile: 'disk' is none of auto, server, flash\n"},
+	{"autosave_interval often", "", "f.conf:1: autosave_interval: 'often' is none of count\n"},
+	{"autosave_on_changes 2", "", "f.conf:1: autosave_on_changes: '2' is none of true|false\n"},
 	{"sys_interval 10", "",
 	 "f.conf:1: sys_interval: '10' is not possible, only 0: this version publishes no $SYS "
 	 "topics\n"},
@@ -131,7 +159,7 @@ static void test_config_ten_mistakes_are_all_reported(void **state)
 	(void)state;
 	struct configured c;
 	configure(&c,
-		  "max_qos 9\nfoo\nlistener\n# a comment\npersistence true\ncafile /x\n"
+		  "max_qos 9\nfoo\nlistener\n# a comment\npersistence maybe\ncafile /x\n"
 		  "allow_anonymous maybe\nmax_packet_size 19\nlog_dest\nlog_type loud\n"
 		  "max_keepalive 65536\nlistener 1884\n",
 		  "");
@@ -336,6 +364,68 @@ static void test_config_queues_of_absent_clients_follow(void **state)
 	configured_release(&c);
 }
 
+static void test_config_stores_by_default(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, NULL, "");
+	assert_true(c.config.store.is_wanted);
+	assert_int_equal(c.config.store.durability, DURABILITY_ALWAYS);
+	assert_int_equal(c.config.store.budget_bytes_per_day, -1);
+	assert_null(c.config.store.path);
+	configured_release(&c);
+}
+
+/* What a file of mosquitto's says about its saving is right, and means something else here. */
+static void test_config_saving_of_mosquitto_is_noticed(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "allow_anonymous true\nlistener 1884\npersistence_file mosquitto.db\n"
+		  "autosave_interval 1800\nautosave_on_changes true\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_non_null(
+		strstr(c.notices, "persistence_file has no effect: the store is a directory"));
+	assert_non_null(strstr(c.notices, "autosave_interval has no effect: "));
+	assert_non_null(strstr(c.notices, "autosave_on_changes has no effect: "));
+	configured_release(&c);
+}
+
+static void test_config_options_of_no_store_are_noticed(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "persistence false\npersistence_location /a\non_damage report\n"
+		  "allow_anonymous true\nlistener 1884\ndurability always\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_string_equal(c.notices,
+			    "persistence_location has no effect: nothing is stored.\n"
+			    "on_damage has no effect: nothing is stored.\n"
+			    "durability always of port 1884 has no effect: nothing is stored.\n");
+	configured_release(&c);
+}
+
+static void test_config_durability_is_each_listeners_own(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "allow_anonymous true\ndurability interval 7\nlistener 1\ndurability off\n"
+		  "listener 2\nlistener 3\ndurability always\ndurability always\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_int_equal(c.config.listeners[0].answer, ANSWER_AT_ONCE);
+	assert_int_equal(c.config.listeners[1].answer, ANSWER_USUAL);
+	assert_int_equal(c.config.listeners[2].answer, ANSWER_WHEN_DURABLE);
+	assert_int_equal(c.config.store.durability, DURABILITY_INTERVAL);
+	assert_int_equal(c.config.store.interval_ms, 7);
+	configured_release(&c);
+}
+
 static void test_config_repeated_line_is_no_contradiction(void **state)
 {
 	(void)state;
@@ -457,6 +547,10 @@ int main(void)
 		cmocka_unit_test(test_config_same_port_on_different_places),
 		cmocka_unit_test(test_config_too_many_listeners),
 		cmocka_unit_test(test_config_queues_of_absent_clients_follow),
+		cmocka_unit_test(test_config_stores_by_default),
+		cmocka_unit_test(test_config_saving_of_mosquitto_is_noticed),
+		cmocka_unit_test(test_config_options_of_no_store_are_noticed),
+		cmocka_unit_test(test_config_durability_is_each_listeners_own),
 		cmocka_unit_test(test_config_repeated_line_is_no_contradiction),
 		cmocka_unit_test(test_config_lower_of_both_connection_limits),
 		cmocka_unit_test(test_config_set_wins_over_the_file),

@@ -104,8 +104,35 @@ static const struct accepted accepted_cases[] = {
 	{"user nobody", NOTHING},
 	{"pid_file /run/nightjar.pid", NOTHING},
 	{"response_information a/b", NOTHING},
-	{"persistence false", NOTHING},
-	{"retained_persistence 0", NOTHING},
+	{"persistence false", CONFIG(store.is_wanted), 0},
+	{"persistence true", CONFIG(store.is_wanted), 1},
+	{"persistence false", CONFIG(store.durability), DURABILITY_OFF},
+	{"retained_persistence 0", CONFIG(store.is_wanted), 0},
+	{"persistence_location /a", CONFIG(store.is_wanted), 1},
+	{"durability always", CONFIG(store.durability), DURABILITY_ALWAYS},
+	{"durability off", CONFIG(store.durability), DURABILITY_OFF},
+	{"durability off", CONFIG(store.is_wanted), 0},
+	{"durability interval 1", CONFIG(store.durability), DURABILITY_INTERVAL},
+	{"durability interval 60000", CONFIG(store.interval_ms), 60000},
+	{"listener 1\ndurability off", LISTENER(answer), ANSWER_AT_ONCE},
+	{"listener 1\ndurability off", CONFIG(store.durability), DURABILITY_ALWAYS},
+	{"listener 1\ndurability always", LISTENER(answer), ANSWER_WHEN_DURABLE},
+	{"durability off\nlistener 1", LISTENER(answer), ANSWER_USUAL},
+	{"storage_profile auto", CONFIG(store.profile), STORAGE_AUTO},
+	{"storage_profile server", CONFIG(store.profile), STORAGE_SERVER},
+	{"storage_profile flash", CONFIG(store.profile), STORAGE_FLASH},
+	{"storage_limit 1000000000000", CONFIG(store.bytes_max), 1000000000000},
+	{"storage_daily_write_budget 0", CONFIG(store.budget_bytes_per_day), 0},
+	{"storage_daily_write_budget 9", CONFIG(store.budget_bytes_per_day), 9},
+	{"storage_segment_size 65536", CONFIG(store.segment_bytes), 65536},
+	{"on_damage report", CONFIG(store.refuse_damage), 0},
+	{"on_damage refuse", CONFIG(store.refuse_damage), 1},
+	{"on_failure exit", CONFIG(store.stay_on_failure), 0},
+	{"on_failure stay", CONFIG(store.stay_on_failure), 1},
+	{"persistence_file mosquitto.db", NOTHING},
+	{"autosave_interval 1800", NOTHING},
+	{"autosave_on_changes false", NOTHING},
+	{"queue_memory 1048576", SETTING(queue_memory_bytes_max), 1048576},
 	{"sys_interval 0", NOTHING},
 	{"message_size_limit 0", NOTHING},
 	{"max_inflight_bytes 0", NOTHING},
@@ -154,10 +181,12 @@ static void test_options_texts_arrive(void **state)
 	(void)state;
 	struct configured c;
 	configure(&c,
-		  "user  joe \nlog_timestamp_format %Y %H:%M\npid_file /a b\n"
+		  "persistence_location /e f/\nuser  joe \nlog_timestamp_format %Y %H:%M\npid_file "
+		  "/a b\n"
 		  "response_information r/\nlog_dest file /c d\nlistener 1 localhost\n",
 		  "");
 	assert_int_equal(c.rc, 0);
+	assert_string_equal(c.config.store.path, "/e f/");
 	assert_string_equal(c.config.user, "joe");
 	assert_string_equal(c.config.log_timestamp_format, "%Y %H:%M");
 	assert_string_equal(c.config.pid_file, "/a b");

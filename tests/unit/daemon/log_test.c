@@ -64,7 +64,7 @@ static struct log_options to_file(const struct place *p)
 	};
 }
 
-static void open_log(struct log *log, const struct log_options *options)
+static void open_log(struct logger *log, const struct log_options *options)
 {
 	char reason[LOG_REASON_MAX];
 	assert_int_equal(log_open(log, options, reason), 0);
@@ -88,7 +88,7 @@ static void log_ping(struct log_buffer *b, const char *client)
 static void test_log_line_has_the_second(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_options options = to_file(p);
 	open_log(&log, &options);
 	time_t before = time(NULL);
@@ -105,7 +105,7 @@ static void test_log_line_has_the_second(void **state)
 static void test_log_event_lines_are_stamped_each(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_buffer b;
 	struct log_options options = to_file(p);
 	open_log(&log, &options);
@@ -126,7 +126,7 @@ static void test_log_event_lines_are_stamped_each(void **state)
 static void test_log_quiet_leaves_packets_out(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_buffer b;
 	struct log_options options = to_file(p);
 	options.types = LOG_TYPES_DEFAULT;
@@ -149,7 +149,7 @@ static void test_log_quiet_leaves_packets_out(void **state)
 static void test_log_time_format(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_buffer b;
 	struct log_options options = to_file(p);
 	options.time_format = "at %Y";
@@ -166,7 +166,7 @@ static void test_log_time_format(void **state)
 static void test_log_without_time(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_options options = to_file(p);
 	options.has_time = false;
 	open_log(&log, &options);
@@ -178,7 +178,7 @@ static void test_log_without_time(void **state)
 static void test_log_unusable_file_is_named(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_options options = to_file(p);
 	char reason[LOG_REASON_MAX];
 	options.file = "/nonexistent/log";
@@ -190,7 +190,7 @@ static void test_log_unusable_file_is_named(void **state)
 static void test_log_reopen_follows_the_name(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_options options = to_file(p);
 	char moved[80];
 	options.has_time = false;
@@ -214,7 +214,7 @@ static void test_log_each_allocation_fails_in_turn(void **state)
 	options.time_format = "%s";
 	mem_count_start();
 	for (unsigned long i = 1;; i++) {
-		struct log log;
+		struct logger log;
 		struct log_buffer b = {0};
 		char reason[LOG_REASON_MAX];
 		mem_fail_after(i);
@@ -257,7 +257,7 @@ static void *write_lines(void *context)
 static void test_log_threads_do_not_break_lines(void **state)
 {
 	struct place *p = *state;
-	struct log log;
+	struct logger log;
 	struct log_options options = to_file(p);
 	pthread_t threads[2];
 	const char *expected =
@@ -281,7 +281,7 @@ static void test_log_blocked_pipe_costs_lines_only(void **state)
 	(void)state;
 	int ends[2];
 	char text[65536];
-	struct log log = {0};
+	struct logger log = {0};
 	struct log_options options = {.types = LOG_TYPES_ALL};
 	assert_int_equal(pipe(ends), 0);
 	open_log(&log, &options);
