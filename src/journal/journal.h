@@ -43,6 +43,7 @@ struct journal_options {
 	uint64_t bytes_max;    /* of all files together; 0 = what the disk has */
 	uint64_t budget_bytes_per_day; /* written to the device; 0 = any. Over it gather_ms grows */
 	uint32_t copy_bytes_per_s;     /* of compaction; 0 = any */
+	uint64_t store_id;             /* of a new store; 0 = drawn (tests give one) */
 };
 /* Presets: 64 MiB segments for servers; smaller and slower ones for flash cards. */
 void journal_options_server(struct journal_options *o);
