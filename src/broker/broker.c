@@ -160,6 +160,17 @@ void broker_free(struct broker *b)
 	mem_free(b);
 }
 
+void broker_use_log(struct broker *b, struct log *log)
+{
+	b->log->ops->free(b->log);
+	b->log = log;
+}
+
+void broker_committed(void *broker, struct log_batch *batch)
+{
+	bus_committed(broker, batch);
+}
+
 void shard_accept(struct shard *s, const struct stream *stream, const struct peer *peer)
 {
 	struct connection *c = connection_new(s, stream, peer);
