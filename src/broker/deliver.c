@@ -306,7 +306,7 @@ static bool send_one_waiting(struct shard *s, struct session *session)
 	return true;
 }
 
-bool deliver_is_due(const struct session *session)
+bool deliver_is_due(struct session *session)
 {
 	const struct queued *next = queue_peek(&session->queue);
 	if (session->send.resend != session->send.next)

@@ -145,7 +145,7 @@ static void release(struct shard *s, struct session *session)
 {
 	routes_remove_subscriber(s->routes, &session->subscriber);
 	timer_cancel(&s->session_timers, &session->timer);
-	s->memory_bytes -= session->queue.bytes;
+	s->memory_bytes -= session->queue.resident_bytes;
 	s->status.queued_messages -= session->queue.count;
 	queue_release(&session->queue);
 	send_release(&session->send, drop_sending, s);
