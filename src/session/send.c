@@ -38,22 +38,50 @@ static int grow(struct send *s)
 	return 0;
 }
 
-int send_begin(struct send *s, uint8_t qos, const struct sending *entry, uint16_t *packet_id_out)
+/* Places an entry; what lies between it and the newest becomes holes. */
+static int place(struct send *s, uint64_t position, const struct sending *entry, uint8_t state)
 {
-	ASSERT(send_is_open(s));
-	if (s->next - s->oldest == s->capacity) {
+	if (send_is_idle(s)) {
+		s->oldest = position;
+		s->next = position;
+		s->resend = position;
+	}
+	ASSERT(position >= s->next);
+	while (position - s->oldest >= s->capacity) {
 		int error = grow(s);
 		if (error)
 			return error;
 	}
-	struct sending *mine = at(s, s->next);
+	while (UNLIKELY(s->next != position))
+		*at(s, s->next++) = (struct sending){.state = SEND_NONE};
+	struct sending *mine = at(s, position);
 	*mine = *entry;
-	mine->state = send_table[SEND_NONE][qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2].next;
-	*packet_id_out = send_packet_id(s->next);
-	s->next++;
+	mine->state = state;
+	s->next = position + 1;
 	s->resend = s->next;
 	s->quota_used++;
 	return 0;
+}
+
+int send_begin_at(struct send *s, uint64_t position, uint8_t qos, const struct sending *entry)
+{
+	ASSERT(send_is_open_at(s, position));
+	return place(s, position, entry,
+		     send_table[SEND_NONE][qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2].next);
+}
+
+int send_begin_released(struct send *s, uint64_t position, const struct sending *entry)
+{
+	ASSERT(send_has_room_at(s, position));
+	return place(s, position, entry, SEND_WAIT_PUBCOMP);
+}
+
+int send_begin(struct send *s, uint8_t qos, const struct sending *entry, uint16_t *packet_id_out)
+{
+	int error = send_begin_at(s, s->next, qos, entry);
+	if (!error)
+		*packet_id_out = send_packet_id(s->next - 1);
+	return error;
 }
 
 int send_skip(struct send *s, uint16_t *packet_id_out)
@@ -163,6 +191,21 @@ void send_cancel(struct send *s, uint64_t position)
 {
 	ASSERT(position >= s->oldest && position < s->next);
 	finish(s, position);
+}
+
+struct sending *send_at(const struct send *s, uint64_t position)
+{
+	ASSERT(position >= s->oldest && position < s->next);
+	struct sending *entry = at(s, position);
+	return entry->state == SEND_NONE ? NULL : entry;
+}
+
+void send_clear(struct send *s)
+{
+	s->oldest = s->next;
+	s->resend = s->next;
+	s->quota_used = 0;
+	send_trim(s);
 }
 
 void send_trim(struct send *s)

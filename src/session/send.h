@@ -64,6 +64,27 @@ static inline uint16_t send_packet_id(uint64_t position)
 int send_begin(struct send *s, uint8_t qos, const struct sending *entry,
 	       uint16_t *packet_id_out) MUST_USE;
 
+/*
+ * The same with positions that the caller gives, so that packet ids follow from something that
+ * outlives this window. They ascend while the window is not idle; what is left out becomes holes.
+ */
+/* Is there room for this position behind the oldest unfinished one? */
+static inline bool send_has_room_at(const struct send *s, uint64_t position)
+{
+	return s->resend == s->next &&
+	       (s->oldest == s->next || position - s->oldest < SEND_SPAN_MAX);
+}
+static inline bool send_is_open_at(const struct send *s, uint64_t position)
+{
+	return s->quota_used < s->receive_maximum && send_has_room_at(s, position);
+}
+/* As send_begin; send_is_open_at() must hold. */
+int send_begin_at(struct send *s, uint64_t position, uint8_t qos,
+		  const struct sending *entry) MUST_USE;
+/* One whose PUBREC has been seen: PUBREL is sent (again), PUBCOMP will finish it. Needs no quota
+ * [MQTT-4.9.0-3]; send_has_room_at() must hold. 0 or ERROR_NO_MEMORY. */
+int send_begin_released(struct send *s, uint64_t position, const struct sending *entry) MUST_USE;
+
 /* Takes the next packet id for what is not a message: SUBSCRIBE and UNSUBSCRIBE of a client draw
  * from the same ids [MQTT-2.2.1-3]. The id leaves a hole, and comes round again after all others.
  * Needs no quota. 0, ERROR_NO_MEMORY, or ERROR_LIMIT when the span is full. */
@@ -87,6 +108,11 @@ unsigned send_again(struct send *s, struct sending **entry_out, uint16_t *packet
 struct sending *send_next(const struct send *s, uint64_t *position);
 /* Removes an entry found by send_next(): its id is free, the message the caller's. */
 void send_cancel(struct send *s, uint64_t position);
+
+/* The entry at this position, NULL when it is finished or none; oldest <= position < next. */
+struct sending *send_at(const struct send *s, uint64_t position);
+/* Forgets all entries: the caller has taken their messages. */
+void send_clear(struct send *s);
 
 /* Gives the ring's memory back when nothing is in flight. */
 void send_trim(struct send *s);
