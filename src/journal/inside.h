@@ -3,7 +3,8 @@
  * The journal from inside: what its parts share, and which part owns what.
  *
  *     journal.c      open, start, close; options        segments.c    table of segments, room
- *     commit.c       queue -> frames -> committed        reader.c      records read back
+ *     commit.c       queue -> frames -> committed        ready.c       ready segments, room
+ *     reader.c       records read back
  *     log_disk.c     struct log                          threads.c     three threads, or journal_step
  *     recover.c      what is there at the start          checkpoint.c  images
  *     compact.c      garbage, copies (.cmp)              survey.c      looking without changing
@@ -58,14 +59,19 @@ struct segments {
 	uint32_t spares[SPARES_MAX];
 	uint32_t spare_count;
 	uint32_t next_spare;
-	uint64_t
-		wanted_bytes; /* the committer waits for a segment of this length; 0: it does not */
+	/* The committer waits for a segment of this length; 0: it does not. */
+	uint64_t wanted_bytes;
+	int wanted_error; /* why there will be none; 0 */
+	unsigned reading; /* how many `reading` files are open */
+	uint64_t reading_clock;
 };
 
 /* Of the disk, by segments_step. */
 struct disk_room {
 	uint64_t segment_bytes; /* of all segment files and spares */
 	uint64_t other_bytes;   /* of checkpoints and .cmp files: whoever writes them counts them */
+	uint64_t look_ms;       /* when to look again; 0: at once */
+	uint64_t retry_ms;      /* making a segment failed: not before */
 	bool is_scarce; /* over the soft watermark: compaction is not slowed down any more */
 };
 
@@ -117,14 +123,14 @@ void journal_set_health(struct journal *j, enum log_health health, const char *t
 uint64_t journal_now(struct journal *j);
 /* Any thread: there is work for the housekeeper. */
 void journal_wake_housekeeper(struct journal *j);
+/* There is a segment for it, or none will come. */
+void journal_wake_committer(struct journal *j);
 
 /* segments.c */
 
 /* Before recovery: the files that are there, block 0 of each, spares; next_number, incarnation. */
 int segments_load(struct journal *j) MUST_USE;
 void segments_release(struct journal *j);
-/* Housekeeping: one piece (a ready segment, a look at the room). False: nothing to do. */
-bool segments_step(struct journal *j);
 /* The segment of that number or NULL. With the lock held. */
 struct segment *segments_find(struct journal *j, uint32_t number);
 /* The same without the lock, and it stays as it is until segment_unpin: neither its file nor its
@@ -141,6 +147,16 @@ bool segment_recycle(struct journal *j, struct segment *segment);
 bool segment_forget(struct journal *j, struct segment *segment);
 /* A segment that recovery or compaction found: into the table, at its place. NULL: no memory. */
 struct segment *segments_add(struct journal *j, uint32_t number) MUST_USE;
+
+/* ready.c */
+
+/* Housekeeping: one piece (a ready segment, a look at the room). False: nothing to do. */
+bool segments_step(struct journal *j);
+/* Makes one ready segment: 0 or why not. In journal_start, then by segments_step. */
+int segments_make_ready(struct journal *j) MUST_USE;
+/* Committer: the next segment, of at least so many bytes, OPEN from now on. NULL: none yet, the
+ * housekeeper was told; *error_out: there will be none. */
+struct segment *segments_take(struct journal *j, uint64_t bytes, int *error_out);
 
 /* recover.c: journal_recover, journal_recover_read and: */
 
