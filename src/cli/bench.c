@@ -10,6 +10,8 @@
 
 int bench_load(struct bench_run *run)
 {
+	if (run->options->scenario->is_absent)
+		return bench_load_absent(run);
 	switch (run->options->shape) {
 	case BENCH_CHURN: return bench_load_churn(run);
 	case BENCH_IDLE: return bench_load_idle(run);

@@ -36,15 +36,20 @@ static int send_connect(struct bench_run *run, struct bench_connection *c)
 	const struct bench_options *o = run->options;
 	char client_id[24];
 	format_client_id(run, c, client_id, sizeof(client_id));
+	bool survives = o->is_persistent && c->role == BENCH_SUBSCRIBER && !run->is_cleaning;
 	struct connect packet = {
 		.version = (uint8_t)o->version,
-		.clean_start = true,
+		.clean_start = !survives,
 		.client_id = span_of_text(client_id),
 		.has_user_name = o->user_name != NULL,
 		.has_password = o->password != NULL,
 		.user_name = span_of_text(o->user_name ? o->user_name : ""),
 		.password = span_of_text(o->password ? o->password : ""),
 	};
+	if (survives && o->version >= MQTT_5) {
+		packet.properties.present = UINT64_C(1) << PROPERTY_SESSION_EXPIRY_INTERVAL;
+		packet.properties.session_expiry_interval = UINT32_MAX;
+	}
 	size_t len = connect_encode(&packet, buffer_room(&run->batch));
 	if (len == 0)
 		return bench_run_fail(run, "user name and password are too long");
@@ -81,8 +86,8 @@ static int send_subscribe(struct bench_run *run, struct bench_connection *c)
 	return bench_run_send_batch(run, c);
 }
 
-static int take_connack(struct bench_run *run, struct bench_connection *c,
-			const struct bench_packet *packet)
+int bench_handshake_take_connack(struct bench_run *run, struct bench_connection *c,
+				 const struct bench_packet *packet)
 {
 	uint8_t version = (uint8_t)run->options->version;
 	struct connack connack;
@@ -97,10 +102,17 @@ static int take_connack(struct bench_run *run, struct bench_connection *c,
 							: return_code_name(connack.code));
 	if (version >= MQTT_5 && properties_has(&connack.properties, PROPERTY_RECEIVE_MAXIMUM))
 		c->receive_maximum = connack.properties.receive_maximum;
-	if (c->role == BENCH_SUBSCRIBER)
-		return send_subscribe(run, c);
 	c->stage = BENCH_READY;
 	return 0;
+}
+
+static int take_connack(struct bench_run *run, struct bench_connection *c,
+			const struct bench_packet *packet)
+{
+	int error = bench_handshake_take_connack(run, c, packet);
+	if (error || c->role != BENCH_SUBSCRIBER || run->is_cleaning)
+		return error;
+	return send_subscribe(run, c);
 }
 
 static int take_suback(struct bench_run *run, struct bench_connection *c,

@@ -13,6 +13,10 @@ int bench_handshake_step(struct bench_run *run, struct bench_connection *c) MUST
 /* Brings all parties of a role to BENCH_READY. */
 int bench_handshake_all(struct bench_run *run, enum bench_role role) MUST_USE;
 
+/* A server's CONNACK: 0, or an error when it is a refusal. */
+int bench_handshake_take_connack(struct bench_run *run, struct bench_connection *c,
+				 const struct bench_packet *packet) MUST_USE;
+
 /* Sends DISCONNECT; the stage becomes BENCH_LEAVING. */
 int bench_handshake_leave(struct bench_run *run, struct bench_connection *c) MUST_USE;
 

@@ -11,6 +11,8 @@ int bench_load(struct bench_run *run) MUST_USE;
 
 /* Publishers and subscribers. */
 int bench_load_messages(struct bench_run *run) MUST_USE;
+/* Publishers, and subscribers that are not there until all is published. */
+int bench_load_absent(struct bench_run *run) MUST_USE;
 /* Clients come and go. */
 int bench_load_churn(struct bench_run *run) MUST_USE;
 /* Clients come and stay. */

@@ -5,8 +5,11 @@
  *     connect | warm-up |  measured part  | drain | leave
  *                       start           end       (counted runs: end is behind the drain)
  */
+#include <poll.h>
+
 #include "cli/bench_handshake.h"
 #include "cli/bench_load.h"
+#include "cli/bench_messages.h"
 #include "cli/bench_publish.h"
 #include "cli/bench_receive.h"
 
@@ -18,6 +21,8 @@
 #define STUCK_NS (5 * BENCH_NS_PER_S)
 /* The longest drain, however slowly it goes on. */
 #define DRAIN_NS (60 * BENCH_NS_PER_S)
+/* How long the server may take to close after DISCONNECT. */
+#define LEAVE_MS 10000
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -29,7 +34,8 @@ static bool is_under_way(const struct bench_run *run)
 {
 	const struct bench_counts *c = &run->counts;
 	uint64_t expected = (c->published - c->refused) * run->flows_each;
-	return c->unique < expected || (run->options->qos && c->acknowledged < c->published);
+	return (c->unique < expected && !run->is_away) ||
+	       (run->options->qos && c->acknowledged < c->published);
 }
 
 static int take_event(struct bench_run *run, const struct epoll_event *event)
@@ -73,7 +79,7 @@ static bool has_stopped(const struct bench_run *run, uint64_t now_ns, uint64_t p
 }
 
 /* Publishes until the time, the count or the server's answers have come to an end. */
-static int publish_until(struct bench_run *run, uint64_t until_ns)
+int bench_messages_publish_until(struct bench_run *run, uint64_t until_ns)
 {
 	int error = 0;
 	uint64_t now_ns = bench_now_ns();
@@ -87,11 +93,11 @@ static int publish_until(struct bench_run *run, uint64_t until_ns)
 	return error;
 }
 
-static int drain(struct bench_run *run)
+int bench_messages_drain(struct bench_run *run, uint64_t longest_ns)
 {
 	int error = 0;
 	uint64_t patience_ns = run->options->qos ? STUCK_NS : GIVE_UP_NS;
-	uint64_t now_ns = bench_now_ns(), until_ns = now_ns + DRAIN_NS;
+	uint64_t now_ns = bench_now_ns(), until_ns = now_ns + longest_ns;
 	while (!error && now_ns < until_ns && is_under_way(run) &&
 	       !has_stopped(run, now_ns, patience_ns)) {
 		error = turn(run, until_ns);
@@ -112,7 +118,7 @@ static int open_windows(struct bench_run *run)
 	return 0;
 }
 
-static int connect_all(struct bench_run *run)
+int bench_messages_connect(struct bench_run *run)
 {
 	int error = bench_run_measure_rss(run, &run->rss_before);
 	if (!error)
@@ -122,7 +128,7 @@ static int connect_all(struct bench_run *run)
 	return error ? error : open_windows(run);
 }
 
-static void start_publishing(struct bench_run *run)
+void bench_messages_start(struct bench_run *run)
 {
 	run->is_publishing = true;
 	run->progress_ns = bench_now_ns();
@@ -149,13 +155,13 @@ static int measure(struct bench_run *run)
 {
 	int error = start_measuring(run);
 	if (!error)
-		error = publish_until(run,
-				      run->start.time_ns + run->options->duration_ms * 1000000);
+		error = bench_messages_publish_until(
+			run, run->start.time_ns + run->options->duration_ms * 1000000);
 	run->is_publishing = false;
 	if (!error && !run->options->count)
 		error = end_measuring(run);
 	if (!error)
-		error = drain(run);
+		error = bench_messages_drain(run, DRAIN_NS);
 	if (!error && run->options->count) {
 		error = end_measuring(run);
 		run->end.time_ns = run->progress_ns;
@@ -163,24 +169,59 @@ static int measure(struct bench_run *run)
 	return error;
 }
 
-static int leave_all(struct bench_run *run)
+/* The server closes when it has dealt with all that came. What it still sends is not looked at. */
+static int wait_for_close(struct bench_run *run, struct bench_connection *c)
+{
+	struct pollfd readable = {.fd = c->fd, .events = POLLIN};
+	ssize_t len = 1;
+	while (len > 0) {
+		if (poll(&readable, 1, LEAVE_MS) != 1)
+			return bench_run_fail(run,
+					      "the server did not close the connection of %s %u",
+					      bench_role_name(c->role), c->index);
+		len = recv(c->fd, run->inbox.ptr, run->inbox.len, 0);
+	}
+	bench_connection_close(c);
+	return 0;
+}
+
+int bench_messages_leave(struct bench_run *run, enum bench_role role)
 {
 	int error = 0;
-	for (uint32_t i = 0; !error && i < run->publisher_count; i++)
-		error = bench_handshake_leave(run, &run->publishers[i].connection);
-	for (uint32_t i = 0; !error && i < run->subscriber_count; i++)
-		error = bench_handshake_leave(run, &run->subscribers[i].connection);
+	bool is_publisher = role == BENCH_PUBLISHER;
+	uint32_t count = is_publisher ? run->publisher_count : run->subscriber_count;
+	for (uint32_t i = 0; !error && i < count; i++) {
+		struct bench_connection *c = is_publisher ? &run->publishers[i].connection
+							  : &run->subscribers[i].connection;
+		error = bench_handshake_leave(run, c);
+		if (!error && run->options->is_persistent)
+			error = wait_for_close(run, c);
+	}
 	return error;
+}
+
+int bench_messages_end(struct bench_run *run)
+{
+	int error = bench_messages_leave(run, BENCH_PUBLISHER);
+	if (!error)
+		error = bench_messages_leave(run, BENCH_SUBSCRIBER);
+	if (error || !run->options->is_persistent)
+		return error;
+	/* a session ends with a connection that wants a clean one */
+	run->is_cleaning = true;
+	error = bench_handshake_all(run, BENCH_SUBSCRIBER);
+	return error ? error : bench_messages_leave(run, BENCH_SUBSCRIBER);
 }
 
 int bench_load_messages(struct bench_run *run)
 {
-	int error = connect_all(run);
+	int error = bench_messages_connect(run);
 	if (error)
 		return error;
-	start_publishing(run);
-	error = publish_until(run, bench_now_ns() + run->options->warmup_ms * 1000000);
+	bench_messages_start(run);
+	error = bench_messages_publish_until(run,
+					     bench_now_ns() + run->options->warmup_ms * 1000000);
 	if (!error)
 		error = measure(run);
-	return error ? error : leave_all(run);
+	return error ? error : bench_messages_end(run);
 }

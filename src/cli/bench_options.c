@@ -45,7 +45,7 @@ static const struct option options[] = {
 	{"version", 'V', KIND_VERSION, FIELD(version), 0, 0, "3|4|5",
 	 "protocol: 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0 (4)"},
 	{"qos", 'q', KIND_NUMBER, FIELD(qos), 0, 2, "N",
-	 "QoS of publications and subscriptions (0)"},
+	 "QoS of publications and subscriptions (0; absent: 1)"},
 	{"size", 's', KIND_NUMBER, FIELD(payload_bytes), BENCH_PAYLOAD_MIN, BENCH_PAYLOAD_MAX,
 	 "BYTES", "payload of a message (64)"},
 	{"pubs", 0, KIND_NUMBER, FIELD(publishers), 1, CLIENTS_MAX, "N", "publishers"},
@@ -71,6 +71,8 @@ static const struct option options[] = {
 	 "load before it is measured (0.5; with --count: 0)"},
 	{"server-pid", 0, KIND_NUMBER, FIELD(server_pid), 1, BENCH_PID_MAX, "PID",
 	 "also measure CPU time and memory of the server's process"},
+	{"persistent", 0, KIND_FLAG, FIELD(is_persistent), 0, 0, NULL,
+	 "the subscribers' sessions outlive their connections; ended afterwards"},
 	{"json", 'j', KIND_FLAG, FIELD(is_json), 0, 0, NULL, "print one JSON object"},
 };
 
@@ -139,7 +141,7 @@ static bool set_scenario(struct bench_options *o, const char *text, struct probl
 	if (!o->scenario)
 		return REFUSE(problem,
 			      "there is no scenario '%s': take p2p, fan-out, fan-in, "
-			      "sparse, churn or idle",
+			      "sparse, absent, churn or idle",
 			      text);
 	return true;
 }
@@ -229,8 +231,13 @@ static void complete(struct bench_options *o)
 	set_default(&o->rate, s->rate);
 	if (o->duration_ms == UNSET_MS)
 		o->duration_ms = o->count ? DURATION_COUNTED_MS : DURATION_DEFAULT_MS;
+	if (s->is_absent) {
+		o->is_persistent = true;
+		set_default(&o->qos, 1);
+	}
+	set_default(&o->qos, 0);
 	if (o->warmup_ms == UNSET_MS)
-		o->warmup_ms = o->count ? 0 : WARMUP_DEFAULT_MS;
+		o->warmup_ms = o->count || s->is_absent ? 0 : WARMUP_DEFAULT_MS;
 }
 
 static bool check(const struct bench_options *o, struct problem *problem)
@@ -254,6 +261,14 @@ static bool check(const struct bench_options *o, struct problem *problem)
 		return REFUSE(problem, "--duration must be more than 0");
 	if (o->password && !o->user_name && o->version < 5)
 		return REFUSE(problem, "--password needs --user before MQTT 5.0");
+	if (o->scenario->is_absent &&
+	    (o->qos == 0 || o->shared != UNSET || o->rate || o->warmup_ms))
+		return REFUSE(problem,
+			      "absent subscribers go with QoS 1 and 2, and without --shared, "
+			      "--rate and --warmup");
+	if (o->is_persistent && !bench_shape_publishes(o->shape))
+		return REFUSE(problem, "--persistent is about subscribers: %s has none",
+			      o->scenario->name);
 	if (o->shape == BENCH_IDLE && (o->count || o->rate))
 		return REFUSE(problem, "--count and --rate mean nothing to idle clients: "
 				       "give --clients");
@@ -268,7 +283,7 @@ static bool parse(struct bench_options *o, int argc, char **argv, struct problem
 	}
 	if (!o->scenario)
 		return REFUSE(problem,
-			      "say what to do: p2p, fan-out, fan-in, sparse, churn or idle "
+			      "say what to do: p2p, fan-out, fan-in, sparse, absent, churn or idle "
 			      "(see nightjar bench --help)");
 	complete(o);
 	return check(o, problem);
@@ -283,6 +298,7 @@ enum bench_parse bench_options_parse(struct bench_options *o, int argc, char **a
 		.port = 1883,
 		.version = 4,
 		.payload_bytes = 64,
+		.qos = UNSET,
 		.publishers = UNSET,
 		.subscribers = UNSET,
 		.clients = UNSET,

@@ -28,6 +28,7 @@ struct bench_options {
 	uint64_t duration_ms;
 	uint64_t warmup_ms;
 	uint32_t server_pid; /* 0 = unknown */
+	bool is_persistent;  /* the subscribers' sessions outlive their connections */
 	bool is_json;
 };
 

@@ -78,6 +78,8 @@ static void write_messages(struct bench_run *run, struct bench_publisher *p, uin
 		struct bench_stamp stamp = {p->sent, p->connection.index,
 					    stamp_time(run, p, now_ns)};
 		uint16_t id = o->qos ? bench_window_take(&p->window, (uint8_t)o->qos) : 0;
+		if (id)
+			p->window.sent_ns[id] = stamp.time_ns;
 		ptr = bench_head_write(&p->head, ptr, id, &stamp);
 		p->sent++;
 	}
@@ -96,6 +98,15 @@ static void fill_batch(struct bench_run *run, struct bench_publisher *p)
 	p->is_starved = is_at_limit(run, p);
 }
 
+/* From sent (or due) to done: PUBACK, or PUBCOMP. */
+static void record_done(struct bench_run *run, const struct bench_publisher *p, uint16_t id)
+{
+	uint64_t sent_ns = p->window.sent_ns[id], now_ns = run->received_ns;
+	if (sent_ns >= run->measured_from_ns)
+		bench_histogram_record(&run->done_latency, now_ns > sent_ns ? now_ns - sent_ns : 0,
+				       1);
+}
+
 static int take_acknowledgement(struct bench_run *run, struct bench_publisher *p,
 				const struct bench_packet *packet)
 {
@@ -103,6 +114,7 @@ static int take_acknowledgement(struct bench_run *run, struct bench_publisher *p
 	switch (bench_window_acknowledge(&p->window, packet->type, packet->packet_id, is_refusal)) {
 	case BENCH_STEP_DONE:
 		run->counts.acknowledged++;
+		record_done(run, p, packet->packet_id);
 		run->counts.refused += is_refusal;
 		break;
 	case BENCH_STEP_RELEASE:
@@ -160,6 +172,7 @@ int bench_publish_receive(struct bench_run *run, struct bench_publisher *p)
 	if (error)
 		return bench_run_fail_connection(run, &p->connection, error);
 	scanner.version = (uint8_t)run->options->version;
+	run->received_ns = bench_now_ns();
 	error = take_packets(run, p, &scanner);
 	if (error)
 		return error;

@@ -2,6 +2,7 @@
 /* See bench_receive.h. */
 #include "cli/bench_receive.h"
 
+#include "cli/bench_handshake.h"
 #include "mqtt/packets.h"
 
 /* Messages that came in one read, with one stamp time: recorded at once. */
@@ -118,6 +119,8 @@ static int take_packet(struct bench_run *run, struct bench_subscriber *s,
 		answer(run, PACKET_PUBCOMP, packet->packet_id);
 		return 0;
 	}
+	if (s->connection.stage == BENCH_WAITS_FOR_CONNACK) /* it has come back */
+		return bench_handshake_take_connack(run, &s->connection, packet);
 	return bench_run_fail_packet(run, &s->connection, packet);
 }
 

@@ -105,6 +105,28 @@ static void print_latency(const struct bench_run *run)
 	putchar('\n');
 }
 
+/* Until publishers had their answers. */
+static void print_done_latency(const struct bench_run *run)
+{
+	printf("answers    ");
+	for (size_t i = 0; i < ARRAY_COUNT(percentiles); i++) {
+		printf("%s %s ", i ? "," : "", percentiles[i].text);
+		print_time(bench_histogram_percentile(&run->done_latency, percentiles[i].fraction));
+	}
+	putchar('\n');
+}
+
+static void print_fill(const struct bench_run *run)
+{
+	if (!run->options->scenario->is_absent || run->fill_count == 0)
+		return;
+	print_count("filled", run->fill_count,
+		    (double)run->fill_count / (double)run->fill_ns * 1e9);
+	if (run->options->server_pid)
+		printf("            %.1f bytes of server memory for each\n",
+		       (double)run->fill_rss_bytes / (double)run->fill_count);
+}
+
 static const char *version_name(uint32_t version)
 {
 	return version == 3 ? "3.1" : version == 4 ? "3.1.1" : "5.0";
@@ -170,13 +192,17 @@ void bench_report_text(const struct bench_run *run, const struct bench_result *r
 	bool publishes = bench_shape_publishes(run->options->shape);
 	print_headline(run, r);
 	if (publishes) {
-		print_count("published", r->published, (double)r->published / r->seconds);
+		if (!run->options->scenario->is_absent)
+			print_count("published", r->published, (double)r->published / r->seconds);
 		print_count("delivered", r->delivered, r->per_second);
 	} else if (run->options->shape == BENCH_CHURN) {
 		print_count("connected", r->delivered, r->per_second);
 	}
-	if (run->options->shape != BENCH_IDLE)
+	print_fill(run);
+	if (run->options->shape != BENCH_IDLE && !run->options->scenario->is_absent)
 		print_latency(run);
+	if (publishes && run->options->qos)
+		print_done_latency(run);
 	if (publishes)
 		print_faults(run, r);
 	print_server(run, r);
@@ -197,6 +223,20 @@ static void print_json_setting(const struct bench_options *o)
 	else
 		printf("\"clients\": %u, ", o->clients);
 	printf("\"rate\": %u, \"burst\": %u, ", o->rate, o->burst);
+}
+
+static void print_json_done(const struct bench_run *run)
+{
+	for (size_t i = 0; run->options->qos && i < ARRAY_COUNT(percentiles); i++)
+		printf("\"done_%s\": %.1f, ", percentiles[i].key,
+		       (double)bench_histogram_percentile(&run->done_latency,
+							  percentiles[i].fraction) /
+			       1e3);
+	if (run->options->scenario->is_absent && run->fill_count)
+		printf("\"filled\": %llu, \"fill_per_second\": %.1f, \"rss_each\": %.2f, ",
+		       (unsigned long long)run->fill_count,
+		       (double)run->fill_count / (double)run->fill_ns * 1e9,
+		       (double)run->fill_rss_bytes / (double)run->fill_count);
 }
 
 static void print_json_server(const struct bench_run *run, const struct bench_result *r)
@@ -229,6 +269,7 @@ void bench_report_json(const struct bench_run *run, const struct bench_result *r
 	       (unsigned long long)r->misordered, (unsigned long long)r->unacknowledged,
 	       (unsigned long long)c->refused, (unsigned long long)c->foreign,
 	       (unsigned long long)c->stalls);
+	print_json_done(run);
 	print_json_server(run, r);
 	printf("\"generator_cores\": %.3f, \"is_broken\": %s}\n", r->generator_cores,
 	       r->is_broken ? "true" : "false");

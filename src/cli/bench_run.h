@@ -84,14 +84,20 @@ struct bench_run {
 	uint32_t queue_start;
 	uint32_t queue_count;
 	bool is_publishing;
+	bool is_away;     /* the subscribers are: acknowledgements are all that is waited for */
+	bool is_cleaning; /* sessions are ended: CONNECT says so and nobody subscribes */
 	struct bench_pace pace;
 	uint64_t paced; /* messages of the timetable handed to their publishers */
 
 	uint64_t measured_from_ns; /* latency counts for messages stamped from here on */
 	struct bench_histogram latency;
+	struct bench_histogram done_latency; /* QoS 1 and 2: until the publisher had its answer */
+	uint64_t received_ns;                /* when the bytes at hand were read */
 	struct bench_counts counts;
 	struct bench_mark start, end; /* the measured part */
 	uint64_t rss_before, rss_after;
+	/* absent: how long the queue took to fill, and what it took of the server's memory */
+	uint64_t fill_ns, fill_count, fill_rss_bytes;
 
 	uint64_t progress_ns; /* when something was last delivered or acknowledged */
 

@@ -23,6 +23,7 @@ struct bench_scenario {
 	uint32_t clients;
 	uint32_t outstanding;
 	uint32_t rate;
+	bool is_absent; /* the subscribers leave, and come back when all is published */
 };
 
 /* All scenarios; the last has no name. */

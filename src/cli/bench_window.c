@@ -8,8 +8,9 @@ int bench_window_init(struct bench_window *w, uint16_t size)
 {
 	*w = (struct bench_window){.size = size, .free_count = size};
 	w->free_ids = mem_alloc(size * sizeof(*w->free_ids));
+	w->sent_ns = mem_zalloc(((size_t)size + 1) * sizeof(*w->sent_ns));
 	w->waits_for = mem_zalloc((size_t)size + 1);
-	if (!w->free_ids || !w->waits_for) {
+	if (!w->free_ids || !w->sent_ns || !w->waits_for) {
 		bench_window_release(w);
 		return ERROR_NO_MEMORY;
 	}
@@ -21,6 +22,7 @@ int bench_window_init(struct bench_window *w, uint16_t size)
 void bench_window_release(struct bench_window *w)
 {
 	mem_free(w->free_ids);
+	mem_free(w->sent_ns);
 	mem_free(w->waits_for);
 	*w = (struct bench_window){0};
 }

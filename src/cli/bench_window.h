@@ -10,6 +10,7 @@
 
 struct bench_window {
 	uint16_t *free_ids; /* a ring of `size` */
+	uint64_t *sent_ns;  /* by id: when the message was sent, or due */
 	uint8_t *waits_for; /* by id: the packet type that answers, 0 = not in flight */
 	uint16_t size;
 	uint16_t free_start;

@@ -131,6 +131,7 @@ def test_no_server_is_told_in_one_sentence():
     "sparse --pubs 20 -r 1000 -q 1", "sparse --pubs 20 -r 1000 --burst 10",
     "p2p -s 100000 -q 1",
     "churn --clients 10",
+    "p2p -q 1 --persistent", "fan-in --pubs 20 -q 2 -V 5 --persistent",
 ), ids=lambda words: words)
 def test_a_scenario_against_the_broker(start_broker, words):
     broker = start_broker(verbose=False)
@@ -149,3 +150,21 @@ def test_idle_clients_against_the_broker(start_broker):
                               "-d", 0.2, "--warmup", 0)
     assert status == 0
     assert result["rss_after"] > 0
+
+
+def test_answers_are_timed(start_broker):
+    broker = start_broker(verbose=False)
+    _, result, _ = bench(broker.port, "p2p", "-q", 2, "-n", 500)
+    assert 0 < result["done_p50_us"] <= result["done_p99_us"] <= result["done_max_us"]
+
+
+@pytest.mark.parametrize("words,subscribers", (
+    ("", 1), ("-V 5", 1), ("-q 2", 1), ("-V 5 --pubs 5 --subs 3", 3)))
+def test_absent_subscribers_get_what_was_queued(start_broker, words, subscribers):
+    broker = start_broker(verbose=False)
+    status, result, said = bench(broker.port, "absent", *words.split(), "-n", 500,
+                                 "--server-pid", broker.pid)
+    assert (status, said) == (0, "")
+    assert (result["filled"], result["delivered"]) == (500, 500 * subscribers)
+    assert (result["lost"], result["duplicates"]) == (0, 0)
+    assert result["fill_per_second"] > 0

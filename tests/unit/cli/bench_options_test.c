@@ -62,6 +62,25 @@ static void test_each_way_to_write_an_option(void **state)
 	assert_int_equal(o.subscribers, 500);
 }
 
+static void test_absent_subscribers_have_sessions_that_survive(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("absent", &o));
+	assert_true(o.is_persistent);
+	assert_int_equal(o.qos, 1);
+	assert_int_equal(o.warmup_ms, 0);
+	assert_null(parse("absent -q 2 --subs 3 -n 10", &o));
+	assert_int_equal(o.qos, 2);
+	assert_non_null(parse("absent -q 0", &o));
+	assert_non_null(parse("absent -r 5", &o));
+	assert_non_null(parse("absent --shared 2", &o));
+	assert_non_null(parse("absent --warmup 1", &o));
+	assert_null(parse("p2p --persistent", &o));
+	assert_true(o.is_persistent);
+	assert_non_null(parse("churn --persistent", &o));
+}
+
 static void test_pairs_follow_each_other(void **state)
 {
 	(void)state;
@@ -145,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_each_way_to_write_an_option),
+		cmocka_unit_test(test_absent_subscribers_have_sessions_that_survive),
 		cmocka_unit_test(test_pairs_follow_each_other),
 		cmocka_unit_test(test_shared_group),
 		cmocka_unit_test(test_counted_run_has_no_warmup),
