@@ -66,7 +66,7 @@ static void leave_packet(struct connection *c, const struct ack_waiting *ack)
 static void leave(struct session *s, const struct ack_waiting *ack)
 {
 	struct connection *c = s->connection;
-	ASSERT(is_ready(ack));
+	ASSERT(is_ready(ack) && ack->sequence <= c->shard->applied);
 	if (ack->type == PACKET_SUBACK || ack->type == PACKET_UNSUBACK) {
 		leave_packet(c, ack);
 		mem_free(ack->packet);
@@ -75,10 +75,49 @@ static void leave(struct session *s, const struct ack_waiting *ack)
 	}
 }
 
+/* A refused QoS 2 message is in the log with its id, and its sender is about to use the id again:
+ * after a crash the next message would be taken for this one. */
+static bool must_be_released(const struct session *s, const struct ack_waiting *ack)
+{
+	return ack->type == PACKET_PUBREC && ack->reason_code >= 0x80 && ack->sequence > 0 &&
+	       !ack->is_released && s->log_id && s->connection->version == MQTT_5 &&
+	       s->connection->shard->broker->log->is_kept;
+}
+
+/* False without memory: the connection ends, and the sender asks again. */
+static bool release_first(struct session *s, struct ack_waiting *ack, uint32_t ticket)
+{
+	struct shard *shard = s->connection->shard;
+	struct command *c = command_new(COMMAND_RELEASE, SPAN_NONE);
+	if (!c)
+		return false;
+	c->origin = (struct origin){s->number, ticket, (uint16_t)shard->index};
+	c->session_id = s->log_id;
+	c->packet_id = ack->packet_id;
+	ack->is_released = true;
+	ack->waits = 1;
+	ack->sequence = s->logged = shard->appended + 1;
+	command_append(shard, c, shard_bit(shard));
+	return true;
+}
+
+/* Is the oldest ready to leave, and nothing more to be said to the log about it? */
+static bool may_leave(struct session *s, uint32_t ticket)
+{
+	struct ack_waiting *ack = at(s->acks, ticket);
+	if (!is_ready(ack))
+		return false;
+	if (LIKELY(!must_be_released(s, ack)))
+		return true;
+	if (!release_first(s, ack, ticket))
+		connection_doom(s->connection);
+	return false;
+}
+
 static void leave_all_ready(struct session *s)
 {
 	struct acks *a = s->acks;
-	while (a->oldest != a->next && is_ready(at(a, a->oldest))) {
+	while (a->oldest != a->next && may_leave(s, a->oldest)) {
 		struct ack_waiting ack = *at(a, a->oldest++);
 		a->puback_count -= ack.type == PACKET_PUBACK;
 		leave(s, &ack);
@@ -96,6 +135,24 @@ static void leave_all_ready(struct session *s)
 static bool is_open(const struct acks *a, uint32_t ticket)
 {
 	return a && ticket - a->oldest < a->next - a->oldest;
+}
+
+bool acks_is_open(const struct session *s, uint32_t ticket)
+{
+	return is_open(s->acks, ticket);
+}
+
+void acks_fail(struct session *s, uint32_t ticket, uint8_t reason_code)
+{
+	struct acks *a = s->acks;
+	if (!is_open(a, ticket))
+		return;
+	struct ack_waiting *ack = at(a, ticket);
+	ack->waits = ack->delegates = 0;
+	ack->sequence = 0;
+	ack->reason_code = reason_code;
+	if (ticket == a->oldest && s->connection)
+		leave_all_ready(s);
 }
 
 void acks_set_packet(struct session *s, uint32_t ticket, uint8_t *packet, uint32_t packet_len)

@@ -16,7 +16,8 @@ struct connection;
 struct session;
 
 struct ack_waiting {
-	uint8_t *packet; /* a whole packet, owned (SUBACK, UNSUBACK); NULL for the others */
+	uint64_t sequence; /* of the command that it waits for, 0 = of none */
+	uint8_t *packet;   /* a whole packet, owned (SUBACK, UNSUBACK); NULL for the others */
 	uint32_t packet_len;
 	uint16_t packet_id;
 	int16_t waits;     /* verdicts outstanding */
@@ -24,6 +25,7 @@ struct ack_waiting {
 	                          negative when they come before the news of them */
 	uint8_t type;
 	uint8_t reason_code;
+	bool is_released; /* of a refused QoS 2 message: the log was told that its id is free */
 };
 
 struct acks {
@@ -55,6 +57,9 @@ int acks_open(struct session *s, const struct ack_waiting *ack, uint32_t *ticket
 void acks_set_packet(struct session *s, uint32_t ticket, uint8_t *packet, uint32_t packet_len);
 /* A verdict came. Sends whatever has become ready. */
 void acks_verdict(struct session *s, const struct verdict *v);
+/* Its command did not get into the log: it leaves with that reason code, when its turn comes. */
+void acks_fail(struct session *s, uint32_t ticket, uint8_t reason_code);
+bool acks_is_open(const struct session *s, uint32_t ticket);
 /* The connection is gone: nobody is left to answer. Tickets go on, so that late verdicts miss. */
 void acks_drop(struct session *s);
 void acks_release(struct session *s);

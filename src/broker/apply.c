@@ -16,17 +16,14 @@
 
 #define SUBACK_BYTES_MIN 16
 
-static const struct farewell taken_over = {.reason_code = REASON_SESSION_TAKEN_OVER,
-					   .tell = true,
-					   .text = "session taken over by another connection"};
-
-/* The session that the CONNECT shall have; the old one's connection is gone after it. */
+/* The session that the CONNECT shall have. A connection that was opened after this CONNECT was
+ * appended ends here; others were ended before. */
 static struct session *session_for(struct shard *s, struct span client_id, bool clean_start,
 				   bool *is_present_out)
 {
 	struct session *session = session_find(s, client_id);
 	if (session && session->connection) { /* [MQTT-3.1.4-3] */
-		connection_end(session->connection, &taken_over);
+		connection_end(session->connection, &connection_taken_over);
 		session = session_find(s, client_id); /* may have ended with it */
 	}
 	if (session && clean_start) { /* [MQTT-3.1.2-4] */
@@ -37,25 +34,57 @@ static struct session *session_for(struct shard *s, struct span client_id, bool 
 	return session ? session : session_new(s, client_id);
 }
 
+/* From here on it is the session of this CONNECT. One that does not survive is none of the log's
+ * business any more. */
+static void begin_session(struct shard *s, struct session *session, struct command *command)
+{
+	struct connect_options *o = command->connect;
+	bool survives = o->expiry_interval > 0;
+	uint64_t position = command->entry.position;
+	if (survives && !session->log_id) {
+		session->log_id = position;
+		session->queue_next = 1;
+	}
+	if (!survives)
+		session->log_id = 0;
+	session->connect_id = position;
+	session->is_away = false;
+	session->expiry_interval = o->expiry_interval;
+	session_set_survives(s, session, survives);
+	session_drop_will(session); /* it came back in time [MQTT-3.1.3-9] */
+	session->will = o->will;
+	o->will = NULL;
+	timer_cancel(&s->session_timers, &session->timer);
+}
+
 static void apply_connect(struct shard *s, struct command *command)
 {
+	static const struct farewell gone = {.is_clean = true};
 	struct connection *c = command->connection;
 	bool is_present;
 	struct session *session =
 		session_for(s, command_text(command), command->connect->clean_start, &is_present);
-	c->pins--;
+	connect_returned(s, command);
 	if (!session) {
-		connection_refuse(c, REASON_SERVER_UNAVAILABLE, "out of memory");
+		if (c)
+			connection_refuse(c, REASON_SERVER_UNAVAILABLE, "out of memory");
 		return;
 	}
-	session->expiry_interval = command->connect->expiry_interval;
-	session_set_survives(s, session, session->expiry_interval > 0);
-	if (c->state == CONNECTION_CONNECTING) {
+	begin_session(s, session, command);
+	if (c && c->state == CONNECTION_CONNECTING)
 		connect_accept(c, session, is_present, command->connect);
-		return;
-	}
-	/* it went away before it got its answer, and its will with it */
-	session_detach(s, session, true);
+	else if (c) /* it went away before it got its answer, and its will with it */
+		session_detach(s, session, &gone);
+	else if (!session->log_id) /* a connection that a crash has ended */
+		session_end(s, session, NULL);
+}
+
+static struct session *session_of(struct shard *s, const struct command *command)
+{
+	struct session *session = session_by_number(s, command->origin.session);
+	ASSERT(!session || !command->session_id || session->log_id == command->session_id ||
+	       !session->log_id);
+	return session;
 }
 
 static bool has_subscribed(struct session *session, struct span filter)
@@ -68,13 +97,12 @@ static bool has_subscribed(struct session *session, struct span filter)
 
 static bool is_over_limits(const struct shard *s, struct session *session, struct span filter)
 {
-	const struct settings *set = s->settings;
-	if (replay_is_full(session) ||
-	    (set->topic_levels_max && topic_level_count(filter) > set->topic_levels_max))
+	const struct limits *l = &s->limits;
+	if (l->topic_levels_max && topic_level_count(filter) > l->topic_levels_max)
 		return true;
-	return set->subscriptions_per_client_max &&
+	return l->subscriptions_per_client_max &&
 	       session->subscriber.count + group_count(session) >=
-		       set->subscriptions_per_client_max &&
+		       l->subscriptions_per_client_max &&
 	       !has_subscribed(session, filter); /* one that exists is replaced */
 }
 
@@ -102,10 +130,12 @@ static uint8_t subscribe_one(struct shard *s, struct session *session, struct sp
 {
 	if (!topic_filter_is_valid(filter))
 		return REASON_TOPIC_FILTER_INVALID;
-	if (is_over_limits(s, session, filter))
+	bool is_refused = session->log_id ? command->flags & COMMAND_SUBSCRIBE_REFUSED
+					  : replay_is_full(session);
+	if (is_refused || is_over_limits(s, session, filter))
 		return REASON_QUOTA_EXCEEDED;
-	if (o->qos > s->settings->qos_max)
-		o->qos = s->settings->qos_max;
+	if (o->qos > s->limits.qos_max)
+		o->qos = s->limits.qos_max;
 	struct span name, inner;
 	if (!topic_filter_split_share(filter, &name, &inner))
 		return subscribe_plain(s, session, filter, o, command->subscription_identifier);
@@ -147,7 +177,7 @@ static void answer(struct shard *s, struct session *session, const struct comman
 
 static void apply_subscribe(struct shard *s, struct command *command)
 {
-	struct session *session = session_by_number(s, command->origin.session);
+	struct session *session = session_of(s, command);
 	struct span rest = command_text(command), filter;
 	struct subscription_options options;
 	/* a filter with its length and options takes at least three bytes, its code one */
@@ -179,7 +209,7 @@ static bool unsubscribe_one(struct shard *s, struct session *session, struct spa
 
 static void apply_unsubscribe(struct shard *s, struct command *command)
 {
-	struct session *session = session_by_number(s, command->origin.session);
+	struct session *session = session_of(s, command);
 	struct span rest = command_text(command), filter;
 	uint8_t *codes = mem_alloc(rest.len + 1);
 	size_t count = 0;
@@ -196,7 +226,7 @@ static void apply_unsubscribe(struct shard *s, struct command *command)
 static void apply_release(struct shard *s, struct command *command)
 {
 	int error;
-	struct session *session = session_by_number(s, command->origin.session);
+	struct session *session = session_of(s, command);
 	if (!session)
 		return;
 	unsigned steps =
@@ -207,27 +237,65 @@ static void apply_release(struct shard *s, struct command *command)
 	verdict_give(s, &command->origin, v);
 }
 
+/* Only about the connection that it names: one that came since is not touched. */
+static void apply_away(struct shard *s, struct command *command)
+{
+	struct session *session = session_of(s, command);
+	if (session && session->log_id && session->connect_id == command->connect_id)
+		session_leave(s, session, command);
+}
+
 static void apply_end(struct shard *s, struct command *command)
 {
-	struct session *session = session_by_number(s, command->origin.session);
-	if (session && !session->connection && session->expires_ms <= s->now.wall_ms)
+	struct session *session = session_of(s, command);
+	if (session && session->is_away && session->connect_id == command->connect_id)
 		session_end(s, session, "session expired");
+}
+
+static void apply_publish(struct shard *s, struct command *command)
+{
+	int error;
+	struct session *publisher = session_by_number(s, command->message->publisher);
+	if (command->flags & COMMAND_PUBLISH_WILL) {
+		if (publisher && publisher->connect_id == command->connect_id)
+			session_drop_will(publisher);
+	} else if (s->is_recovering && publisher && command->packet_id) {
+		/* without memory for it the message may come twice */
+		receive_event(&publisher->receive, RECEIVE_EVENT_QOS_2, command->packet_id, &error);
+	}
+	/* retained first: who subscribes behind this position finds it */
+	if (command->message->retain)
+		retain_apply(s, command->message);
+	publish_arrive(s, command->message, &command->origin);
+}
+
+/* Whoever wanted to know that all before it is durable. */
+static void apply_nothing(struct shard *s, struct command *command)
+{
+	struct verdict v = {.reason_code = REASON_SUCCESS};
+	verdict_give(s, &command->origin, v);
+}
+
+static void apply_received(struct shard *s, struct command *command)
+{
+	struct session *session = session_of(s, command);
+	if (session && session->connection && session->connect_id == command->connect_id)
+		ack_send(session->connection, PACKET_PUBREL, command->packet_id, REASON_SUCCESS);
 }
 
 void apply(struct shard *s, struct command *command)
 {
 	switch (command->kind) {
+	case COMMAND_NOTHING: apply_nothing(s, command); break;
+	case COMMAND_LIMITS: s->limits = command->limits; break;
 	case COMMAND_CONNECT: apply_connect(s, command); break;
+	case COMMAND_AWAY: apply_away(s, command); break;
+	case COMMAND_END: apply_end(s, command); break;
 	case COMMAND_SUBSCRIBE: apply_subscribe(s, command); break;
 	case COMMAND_UNSUBSCRIBE: apply_unsubscribe(s, command); break;
-	case COMMAND_PUBLISH:
-		/* retained first: who subscribes behind this position finds it */
-		if (command->message->retain)
-			retain_apply(s, command->message);
-		publish_arrive(s, command->message, &command->origin);
-		break;
+	case COMMAND_PUBLISH: apply_publish(s, command); break;
 	case COMMAND_RELEASE: apply_release(s, command); break;
-	case COMMAND_END: apply_end(s, command); break;
+	case COMMAND_RECEIVED: apply_received(s, command); break;
 	default: break;
 	}
 }

@@ -46,6 +46,12 @@ static int shard_init(struct shard *s, struct broker *b, unsigned index, struct 
 	s->index = index;
 	s->now = now;
 	s->hold_until_ms = UINT64_MAX;
+	s->limits = (struct limits){
+		.subscriptions_per_client_max = b->settings.subscriptions_per_client_max,
+		.topic_levels_max = b->settings.topic_levels_max,
+		.qos_max = b->settings.qos_max,
+		.upgrade_outgoing_qos = b->settings.upgrade_outgoing_qos,
+	};
 	map_init(&s->sessions, b->seed, key_of_session);
 	list_init(&s->connections);
 	list_init(&s->graveyard);

@@ -88,13 +88,19 @@ static void open_letter(struct shard *s, const struct letter *letter)
 
 static void open_batch(struct shard *s, struct log_batch *batch)
 {
+	bool is_own = batch->origin == s->index;
+	if (is_own)
+		batch_returned(s, batch);
 	for (struct log_entry *entry = batch->first; entry; entry = entry->next) {
 		struct command *command = CONTAINER_OF(entry, struct command, entry);
 		if (!(entry->targets & shard_bit(s)))
 			continue;
-		if (batch->origin == s->index)
+		if (is_own)
 			s->applied = command->sequence;
-		apply(s, command);
+		if (UNLIKELY(batch->error))
+			command_failed(s, command);
+		else
+			apply(s, command);
 	}
 	batch_unref(batch);
 }
@@ -111,13 +117,29 @@ static void post_batch(struct shard *to, struct log_batch *batch)
 	mailbox_post(&to->mailbox, &parcel->mail);
 }
 
+/* Whoever keeps a message keeps with it where it stands. Only this thread knows of it by now. */
+static void set_positions(struct log_batch *batch)
+{
+	for (struct log_entry *entry = batch->first; entry; entry = entry->next) {
+		struct command *command = CONTAINER_OF(entry, struct command, entry);
+		if (command->kind == COMMAND_PUBLISH)
+			command->message->position = entry->position;
+	}
+}
+
 /* The origin comes last: what it sends after seeing its own commands applied must not overtake
- * them on the way to the others. */
+ * them on the way to the others. What failed is its business alone. */
 void bus_committed(void *context, struct log_batch *batch)
 {
 	struct broker *b = context;
 	unsigned origin = batch->origin;
 	uint64_t others = batch->targets & ~(1ull << origin);
+	if (UNLIKELY(batch->error)) {
+		atomic_store(&CONTAINER_OF(batch, struct batch, log)->refs, 1);
+		others = 0;
+	} else {
+		set_positions(batch);
+	}
 	while (others) {
 		post_batch(&b->shards[__builtin_ctzll(others)], batch);
 		others &= others - 1;

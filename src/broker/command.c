@@ -2,8 +2,13 @@
 #include "broker/command.h"
 
 #include "base/mem.h"
+#include "broker/record.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+
+#define BATCH_BYTES_MIN 4096
+#define BATCH_BYTES_KEPT (1u << 20) /* what a busy turn brings: larger ones are large messages */
+#define BATCH_BYTES_MAX (32u << 20) /* then it goes before the turn ends */
 
 struct command *command_new(uint8_t kind, struct span text)
 {
@@ -40,15 +45,59 @@ void command_free(struct command *c)
 
 /* A batch is a turn's commands; when there is no memory for one, nothing can be promised any more,
  * and the process ends as it would for a broken disk. */
-static struct log_batch *batch_of(struct shard *s)
+static struct batch *batch_of(struct shard *s)
 {
 	if (!s->batch) {
 		struct batch *batch = mem_zalloc(sizeof(*batch));
 		ASSERT(batch);
 		batch->log.origin = s->index;
+		batch->log.is_lazy = true;
 		s->batch = &batch->log;
 	}
-	return s->batch;
+	return CONTAINER_OF(s->batch, struct batch, log);
+}
+
+void batch_want_sync(struct shard *s)
+{
+	batch_of(s)->log.wants_sync = true;
+}
+
+/* Room for so many more bytes; a turn is likely to need as much as the one before. */
+static void reserve(struct shard *s, struct batch *batch, size_t len)
+{
+	size_t needed = batch->log.bytes_len + len;
+	size_t capacity = batch->capacity ? batch->capacity : s->batch_bytes;
+	if (needed <= batch->capacity)
+		return;
+	if (capacity < BATCH_BYTES_MIN)
+		capacity = BATCH_BYTES_MIN;
+	while (capacity < needed)
+		capacity *= 2;
+	batch->log.bytes = mem_realloc(batch->log.bytes, capacity);
+	ASSERT(batch->log.bytes && capacity <= UINT32_MAX);
+	batch->capacity = (uint32_t)capacity;
+}
+
+/* While the message is still near: what it was made from has just been read. */
+static void encode(struct shard *s, struct batch *batch, struct command *c)
+{
+	size_t len = record_size(c);
+	size_t padded = (LOG_RECORD_ROOM + len + LOG_ALIGN - 1) & ~(size_t)(LOG_ALIGN - 1);
+	reserve(s, batch, padded);
+	uint8_t *record = batch->log.bytes + batch->log.bytes_len;
+	memset(record, 0, LOG_RECORD_ROOM);
+	memset(record + padded - LOG_ALIGN, 0, LOG_ALIGN);
+	size_t written = record_encode(c, (struct room){record + LOG_RECORD_ROOM, len});
+	ASSERT(written == len);
+	c->entry.offset = batch->log.bytes_len;
+	c->entry.len = (uint32_t)len;
+	batch->log.bytes_len += (uint32_t)padded;
+}
+
+/* What it counts for until it is durable; a log in memory gives it back at once. */
+static size_t weight_of(const struct log_batch *batch)
+{
+	return batch->bytes_len;
 }
 
 void batch_submit(struct shard *s)
@@ -59,8 +108,15 @@ void batch_submit(struct shard *s)
 	struct batch *batch = CONTAINER_OF(log_batch, struct batch, log);
 	atomic_init(&batch->refs, (unsigned)__builtin_popcountll(log_batch->targets));
 	s->batch = NULL;
+	s->batch_bytes = batch->capacity < BATCH_BYTES_KEPT ? batch->capacity : BATCH_BYTES_KEPT;
+	s->undurable_bytes += weight_of(log_batch);
 	shard_settle(s);
 	s->broker->log->ops->append(s->broker->log, log_batch);
+}
+
+void batch_returned(struct shard *s, const struct log_batch *batch)
+{
+	s->undurable_bytes -= weight_of(batch);
 }
 
 void batch_discard(struct shard *s)
@@ -84,23 +140,34 @@ void batch_unref(struct log_batch *log_batch)
 		command_free(CONTAINER_OF(entry, struct command, entry));
 		entry = next;
 	}
+	mem_free(log_batch->bytes);
 	mem_free(batch);
 }
 
 void command_append(struct shard *s, struct command *c, uint64_t targets)
 {
-	struct log_batch *batch = batch_of(s);
+	struct batch *batch = batch_of(s);
+	struct log_batch *log = &batch->log;
 	targets |= shard_bit(s);
 	if (c->message)
-		CONTAINER_OF(batch, struct batch, log)->bytes += message_bytes(c->message);
+		batch->bytes += message_bytes(c->message);
+	/* nobody waits for these */
+	log->is_lazy &= c->kind == COMMAND_FINISH;
 	c->sequence = ++s->appended;
 	c->entry.targets = targets;
-	if (batch->last)
-		batch->last->next = &c->entry;
+	if (log->last)
+		log->last->next = &c->entry;
 	else
-		batch->first = &c->entry;
-	batch->last = &c->entry;
-	batch->targets |= targets;
+		log->first = &c->entry;
+	log->last = &c->entry;
+	log->targets |= targets;
+	if (!s->broker->log->is_kept)
+		return;
+	encode(s, batch, c);
+	if (log->bytes_len >= BATCH_BYTES_MAX) {
+		bus_flush(s, false); /* what was said before must not be overtaken by the log */
+		batch_submit(s);
+	}
 }
 
 bool command_is_pending(const struct shard *s, const struct session *session)

@@ -116,14 +116,24 @@ bool command_is_pending(const struct shard *s, const struct session *session);
 struct batch {
 	struct log_batch log;
 	atomic_uint refs;
-	size_t bytes; /* of its messages, for congestion */
+	uint32_t capacity; /* of its records' buffer */
+	size_t bytes;      /* of its messages, for congestion */
 };
+/* Over this many bytes that a shard has given to the log and not got back, it stops reading. */
+#define UNDURABLE_BYTES_MAX ((size_t)8 << 20)
+/* Those who wait for what this turn appends want it on stable storage, whatever is usual. */
+void batch_want_sync(struct shard *s);
 /* Gives this turn's commands to the log. */
 void batch_submit(struct shard *s);
+/* One of this shard's batches came back: it is applied next, or failed. */
+void batch_returned(struct shard *s, const struct log_batch *batch);
 void batch_discard(struct shard *s);
 void batch_unref(struct log_batch *batch);
 
-/* Applies one command on this shard. */
+/* Applies one command on this shard. Whom a command is about, `origin.session` says: the number of
+ * the session here; who reads commands from a log fills it in. */
 void apply(struct shard *s, struct command *c);
+/* It did not get into the log: whoever waits for it is told. On the shard that appended it. */
+void command_failed(struct shard *s, struct command *c);
 
 #endif

@@ -12,6 +12,10 @@
 #define FLUSH_EARLY_BYTES (256u << 10)
 #define FLUSH_ROUNDS 4 /* of one connection in one turn, then others have theirs */
 
+const struct farewell connection_taken_over = {.reason_code = REASON_SESSION_TAKEN_OVER,
+					       .tell = true,
+					       .text = "session taken over by another connection"};
+
 struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer)
 {
@@ -25,6 +29,7 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	c->stream = copy;
 	c->shard = s;
 	c->port = peer->port;
+	c->answer = peer->answer;
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
 	memcpy(c->address, peer->address, address_len);
@@ -182,7 +187,7 @@ void connection_end(struct connection *c, const struct farewell *why)
 		return;
 	c->session = NULL;
 	session->connection = NULL;
-	session_detach(s, session, why->is_clean);
+	session_detach(s, session, why);
 }
 
 void connection_fail(struct connection *c, const struct flaw *flaw)

@@ -49,6 +49,7 @@ struct connection {
 	uint16_t topic_alias_max_out;
 	uint16_t port;
 	uint16_t pins;   /* commands under way that will come back to it */
+	uint8_t answer;  /* enum answer, of its listener */
 	uint8_t state;   /* enum connection_state */
 	uint8_t home;    /* CONNECTION_MOVING: shard it moves to */
 	uint8_t version; /* 0 before CONNECT */
@@ -71,9 +72,13 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 struct farewell {
 	uint8_t reason_code; /* v5 DISCONNECT is sent with it when `tell` */
 	bool tell;
-	bool is_clean;    /* the client said goodbye: no will */
-	const char *text; /* for the log; static */
+	bool is_clean;            /* the client said goodbye: no will */
+	bool sets_expiry;         /* and how long its session is kept */
+	uint32_t expiry_interval; /* seconds */
+	const char *text;         /* for the log; static */
 };
+/* A newer connection of the client has come. */
+extern const struct farewell connection_taken_over;
 /* Ends the connection: DISCONNECT if wanted, flush, close; the session is told. Idempotent. */
 void connection_end(struct connection *c, const struct farewell *why);
 /* The usual: a mistake of the peer. */

@@ -5,6 +5,7 @@
 
 #include "broker/connection.h"
 
+struct command;
 struct connect_options;
 
 /* Which handler for which packet (handle_*.c). They end the connection themselves on mistakes. */
@@ -19,7 +20,9 @@ void handle_auth(struct connection *c, struct span body);
 /* Sends DISCONNECT (v5 only) with that reason; the text goes along where there is room. */
 void send_disconnect(struct connection *c, uint8_t reason_code, const char *text);
 
-/* After CONNECT was applied (handle_connect.c). */
+/* Its CONNECT came back from the log, or needed not go there (handle_connect.c). */
+void connect_returned(struct shard *s, const struct command *command);
+/* After CONNECT was applied. */
 void connect_accept(struct connection *c, struct session *session, bool is_present,
 		    struct connect_options *options);
 void connect_arrive(struct shard *s, struct connection *c);
@@ -32,6 +35,8 @@ bool forward_properties(struct shard *s, const struct properties *properties,
 /* PUBACK, PUBREC, PUBREL or PUBCOMP into the output, with what v5 has to say; a refused QoS 2
  * message is forgotten here (handle_ack.c). */
 void ack_send(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code);
+/* PUBREC for a message that comes again: not before the first has become durable. */
+void ack_answer_again(struct connection *c, uint16_t packet_id);
 /* An answer that waits for nothing but its turn. */
 void ack_answer(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code);
 

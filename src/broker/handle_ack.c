@@ -52,6 +52,38 @@ void ack_send(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t re
 	see_packet(c, false, type, packet_id, reason_code);
 }
 
+/* Behind everything this session has in the log. False without memory. */
+static bool wait_for_log(struct connection *c, struct ack_waiting *ack)
+{
+	struct shard *s = c->shard;
+	struct session *session = c->session;
+	struct command *command = command_new(COMMAND_NOTHING, SPAN_NONE);
+	if (!command)
+		return false;
+	ack->waits = 1;
+	ack->sequence = s->appended + 1;
+	if (acks_open(session, ack, &command->origin.ticket)) {
+		command_free(command);
+		return false;
+	}
+	command->origin.session = session->number;
+	command->origin.shard = (uint16_t)s->index;
+	session->logged = s->appended + 1;
+	command_append(s, command, shard_bit(s));
+	return true;
+}
+
+void ack_answer_again(struct connection *c, uint16_t packet_id)
+{
+	struct ack_waiting ack = {.type = PACKET_PUBREC, .packet_id = packet_id};
+	bool must_wait = c->shard->broker->log->is_kept && c->session->log_id &&
+			 command_is_pending(c->shard, c->session);
+	if (!must_wait)
+		ack_answer(c, PACKET_PUBREC, packet_id, REASON_SUCCESS);
+	else if (!wait_for_log(c, &ack))
+		connection_doom(c);
+}
+
 void ack_answer(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code)
 {
 	struct session *session = c->session;
@@ -70,19 +102,25 @@ static void handle_pubrel(struct connection *c, uint16_t packet_id)
 				  .reason_code = REASON_NO_MATCHING_SUBSCRIBERS,
 				  .waits = 1};
 	struct command *command = NULL;
-	if (session->subscriber.survives)
+	int error;
+	if (session->log_id) {
 		command = command_new(COMMAND_RELEASE, SPAN_NONE);
-	if (command) {
-		command->packet_id = packet_id;
-		command->origin = (struct origin){session->number, 0, (uint16_t)s->index};
-		if (acks_open(session, &ack, &command->origin.ticket) == 0) {
-			session->logged = s->appended + 1;
-			command_append(s, command, shard_bit(s));
+		ack.sequence = s->appended + 1;
+		if (!command || acks_open(session, &ack, &command->origin.ticket)) {
+			command_free(command);
+			connection_doom(c);
 			return;
 		}
-		command_free(command);
+		command->packet_id = packet_id;
+		command->session_id = session->log_id;
+		command->origin.session = session->number;
+		command->origin.shard = (uint16_t)s->index;
+		session->logged = s->appended + 1;
+		if (c->answer == ANSWER_WHEN_DURABLE)
+			batch_want_sync(s);
+		command_append(s, command, shard_bit(s));
+		return;
 	}
-	int error;
 	unsigned steps = receive_event(&session->receive, RECEIVE_EVENT_PUBREL, packet_id, &error);
 	ack_answer(c, PACKET_PUBCOMP, packet_id,
 		   steps & STEP_SEND_PUBCOMP ? REASON_SUCCESS : REASON_PACKET_IDENTIFIER_NOT_FOUND);

@@ -179,10 +179,31 @@ static void see_connect(struct connection *c, const struct connect *p, struct sp
 	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
 }
 
+void connect_returned(struct shard *s, const struct command *command)
+{
+	if (command->connection)
+		command->connection->pins--;
+	if (command->sequence)
+		s->connects_pending--;
+}
+
+/* Its old connection ends before: what follows from that stands in front of the CONNECT in the
+ * log. With a clean start the session ends, and its will is due. */
+static struct session *take_over(struct shard *s, struct span client_id, bool clean_start)
+{
+	struct session *old = session_find(s, client_id);
+	if (old && old->connection) { /* [MQTT-3.1.4-3] */
+		connection_end(old->connection, &connection_taken_over);
+		old = session_find(s, client_id); /* may have ended with it */
+	}
+	if (old && clean_start)
+		session_publish_will(s, old);
+	return old;
+}
+
 static void begin(struct connection *c, const struct connect *p, struct span client_id)
 {
 	struct shard *s = c->shard;
-	struct session *old = session_find(s, client_id);
 	struct command *command = command_new(COMMAND_CONNECT, client_id);
 	if (command && p->has_will)
 		command->connect->will = will_new(s, p);
@@ -198,11 +219,14 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 	command->version = c->version;
 	c->pins++;
 	c->state = CONNECTION_CONNECTING;
-	/* and behind others in the log: one of them may be an earlier CONNECT of the same client */
-	bool is_logged = command->connect->expiry_interval > 0 ||
-			 (old && old->subscriber.survives) || s->appended != s->applied;
+	struct session *old = take_over(s, client_id, p->clean_start);
+	/* and behind others in the log: one of them may be of the same client */
+	bool is_logged = command->connect->expiry_interval > 0 || (old && old->log_id) ||
+			 s->connects_pending > 0;
 	if (is_logged) {
 		connection_pause(c);
+		command->time_ms = s->now.wall_ms;
+		s->connects_pending++;
 		command_append(s, command, shard_bit(s));
 	} else {
 		apply(s, command);
@@ -313,10 +337,6 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	c->state = CONNECTION_OPEN;
 	c->session = session;
 	session->connection = c;
-	session_drop_will(session);
-	session->will = o->will;
-	o->will = NULL;
-	timer_cancel(&s->session_timers, &session->timer);
 	send_restart(&session->send, o->receive_maximum);
 	open_aliases(c);
 	struct connack p = {.session_present = is_present, .code = REASON_SUCCESS};

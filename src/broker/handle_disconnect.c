@@ -63,17 +63,17 @@ void handle_disconnect(struct connection *c, struct span body)
 {
 	struct disconnect p;
 	struct session *session = c->session;
+	struct farewell why = {.text = "client disconnected"};
 	const struct flaw *flaw = disconnect_decode(body, c->version, &p);
 	if (!flaw && !may_come_from_client(p.reason_code))
 		flaw = &flaw_reason;
 	if (!flaw && properties_has(&p.properties, PROPERTY_SESSION_EXPIRY_INTERVAL)) {
 		uint32_t expiry = p.properties.session_expiry_interval;
+		uint32_t expiry_max = c->shard->settings->session_expiry_max;
 		if (expiry > 0 && session->expiry_interval == 0)
 			flaw = &flaw_expiry;
-		else
-			session->expiry_interval = expiry < c->shard->settings->session_expiry_max
-							   ? expiry
-							   : c->shard->settings->session_expiry_max;
+		why.sets_expiry = true;
+		why.expiry_interval = expiry < expiry_max ? expiry : expiry_max;
 	}
 	if (flaw) {
 		connection_fail(c, flaw);
@@ -81,10 +81,9 @@ void handle_disconnect(struct connection *c, struct span body)
 	}
 	see_packet(c, true, PACKET_DISCONNECT, 0, p.reason_code);
 	/* only 0x00 means that the will is not wanted [MQTT-3.14.4-3] */
-	connection_end(c,
-		       &(struct farewell){.reason_code = p.reason_code,
-					  .is_clean = p.reason_code == REASON_NORMAL_DISCONNECTION,
-					  .text = "client disconnected"});
+	why.reason_code = p.reason_code;
+	why.is_clean = p.reason_code == REASON_NORMAL_DISCONNECTION;
+	connection_end(c, &why);
 }
 
 void handle_auth(struct connection *c, struct span body)

@@ -165,7 +165,7 @@ static bool receive(struct connection *c, const struct publish *p)
 		see_step(c, false, RECEIVE_WAIT_PUBREL, RECEIVE_EVENT_QOS_2, p->packet_id);
 	if (steps & STEP_DELIVER)
 		return true;
-	ack_answer(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS); /* [MQTT-4.3.3-10] */
+	ack_answer_again(c, p->packet_id); /* [MQTT-4.3.3-10] */
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SUBSCRIBE and UNSUBSCRIBE: commands, answered when every shard knows ([5] 3.8-3.11). */
 #include "broker/handle.h"
+#include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
 
@@ -16,6 +17,9 @@ static void enter(struct connection *c, uint8_t kind, struct span filters, uint1
 		.packet_id = packet_id,
 		.waits = 1,
 	};
+	bool is_logged = session->log_id != 0;
+	if (is_logged)
+		ack.sequence = s->appended + 1;
 	struct command *command = command_new(kind, filters);
 	if (!command || acks_open(session, &ack, &command->origin.ticket)) {
 		command_free(command);
@@ -27,7 +31,10 @@ static void enter(struct connection *c, uint8_t kind, struct span filters, uint1
 	command->packet_id = packet_id;
 	command->subscription_identifier = identifier;
 	command->version = c->version;
-	if (session->subscriber.survives) {
+	command->session_id = session->log_id;
+	if (kind == COMMAND_SUBSCRIBE && is_logged && !replay_has_room(session, filters))
+		command->flags |= COMMAND_SUBSCRIBE_REFUSED;
+	if (is_logged) {
 		session->logged = s->appended + 1;
 		command_append(s, command, shard_bit(s));
 	} else {

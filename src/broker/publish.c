@@ -31,6 +31,7 @@ void publication_of_message(struct publication *p, struct message *m)
 			  .qos = m->qos,
 			  .retain = m->retain},
 		.message = message_ref(m),
+		.is_logged = m->position != 0,
 	};
 }
 
@@ -63,7 +64,8 @@ static enum delivered deliver_with_identifiers(struct shard *s, struct session *
 					       struct delivery *d, const uint32_t *identifiers,
 					       unsigned count)
 {
-	struct publication copy = {.parts = d->publication->parts};
+	struct publication copy = {.parts = d->publication->parts,
+				   .is_logged = d->publication->is_logged};
 	struct span properties = copy.parts.properties;
 	uint8_t *bytes = mem_alloc(properties.len + (size_t)count * 5);
 	if (!bytes)
@@ -85,7 +87,7 @@ static enum delivered deliver_with_identifiers(struct shard *s, struct session *
 
 static uint8_t granted_qos(const struct shard *s, uint8_t published, uint8_t subscribed)
 {
-	if (s->settings->upgrade_outgoing_qos)
+	if (s->limits.upgrade_outgoing_qos)
 		return subscribed;
 	return published < subscribed ? published : subscribed; /* [MQTT-3.8.4-8] */
 }
@@ -99,6 +101,9 @@ static void deliver_entry(struct shard *s, struct publication *p, const struct m
 		.qos = granted_qos(s, p->parts.qos, e->qos),
 		.flags = e->retain_as_published && p->parts.retain ? QUEUED_RETAIN : 0,
 	};
+	/* one that subscribed after the message was looked at: it stands behind it in the log */
+	if (UNLIKELY(d.qos > 0 && !p->is_logged && session->log_id))
+		return;
 	if (e->identifier_count > 1) {
 		note_delivery(outcome, session,
 			      deliver_with_identifiers(s, session, &d,
@@ -174,16 +179,19 @@ static void post_to_shards(struct shard *s, struct publication *p, uint64_t shar
 static bool must_be_logged(const struct shard *s, const struct publication *p,
 			   const struct match *m, const struct session *publisher)
 {
+	bool is_wanted = m->has_surviving || m->remote_surviving;
 	if (p->parts.retain)
 		return true;
 	if (p->parts.qos == 0) /* must not overtake a retained one of its kind */
-		return publisher && publisher->has_logged_qos0 && command_is_pending(s, publisher);
-	if (m->has_surviving || m->remote_surviving)
+		return (is_wanted && s->limits.upgrade_outgoing_qos) ||
+		       (publisher && publisher->has_logged_qos0 &&
+			command_is_pending(s, publisher));
+	if (is_wanted)
 		return true;
 	/* nothing may overtake what this publisher has in the log; and the ids of its open QoS 2
 	   messages survive with its session */
-	return publisher && ((publisher->subscriber.survives && p->parts.qos == 2) ||
-			     command_is_pending(s, publisher));
+	return publisher &&
+	       ((publisher->log_id && p->parts.qos == 2) || command_is_pending(s, publisher));
 }
 
 static int open_answer(const struct shard *s, struct session *publisher, struct ack_waiting *ack,
@@ -199,30 +207,72 @@ static int open_answer(const struct shard *s, struct session *publisher, struct 
 	return 0;
 }
 
-static int enter_log(struct shard *s, struct publication *p, struct session *publisher,
-		     struct ack_waiting *ack, uint64_t targets)
+static uint64_t targets_of(const struct shard *s, const struct publication *p,
+			   const struct match *m)
 {
-	struct origin origin = {0};
+	uint64_t everywhere = ~0ULL >> (64 - s->broker->shard_count);
+	return p->parts.retain ? everywhere : m->remote_shards | shard_bit(s);
+}
+
+static struct command *command_of(struct shard *s, struct publication *p,
+				  const struct session *publisher)
+{
 	struct message *m = publication_message(p);
 	struct command *command = m ? command_new(COMMAND_PUBLISH, SPAN_NONE) : NULL;
 	if (!command)
-		return ERROR_NO_MEMORY;
-	if (ack && open_answer(s, publisher, ack, __builtin_popcountll(targets), &origin)) {
-		command_free(command);
-		return ERROR_NO_MEMORY;
-	}
+		return NULL;
 	/* even when only this shard applies it: the last one to apply the batch frees it all */
 	if (s->broker->shard_count > 1)
 		message_share(m);
 	command->message = message_ref(m);
-	command->origin = origin;
-	if (publisher) {
-		publisher->has_logged_qos0 &= command_is_pending(s, publisher);
-		publisher->has_logged_qos0 |= p->parts.qos == 0;
-		publisher->logged = s->appended + 1;
+	command->session_id = publisher ? publisher->log_id : 0;
+	return command;
+}
+
+static void note_logged(const struct shard *s, struct session *publisher, uint8_t qos)
+{
+	publisher->has_logged_qos0 &= command_is_pending(s, publisher);
+	publisher->has_logged_qos0 |= qos == 0;
+	publisher->logged = s->appended + 1;
+}
+
+/* A relaxed publisher is answered at once; what it sent is in the log all the same. */
+static int enter_log(struct shard *s, struct publication *p, struct session *publisher,
+		     struct ack_waiting *ack, uint64_t targets)
+{
+	bool must_wait = ack && p->answer != ANSWER_AT_ONCE;
+	struct command *command = command_of(s, p, publisher);
+	if (!command)
+		return ERROR_NO_MEMORY;
+	if (must_wait) {
+		ack->sequence = s->appended + 1;
+		if (open_answer(s, publisher, ack, __builtin_popcountll(targets),
+				&command->origin)) {
+			command_free(command);
+			return ERROR_NO_MEMORY;
+		}
 	}
+	if (ack && ack->type == PACKET_PUBREC && command->session_id)
+		command->packet_id = ack->packet_id;
+	if (publisher)
+		note_logged(s, publisher, p->parts.qos);
+	if (p->answer == ANSWER_WHEN_DURABLE)
+		batch_want_sync(s);
 	command_append(s, command, targets);
-	return ERROR_AGAIN;
+	return must_wait ? ERROR_AGAIN : REASON_SUCCESS;
+}
+
+int publish_will(struct shard *s, struct publication *p, struct session *session)
+{
+	const struct match *m = routes_match(s->routes, p->parts.topic);
+	struct command *command = m ? command_of(s, p, session) : NULL;
+	if (!command)
+		return ERROR_NO_MEMORY;
+	command->flags = COMMAND_PUBLISH_WILL;
+	command->connect_id = session->connect_id;
+	note_logged(s, session, p->parts.qos);
+	command_append(s, command, targets_of(s, p, m));
+	return 0;
 }
 
 /* `has_groups`: a group may ask another shard, which then must know whom to answer. */
@@ -263,9 +313,7 @@ int publish_enter(struct shard *s, struct publication *p, struct session *publis
 		return ERROR_NO_MEMORY;
 	if (!must_be_logged(s, p, m, publisher))
 		return enter_now(s, p, publisher, ack, m->remote_shards, m->share_count > 0);
-	uint64_t everywhere = ~0ULL >> (64 - s->broker->shard_count);
-	uint64_t targets = p->parts.retain ? everywhere : m->remote_shards | shard_bit(s);
-	return enter_log(s, p, publisher, ack, targets);
+	return enter_log(s, p, publisher, ack, targets_of(s, p, m));
 }
 
 void publish_arrive(struct shard *s, struct message *m, const struct origin *origin)

@@ -9,6 +9,8 @@ struct publication {
 	struct message_parts parts;
 	struct message *message; /* made when someone must keep it; NULL before */
 	bool is_fanned_out;      /* many get it: encode once (packet_cache) */
+	bool is_logged;          /* comes from the log: surviving sessions get it at QoS 1 and 2 */
+	uint8_t answer;          /* enum answer: when its publisher hears that it is stored */
 };
 /* The message to keep, made from the parts when needed; borrowed. NULL without memory. */
 struct message *publication_message(struct publication *p);
@@ -31,6 +33,8 @@ struct outcome publish_here(struct shard *s, struct publication *p,
  */
 int publish_enter(struct shard *s, struct publication *p, struct session *publisher,
 		  struct ack_waiting *ack);
+/* The will of a session that survives, into the log. 0 or ERROR_NO_MEMORY. */
+int publish_will(struct shard *s, struct publication *p, struct session *session) MUST_USE;
 /* A letter or command brought it here. */
 void publish_arrive(struct shard *s, struct message *m, const struct origin *origin);
 /* 0x97 and other failures win, then success, then "nobody". */

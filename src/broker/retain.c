@@ -39,6 +39,16 @@ bool replay_is_full(const struct session *session)
 	return session->replay && session->replay->bytes >= REPLAY_BYTES_MAX;
 }
 
+bool replay_has_room(const struct session *session, struct span filters)
+{
+	struct span filter;
+	struct subscription_options options;
+	size_t bytes = session->replay ? session->replay->bytes : 0;
+	while (bytes < REPLAY_BYTES_MAX && subscribe_next(&filters, &filter, &options))
+		bytes += sizeof(struct replay_item) + filter.len;
+	return bytes < REPLAY_BYTES_MAX;
+}
+
 bool retain_is_over_limit(const struct shard *s, struct span topic, size_t payload_len)
 {
 	const struct settings *set = s->settings;

@@ -12,6 +12,8 @@ void replay_start(struct shard *s, struct session *session, struct span filter, 
 		  uint32_t identifier);
 /* Too many wait for it: the session shall not subscribe to more for now. */
 bool replay_is_full(const struct session *session);
+/* There will be room for these encoded filters, whichever of them need it. */
+bool replay_has_room(const struct session *session, struct span filters);
 void replay_turn(struct shard *s);
 /* A reader has room again after its output was flushed. */
 bool replay_is_due(const struct shard *s);

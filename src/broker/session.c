@@ -9,6 +9,8 @@
 #include "broker/see.h"
 #include "broker/shard.h"
 
+#define RETRY_MS 1000 /* what could not be appended is tried again so much later */
+
 /* A session's number: its slot, its shard, and a generation that makes it unique for good. */
 #define NUMBER_SLOT_BITS 26
 #define NUMBER_SHARD_BITS 6
@@ -184,11 +186,10 @@ void session_forget(struct shard *s, struct session *session)
 	mem_free(session);
 }
 
-/* Whichever comes first; both in wall clock, since expiry outlasts restarts. */
-static void set_timer(struct shard *s, struct session *session)
+void session_set_timer(struct shard *s, struct session *session)
 {
 	uint64_t due = session->expires_ms;
-	if (session->will && session->will->due_ms < due)
+	if (session->will && !session->will->is_under_way && session->will->due_ms < due)
 		due = session->will->due_ms;
 	if (due == UINT64_MAX) {
 		timer_cancel(&s->session_timers, &session->timer);
@@ -198,50 +199,101 @@ static void set_timer(struct shard *s, struct session *session)
 	timer_set(&s->session_timers, &session->timer, s->now.steady_ms + wait);
 }
 
-static void away(struct shard *s, struct session *session)
+static struct command *command_about(struct shard *s, struct session *session, uint8_t kind)
 {
-	uint64_t now = s->now.wall_ms;
-	session->expires_ms = session->expiry_interval == UINT32_MAX
-				      ? UINT64_MAX
-				      : now + session->expiry_interval * 1000ull;
-	if (session->will)
-		session->will->due_ms = now + session->will->delay * 1000ull;
-	set_timer(s, session);
+	struct command *c = command_new(kind, SPAN_NONE);
+	if (!c)
+		return NULL;
+	c->origin.session = session->number;
+	c->session_id = session->log_id;
+	c->connect_id = session->connect_id;
+	c->time_ms = s->now.wall_ms;
+	return c;
 }
 
-void session_detach(struct shard *s, struct session *session, bool is_clean)
+/* Later, then. */
+static void try_again(struct shard *s, struct session *session)
+{
+	timer_set(&s->session_timers, &session->timer, s->now.steady_ms + RETRY_MS);
+}
+
+static void append_away(struct shard *s, struct session *session, uint32_t expiry_interval)
+{
+	struct command *c = command_about(s, session, COMMAND_AWAY);
+	if (!c) {
+		try_again(s, session);
+		return;
+	}
+	c->flags = session->will ? COMMAND_AWAY_KEEP_WILL : 0;
+	c->expiry_interval = expiry_interval;
+	c->sent_to = session->sent_to;
+	command_append(s, c, shard_bit(s));
+}
+
+void session_detach(struct shard *s, struct session *session, const struct farewell *why)
 {
 	acks_drop(session);
 	hold_release(s, session);
 	replay_pause(session);
-	if (is_clean)
+	if (why->is_clean)
 		session_drop_will(session); /* [MQTT-3.1.2-10] */
-	if (session->expiry_interval == 0) {
+	if (!session->log_id) {
 		session_end(s, session, NULL); /* as it was meant to */
 		return;
 	}
+	uint32_t expiry = why->sets_expiry ? why->expiry_interval : session->expiry_interval;
 	group_presence(s, session, false);
 	send_trim(&session->send);
-	if (session->will && session->will->delay == 0)
+	if (session->will && (session->will->delay == 0 || expiry == 0))
 		session_publish_will(s, session);
-	away(s, session);
+	append_away(s, session, expiry);
+}
+
+void session_leave(struct shard *s, struct session *session, const struct command *away)
+{
+	session->is_away = true;
+	if (session->sent_to < away->sent_to)
+		session->sent_to = away->sent_to;
+	if (!(away->flags & COMMAND_AWAY_KEEP_WILL))
+		session_drop_will(session);
+	session->expiry_interval = away->expiry_interval;
+	if (session->expiry_interval == 0) {
+		session_end(s, session, NULL);
+		return;
+	}
+	session->expires_ms = session->expiry_interval == UINT32_MAX
+				      ? UINT64_MAX
+				      : away->time_ms + session->expiry_interval * 1000ull;
+	if (session->will)
+		session->will->due_ms = away->time_ms + session->will->delay * 1000ull;
+	if (!s->is_recovering)
+		session_set_timer(s, session);
 }
 
 void session_timeout(struct shard *s, struct session *session)
 {
 	if (session->connection)
 		return;
-	if (session->will && session->will->due_ms <= s->now.wall_ms)
+	if (!session->is_away) {
+		append_away(s, session, session->expiry_interval);
+		return;
+	}
+	bool is_over = session->expires_ms <= s->now.wall_ms;
+	if (session->will && (is_over || session->will->due_ms <= s->now.wall_ms))
 		session_publish_will(s, session);
-	if (session->expires_ms > s->now.wall_ms) {
-		set_timer(s, session);
+	if (!is_over) {
+		session_set_timer(s, session);
 		return;
 	}
-	struct command *command = command_new(COMMAND_END, session_client_id(session));
-	if (!command) { /* later then */
-		timer_set(&s->session_timers, &session->timer, s->now.steady_ms + 1000);
-		return;
-	}
-	command->origin.session = session->number;
-	command_append(s, command, shard_bit(s));
+	struct command *c = command_about(s, session, COMMAND_END);
+	if (c)
+		command_append(s, c, shard_bit(s));
+	else
+		try_again(s, session);
+}
+
+void session_not_logged(struct shard *s, struct session *session)
+{
+	if (!session->connection && !timer_is_set(&session->timer))
+		try_again(s, session);
 }

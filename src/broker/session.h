@@ -16,14 +16,17 @@
 #include "session/receive.h"
 #include "session/send.h"
 
+struct command;
 struct connect;
 struct connection;
+struct farewell;
 struct shard;
 
 struct will {
 	struct message *message;
-	uint32_t delay;  /* seconds */
-	uint64_t due_ms; /* wall clock; meaningful once the connection is gone */
+	uint32_t delay;    /* seconds */
+	uint64_t due_ms;   /* wall clock; meaningful once the connection is gone */
+	bool is_under_way; /* its PUBLISH is on the way to the log */
 };
 
 /* A shared subscription of this session; the group itself lives on its owner shard. */
@@ -60,6 +63,7 @@ struct session {
 	uint64_t sent_to;    /* queue positions below it may have been sent: DUP when sent again */
 	uint32_t expiry_interval; /* seconds; 0 = ends with the connection, UINT32_MAX = never */
 	uint16_t client_id_len;
+	uint8_t finish_slot;  /* its newest range in the shard's `finishing`, + 1; 0 = none */
 	bool is_away;         /* its AWAY was applied, and no CONNECT since */
 	bool has_logged_qos0; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
@@ -86,10 +90,17 @@ void session_end(struct shard *s, struct session *session, const char *why);
 /* Frees what it holds without telling anybody: the broker itself ends. */
 void session_forget(struct shard *s, struct session *session);
 
-/* The connection is gone. Publishes or schedules the will, starts expiry or ends the session. */
-void session_detach(struct shard *s, struct session *session, bool is_clean);
+/* The connection is gone. The session ends with it, or the log is told that it is away. */
+void session_detach(struct shard *s, struct session *session, const struct farewell *why);
+/* AWAY was applied: expiry and will delay count from then. */
+void session_leave(struct shard *s, struct session *session, const struct command *away);
 void session_timeout(struct shard *s, struct session *session);
+/* Will or expiry, whichever comes first; both in wall clock, since expiry outlasts restarts. */
+void session_set_timer(struct shard *s, struct session *session);
+/* The log did not take that it is away, or over: that is said again. */
+void session_not_logged(struct shard *s, struct session *session);
 void session_drop_will(struct session *session);
+/* Publishes the will, once; the will of a session that survives stays until the log has it. */
 void session_publish_will(struct shard *s, struct session *session);
 
 /* Sets whether the session outlives its connection, and tells other shards where that matters. */

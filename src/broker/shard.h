@@ -7,6 +7,7 @@
 #include "broker/bus.h"
 #include "broker/command.h"
 #include "broker/connection.h"
+#include "broker/finish.h"
 #include "broker/interest.h"
 #include "broker/session.h"
 #include "io/mailbox.h"
@@ -56,9 +57,15 @@ struct shard {
 	struct parcel *parcels[SHARDS_MAX]; /* letters of this turn */
 	struct log_batch *batch;            /* commands of this turn */
 	uint64_t appended;
-	uint64_t applied;
+	uint64_t applied;          /* came back from the log, to be correct: applied, or failed */
+	uint64_t undurable_bytes;  /* given to the log and not come back */
+	uint32_t batch_bytes;      /* room for records in the newest batch */
+	uint32_t connects_pending; /* CONNECTs in the log that were not applied yet */
+	struct limits limits;      /* as the log has them */
+	struct finishing finishing;
 	struct interest_state interest;
-	bool is_congested; /* another shard can't keep up: stop reading */
+	bool is_congested;  /* another shard can't keep up: stop reading */
+	bool is_recovering; /* commands are read from the log: no answers, nothing is appended */
 	bool is_shutting_down;
 	bool has_work;          /* another turn is needed without waiting */
 	uint32_t paused_count;  /* connections paused by congestion */

@@ -140,11 +140,17 @@ static void bury(struct shard *s)
 	}
 }
 
+static bool has_urgent(const struct shard *s)
+{
+	return s->batch && !s->batch->is_lazy;
+}
+
 /* Everything of a turn that does not touch the loop. */
 static void work(struct shard *s)
 {
 	bus_receive(s); /* letters of other shards, and what has become durable */
-	for (int round = 0; s->batch && round < LOG_ROUNDS; round++) {
+	for (int round = 0; has_urgent(s) && round < LOG_ROUNDS; round++) {
+		finish_append(s);
 		bus_flush(s, false); /* what was said before must not be overtaken by the log */
 		batch_submit(s);
 		bus_receive(s); /* a log in memory is durable at once */
@@ -155,7 +161,7 @@ static void work(struct shard *s)
 	flush_outputs(s);
 	if (s->settings->memory_bytes_max)
 		show_memory(s);
-	s->has_work |= s->batch != NULL || s->dirty != NULL || replay_is_due(s);
+	s->has_work |= has_urgent(s) || s->dirty != NULL || replay_is_due(s);
 }
 
 static bool try_hold(struct shard *s)
@@ -179,6 +185,7 @@ static void borrow_turn(struct shard *s, struct moment now)
 			s->now = now;
 		s->is_borrowed = true;
 		work(s);
+		finish_turn(s);
 		bus_flush(s, false);
 		s->is_borrowed = false;
 		uint64_t wait = shard_wait_ms(s);
@@ -210,6 +217,7 @@ void shard_turn_end(struct shard *s)
 			break;
 		work(s);
 	}
+	finish_turn(s);
 	borrow_turns(s, bus_flush(s, false));
 	bury(s);
 }

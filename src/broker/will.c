@@ -35,12 +35,23 @@ struct will *will_new(struct shard *s, const struct connect *p)
 	return will;
 }
 
+static void see_published(struct shard *s, const struct session *session, struct span topic)
+{
+	struct event *e = shard_event(s, EVENT_WILL_PUBLISHED, NULL);
+	e->session = session->number;
+	if (!shard_is_watched(s))
+		return;
+	struct event_detail detail = {.client_id = session_client_id(session), .topic = topic};
+	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
+}
+
 void session_publish_will(struct shard *s, struct session *session)
 {
 	struct publication p;
-	if (!session->will)
+	struct will *will = session->will;
+	if (!will || will->is_under_way || s->is_recovering)
 		return;
-	publication_of_message(&p, session->will->message);
+	publication_of_message(&p, will->message);
 	if (p.parts.has_expiry)
 		p.parts.expires_ms += s->now.wall_ms;
 	p.parts.publisher = session->number;
@@ -49,15 +60,13 @@ void session_publish_will(struct shard *s, struct session *session)
 		p.parts.retain = false;
 	}
 	publication_release(&p); /* made anew from the parts where it must be kept */
-	struct event *e = shard_event(s, EVENT_WILL_PUBLISHED, NULL);
-	e->session = session->number;
-	if (shard_is_watched(s)) {
-		struct event_detail detail = {.client_id = session_client_id(session),
-					      .topic = p.parts.topic};
-		s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
-	}
+	see_published(s, session, p.parts.topic);
 	/* without memory the will is lost, as it would be with the process */
-	(void)publish_enter(s, &p, session, NULL);
+	int error = session->log_id ? publish_will(s, &p, session)
+				    : publish_enter(s, &p, session, NULL);
 	publication_release(&p);
-	session_drop_will(session);
+	if (session->log_id && error != ERROR_NO_MEMORY)
+		will->is_under_way = true; /* it goes when its PUBLISH is applied */
+	else
+		session_drop_will(session);
 }
