@@ -63,9 +63,9 @@ struct session {
 	uint64_t sent_to;    /* queue positions below it may have been sent: DUP when sent again */
 	uint32_t expiry_interval; /* seconds; 0 = ends with the connection, UINT32_MAX = never */
 	uint16_t client_id_len;
-	uint8_t finish_slot;  /* its newest range in the shard's `finishing`, + 1; 0 = none */
-	bool is_away;         /* its AWAY was applied, and no CONNECT since */
-	bool has_logged_qos0; /* QoS 0 messages (retained ones) are among its newest commands */
+	uint8_t finish_slot;      /* its newest range in the shard's `finishing`, + 1; 0 = none */
+	bool is_away : 1;         /* its AWAY was applied, and no CONNECT since */
+	bool has_logged_qos0 : 1; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
 };
 
