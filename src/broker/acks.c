@@ -165,6 +165,13 @@ void acks_set_packet(struct session *s, uint32_t ticket, uint8_t *packet, uint32
 	at(s->acks, ticket)->packet_len = packet_len;
 }
 
+void acks_expect(struct session *s, uint32_t ticket, int waits, uint64_t sequence)
+{
+	ASSERT(is_open(s->acks, ticket));
+	at(s->acks, ticket)->waits = (int16_t)waits;
+	at(s->acks, ticket)->sequence = sequence;
+}
+
 void acks_verdict(struct session *s, const struct verdict *v)
 {
 	struct acks *a = s->acks;

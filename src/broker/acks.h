@@ -55,6 +55,8 @@ static inline uint32_t acks_count(const struct acks *a)
 int acks_open(struct session *s, const struct ack_waiting *ack, uint32_t *ticket_out) MUST_USE;
 /* The packet that the answer consists of (SUBACK, UNSUBACK) is known now; taken over. */
 void acks_set_packet(struct session *s, uint32_t ticket, uint8_t *packet, uint32_t packet_len);
+/* From now on the open answer waits for that command, and so many verdicts. */
+void acks_expect(struct session *s, uint32_t ticket, int waits, uint64_t sequence);
 /* A verdict came. Sends whatever has become ready. */
 void acks_verdict(struct session *s, const struct verdict *v);
 /* Its command did not get into the log: it leaves with that reason code, when its turn comes. */

@@ -167,8 +167,7 @@ static void answer(struct shard *s, struct session *session, const struct comman
 	uint8_t *packet = codes.ptr ? mem_alloc(room) : NULL;
 	properties_clear(&p.properties);
 	if (packet) {
-		size_t len =
-			suback_encode(&p, (uint8_t)command->version, (struct room){packet, room});
+		size_t len = suback_encode(&p, command->version, (struct room){packet, room});
 		acks_set_packet(session, command->origin.ticket, packet, (uint32_t)len);
 	}
 	struct verdict v = {.delegates = (int16_t)delegates};
@@ -193,6 +192,7 @@ static void apply_subscribe(struct shard *s, struct command *command)
 		waits += interest_wait(s, &command->origin);
 		answer(s, session, command, PACKET_SUBACK, span_of(codes, count), waits);
 	}
+	interest_settle(s, command);
 	mem_free(codes);
 }
 

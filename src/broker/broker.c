@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/full.h"
 #include "broker/group.h"
 #include "broker/interest.h"
 #include "broker/packet.h"
@@ -39,6 +40,19 @@ struct shard *broker_shard(struct broker *b, unsigned index)
 	return &b->shards[index];
 }
 
+/* What a log obeys that has not said otherwise yet; never to be changed. */
+static const struct limits limits_before_any = {.qos_max = 2};
+
+struct limits limits_of(const struct settings *settings)
+{
+	return (struct limits){
+		.subscriptions_per_client_max = settings->subscriptions_per_client_max,
+		.topic_levels_max = settings->topic_levels_max,
+		.qos_max = settings->qos_max,
+		.upgrade_outgoing_qos = settings->upgrade_outgoing_qos,
+	};
+}
+
 static int shard_init(struct shard *s, struct broker *b, unsigned index, struct moment now)
 {
 	s->broker = b;
@@ -46,13 +60,9 @@ static int shard_init(struct shard *s, struct broker *b, unsigned index, struct 
 	s->index = index;
 	s->now = now;
 	s->hold_until_ms = UINT64_MAX;
-	s->limits = (struct limits){
-		.subscriptions_per_client_max = b->settings.subscriptions_per_client_max,
-		.topic_levels_max = b->settings.topic_levels_max,
-		.qos_max = b->settings.qos_max,
-		.upgrade_outgoing_qos = b->settings.upgrade_outgoing_qos,
-	};
+	s->limits = limits_of(&b->settings);
 	map_init(&s->sessions, b->seed, key_of_session);
+	interest_init(&s->interest, b->seed);
 	list_init(&s->connections);
 	list_init(&s->graveyard);
 	list_init(&s->replays);
@@ -120,10 +130,11 @@ static void shard_release(struct shard *s)
 		retained_free(s->retained, drop_message);
 	map_release(&s->sessions);
 	mem_free(s->numbers);
-	mem_free(s->interest.waiting);
+	interest_release(&s->interest);
 	mem_free(s->scratch);
 	mem_free(s->packets);
 	mem_free(s->forwarded);
+	full_release(s);
 	chunk_pool_release(&s->chunks);
 	event_ring_release(&s->events);
 }
@@ -152,6 +163,8 @@ struct broker *broker_new(const struct settings *settings, const struct broker_h
 
 void broker_free(struct broker *b)
 {
+	if (b->log) /* gives back what it still has */
+		b->log->ops->free(b->log);
 	for (unsigned i = 0; i < b->shard_count; i++)
 		bus_discard(&b->shards[i]);
 	for (unsigned i = 0; i < b->shard_count; i++) {
@@ -161,8 +174,6 @@ void broker_free(struct broker *b)
 	}
 	for (unsigned i = 0; i < b->shard_count; i++)
 		shard_release(&b->shards[i]);
-	if (b->log)
-		b->log->ops->free(b->log);
 	mem_free(b);
 }
 
@@ -170,11 +181,26 @@ void broker_use_log(struct broker *b, struct log *log)
 {
 	b->log->ops->free(b->log);
 	b->log = log;
+	if (log->is_kept)
+		for (unsigned i = 0; i < b->shard_count; i++)
+			b->shards[i].limits = limits_before_any;
 }
 
 void broker_committed(void *broker, struct log_batch *batch)
 {
 	bus_committed(broker, batch);
+}
+
+void broker_want_checkpoint(struct broker *b)
+{
+	atomic_store(&b->wants_checkpoint, true);
+	b->hooks.wake(b->hooks.context, 0);
+}
+
+void broker_log_changed(struct broker *b)
+{
+	for (unsigned i = 0; i < b->shard_count; i++)
+		b->hooks.wake(b->hooks.context, i);
 }
 
 void shard_accept(struct shard *s, const struct stream *stream, const struct peer *peer)
@@ -202,6 +228,11 @@ void shard_shutdown(struct shard *s, uint8_t reason_code)
 			session_drop_will(c->session);
 		connection_end(c, &why);
 	}
+}
+
+bool shard_is_settled(const struct shard *s)
+{
+	return s->appended == s->applied && !s->batch && s->finishing.count == 0;
 }
 
 uint64_t shard_connection_count(const struct shard *s)

@@ -93,6 +93,9 @@ bool shard_sleep(struct shard *s) MUST_USE;
  * shard_connection_count() is 0 or patience ends. */
 void shard_shutdown(struct shard *s, uint8_t reason_code);
 uint64_t shard_connection_count(const struct shard *s);
+/* All that this shard has given to the log came back: with all connections gone and every shard
+ * settled, the broker may end. On the shard's thread, between turns. */
+bool shard_is_settled(const struct shard *s);
 
 /* Counters of one shard, read by its own thread or after it ended. */
 struct shard_status {

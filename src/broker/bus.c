@@ -45,7 +45,7 @@ struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes)
 uint64_t bus_flush(struct shard *s, bool is_light)
 {
 	uint64_t unaware = 0;
-	s->is_congested = false;
+	s->is_congested = s->undurable_bytes > UNDURABLE_BYTES_MAX;
 	for (unsigned to = 0; to < s->broker->shard_count; to++) {
 		if (s->parcels[to]) {
 			post(s, to, is_light);

@@ -75,7 +75,8 @@ struct command {
 	uint8_t qos;            /* GIVE */
 	uint8_t queued_flags;   /* GIVE, RETURN: QUEUED_... */
 	uint16_t packet_id;     /* RELEASE, SUBSCRIBE, UNSUBSCRIBE, PUBLISH of QoS 2 */
-	uint16_t version;       /* of the client; not written down */
+	uint8_t version;        /* of the client; not written down */
+	bool is_prepared;       /* SUBSCRIBE: interest was told before; not written down */
 	uint64_t sequence;      /* among those of the appending shard; not written down */
 	struct origin origin;   /* not written down */
 	uint64_t session_id;    /* log_id of whose it is; PUBLISH: of the publisher, 0 = none */

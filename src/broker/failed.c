@@ -5,6 +5,7 @@
  */
 #include "broker/acks.h"
 #include "broker/handle.h"
+#include "broker/interest.h"
 #include "broker/shard.h"
 
 static const struct flaw flaw_log = {REASON_IMPLEMENTATION_SPECIFIC_ERROR,
@@ -50,6 +51,7 @@ void command_failed(struct shard *s, struct command *command)
 		fail_connect(s, command);
 		return;
 	}
+	interest_settle(s, command);
 	if (!session)
 		return;
 	switch (command->kind) {

@@ -32,6 +32,10 @@ void connect_arrive(struct shard *s, struct connection *c);
 bool forward_properties(struct shard *s, const struct properties *properties,
 			struct span *forward_out);
 
+/* A SUBSCRIBE that every shard is prepared for goes into the log, if its client is still there.
+ * Takes it over (handle_subscribe.c). */
+void subscribe_append(struct shard *s, struct command *command);
+
 /* PUBACK, PUBREC, PUBREL or PUBCOMP into the output, with what v5 has to say; a refused QoS 2
  * message is forgotten here (handle_ack.c). */
 void ack_send(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code);

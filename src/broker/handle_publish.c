@@ -103,10 +103,28 @@ static bool is_over_quota(const struct connection *c)
 	return open >= (uint32_t)set->receive_maximum + set->receive_maximum_slack;
 }
 
+/* A publisher may say for each message how sure it wants to be. */
+static uint8_t answer_of(const struct properties *properties, uint8_t usual)
+{
+	struct span rest = properties->raw;
+	struct property property;
+	while (property_next(&rest, &property)) {
+		if (property.id != PROPERTY_USER_PROPERTY ||
+		    !span_is_equal(property.text, SPAN_LITERAL("nightjar-durability")))
+			continue;
+		if (span_is_equal(property.value, SPAN_LITERAL("off")))
+			return ANSWER_AT_ONCE;
+		if (span_is_equal(property.value, SPAN_LITERAL("always")))
+			return ANSWER_WHEN_DURABLE;
+	}
+	return usual;
+}
+
 static bool make_publication(struct connection *c, const struct publish *p, struct publication *out)
 {
 	struct shard *s = c->shard;
-	*out = (struct publication){.parts = {.topic = p->topic,
+	*out = (struct publication){.answer = c->answer,
+				    .parts = {.topic = p->topic,
 					      .payload = p->payload,
 					      .publisher = c->session->number,
 					      .qos = p->qos,
@@ -118,6 +136,9 @@ static bool make_publication(struct connection *c, const struct publish *p, stru
 		out->parts.expires_ms =
 			s->now.wall_ms + p->properties.message_expiry_interval * 1000ull;
 	}
+	if (UNLIKELY(properties_has(&p->properties, PROPERTY_USER_PROPERTY)) &&
+	    s->broker->log->is_kept)
+		out->answer = answer_of(&p->properties, out->answer);
 	return forward_properties(s, &p->properties, &out->parts.properties);
 }
 

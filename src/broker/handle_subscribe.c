@@ -1,11 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SUBSCRIBE and UNSUBSCRIBE: commands, answered when every shard knows ([5] 3.8-3.11). */
 #include "broker/handle.h"
+#include "broker/interest.h"
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
 
 static const struct flaw flaw_memory = {REASON_QUOTA_EXCEEDED, "out of memory"};
+
+static void append(struct shard *s, struct session *session, struct command *command)
+{
+	acks_expect(session, command->origin.ticket, 1, s->appended + 1);
+	session->logged = s->appended + 1;
+	if (session->connection->answer == ANSWER_WHEN_DURABLE)
+		batch_want_sync(s);
+	command_append(s, command, shard_bit(s));
+}
+
+void subscribe_append(struct shard *s, struct command *command)
+{
+	struct session *session = session_by_number(s, command->origin.session);
+	if (!session || !session->connection || !acks_is_open(session, command->origin.ticket)) {
+		interest_settle(s, command);
+		command_free(command);
+		return;
+	}
+	append(s, session, command);
+	connection_go_on(session->connection);
+}
+
+/* Nothing of this client is looked at before its SUBSCRIBE is on its way: it must not be
+ * overtaken. */
+static void enter_log(struct connection *c, struct command *command)
+{
+	bool is_subscribe = command->kind == COMMAND_SUBSCRIBE;
+	if (is_subscribe && !replay_has_room(c->session, command_text(command)))
+		command->flags |= COMMAND_SUBSCRIBE_REFUSED;
+	if (is_subscribe && interest_prepare(c->shard, command))
+		connection_wait(c);
+	else
+		append(c->shard, c->session, command);
+}
 
 static void enter(struct connection *c, uint8_t kind, struct span filters, uint16_t packet_id,
 		  uint32_t identifier)
@@ -17,9 +52,6 @@ static void enter(struct connection *c, uint8_t kind, struct span filters, uint1
 		.packet_id = packet_id,
 		.waits = 1,
 	};
-	bool is_logged = session->log_id != 0;
-	if (is_logged)
-		ack.sequence = s->appended + 1;
 	struct command *command = command_new(kind, filters);
 	if (!command || acks_open(session, &ack, &command->origin.ticket)) {
 		command_free(command);
@@ -28,15 +60,12 @@ static void enter(struct connection *c, uint8_t kind, struct span filters, uint1
 	}
 	command->origin.session = session->number;
 	command->origin.shard = (uint16_t)s->index;
+	command->session_id = session->log_id;
 	command->packet_id = packet_id;
 	command->subscription_identifier = identifier;
 	command->version = c->version;
-	command->session_id = session->log_id;
-	if (kind == COMMAND_SUBSCRIBE && is_logged && !replay_has_room(session, filters))
-		command->flags |= COMMAND_SUBSCRIBE_REFUSED;
-	if (is_logged) {
-		session->logged = s->appended + 1;
-		command_append(s, command, shard_bit(s));
+	if (session->log_id) {
+		enter_log(c, command);
 	} else {
 		apply(s, command);
 		command_free(command);

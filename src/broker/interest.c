@@ -3,18 +3,55 @@
  * Interest: every shard knows, filter by filter, which other shards have a subscription, and which
  * a surviving one. A SUBACK leaves when all shards have confirmed what was told up to then: from
  * that moment no publish anywhere misses the subscription.
+ *
+ * Where a log is kept, that must hold in the log as well: a PUBLISH behind a SUBSCRIBE in the log
+ * names the subscriber's shard among its targets, so that applying it once more, from the log, does
+ * what was done the first time. Therefore others know first, then the SUBSCRIBE is appended; and a
+ * shard says that it knows only when what it had decided before is on its way to the log.
  */
 #include "broker/interest.h"
 
 #include "base/mem.h"
+#include "broker/handle.h"
 #include "broker/hold.h"
 #include "broker/shard.h"
+#include "mqtt/topic.h"
 
 struct interest_news {
 	struct interest interest;
 	uint16_t filter_len;
 	char filter[];
 };
+
+/* Filters of SUBSCRIBEs that were not applied yet: others take them for subscriptions. */
+struct prepared {
+	uint32_t count;
+	uint16_t filter_len;
+	char filter[];
+};
+
+static struct span key_of_prepared(const void *element)
+{
+	const struct prepared *p = element;
+	return span_of(p->filter, p->filter_len);
+}
+
+void interest_init(struct interest_state *i, uint64_t seed)
+{
+	map_init(&i->prepared, seed, key_of_prepared);
+}
+
+void interest_release(struct interest_state *i)
+{
+	struct prepared *p;
+	uint32_t cursor = 0;
+	while ((p = map_next(&i->prepared, &cursor)))
+		mem_free(p);
+	map_release(&i->prepared);
+	for (uint32_t w = 0; w < i->waiting_count; w++)
+		command_free(i->waiting[w].command);
+	mem_free(i->waiting);
+}
 
 static void tell(struct shard *s, unsigned to, struct span filter, struct interest interest)
 {
@@ -30,6 +67,14 @@ static void tell(struct shard *s, unsigned to, struct span filter, struct intere
 				  .object = news};
 }
 
+static void tell_all(struct shard *s, struct span filter, struct interest interest)
+{
+	s->interest.sent++;
+	for (unsigned to = 0; to < s->broker->shard_count; to++)
+		if (to != s->index)
+			tell(s, to, filter, interest);
+}
+
 void interest_changed(struct shard *s, struct span filter, struct interest before)
 {
 	if (s->broker->shard_count == 1)
@@ -37,10 +82,8 @@ void interest_changed(struct shard *s, struct span filter, struct interest befor
 	struct interest now = routes_interest(s->routes, filter);
 	if (now.any == before.any && now.surviving == before.surviving)
 		return;
-	s->interest.sent++;
-	for (unsigned to = 0; to < s->broker->shard_count; to++)
-		if (to != s->index)
-			tell(s, to, filter, now);
+	if (!map_find(&s->interest.prepared, filter)) /* else all of it was told */
+		tell_all(s, filter, now);
 }
 
 static uint64_t known_to_all(const struct shard *s)
@@ -52,11 +95,14 @@ static uint64_t known_to_all(const struct shard *s)
 	return least;
 }
 
-bool interest_wait(struct shard *s, const struct origin *origin)
+static bool is_known(const struct shard *s)
+{
+	return s->broker->shard_count == 1 || known_to_all(s) >= s->interest.sent;
+}
+
+static void wait_until_known(struct shard *s, const struct origin *origin, struct command *command)
 {
 	struct interest_state *i = &s->interest;
-	if (s->broker->shard_count == 1 || known_to_all(s) >= i->sent)
-		return false;
 	if (i->waiting_count == i->waiting_capacity) {
 		uint32_t capacity = i->waiting_capacity ? i->waiting_capacity * 2 : 16;
 		struct interest_waiting *waiting =
@@ -65,19 +111,103 @@ bool interest_wait(struct shard *s, const struct origin *origin)
 		i->waiting = waiting;
 		i->waiting_capacity = capacity;
 	}
-	i->waiting[i->waiting_count++] = (struct interest_waiting){i->sent, *origin};
+	i->waiting[i->waiting_count++] = (struct interest_waiting){i->sent, *origin, command};
+}
+
+bool interest_wait(struct shard *s, const struct origin *origin)
+{
+	if (is_known(s))
+		return false;
+	wait_until_known(s, origin, NULL);
 	return true;
+}
+
+static bool is_complete(struct interest interest)
+{
+	return interest.any && interest.surviving;
+}
+
+static void prepare(struct shard *s, struct span filter)
+{
+	static const struct interest complete = {.any = true, .surviving = true};
+	struct prepared *p = map_find(&s->interest.prepared, filter);
+	if (p) {
+		p->count++;
+		return;
+	}
+	p = mem_alloc(sizeof(*p) + filter.len);
+	ASSERT(p);
+	p->count = 1;
+	p->filter_len = (uint16_t)filter.len;
+	memcpy(p->filter, filter.ptr, filter.len);
+	int error = map_add(&s->interest.prepared, p);
+	ASSERT(error == 0);
+	if (!is_complete(routes_interest(s->routes, filter)))
+		tell_all(s, filter, complete);
+}
+
+static void settle(struct shard *s, struct span filter)
+{
+	struct prepared *p = map_find(&s->interest.prepared, filter);
+	ASSERT(p);
+	if (--p->count > 0)
+		return;
+	map_remove(&s->interest.prepared, filter);
+	mem_free(p);
+	struct interest now = routes_interest(s->routes, filter);
+	if (!is_complete(now))
+		tell_all(s, filter, now);
+}
+
+/* Groups are the business of their owners. */
+static void for_each_filter(struct shard *s, const struct command *command,
+			    void (*what)(struct shard *s, struct span filter))
+{
+	struct span rest = command_text(command), filter, name, inner;
+	struct subscription_options options;
+	while (subscribe_next(&rest, &filter, &options))
+		if (topic_filter_is_valid(filter) &&
+		    !topic_filter_split_share(filter, &name, &inner))
+			what(s, filter);
+}
+
+bool interest_prepare(struct shard *s, struct command *command)
+{
+	if (s->broker->shard_count == 1 || !s->broker->log->is_kept)
+		return false;
+	for_each_filter(s, command, prepare);
+	command->is_prepared = true;
+	if (is_known(s))
+		return false;
+	wait_until_known(s, &command->origin, command);
+	return true;
+}
+
+void interest_settle(struct shard *s, const struct command *command)
+{
+	if (command->is_prepared)
+		for_each_filter(s, command, settle);
+}
+
+static void go_on(struct shard *s, const struct interest_waiting *w)
+{
+	struct verdict v = {.is_delegate = true};
+	if (w->command)
+		subscribe_append(s, w->command);
+	else
+		verdict_give(s, &w->origin, v);
 }
 
 static void become_known(struct shard *s, unsigned to, uint64_t sequence)
 {
 	struct interest_state *i = &s->interest;
-	struct verdict v = {.is_delegate = true};
 	uint32_t done = 0;
 	i->known[to] = sequence;
 	uint64_t known = known_to_all(s);
-	while (done < i->waiting_count && i->waiting[done].sequence <= known)
-		verdict_give(s, &i->waiting[done++].origin, v);
+	while (done < i->waiting_count && i->waiting[done].sequence <= known) {
+		struct interest_waiting w = i->waiting[done++];
+		go_on(s, &w);
+	}
 	i->waiting_count -= done;
 	memmove(i->waiting, i->waiting + done, i->waiting_count * sizeof(*i->waiting));
 }
@@ -89,10 +219,20 @@ static void learn(struct shard *s, const struct letter *letter)
 	int error = routes_set_remote(s->routes, filter, letter->origin, news->interest);
 	ASSERT(error == 0);
 	mem_free(news);
-	struct letter *reply = bus_letter(s, letter->origin, 0);
-	*reply = (struct letter){.kind = LETTER_INTEREST_KNOWN,
-				 .origin = (uint16_t)s->index,
-				 .number = letter->number};
+	s->interest.heard[letter->origin] = letter->number;
+	s->interest.unconfirmed |= 1ull << letter->origin;
+}
+
+void interest_confirm(struct shard *s)
+{
+	while (s->interest.unconfirmed) {
+		unsigned to = (unsigned)__builtin_ctzll(s->interest.unconfirmed);
+		s->interest.unconfirmed &= s->interest.unconfirmed - 1;
+		struct letter *letter = bus_letter(s, to, 0);
+		*letter = (struct letter){.kind = LETTER_INTEREST_KNOWN,
+					  .origin = (uint16_t)s->index,
+					  .number = s->interest.heard[to]};
+	}
 }
 
 void interest_letter(struct shard *s, const struct letter *letter)

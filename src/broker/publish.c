@@ -7,9 +7,11 @@
 
 #include "base/mem.h"
 #include "broker/deliver.h"
+#include "broker/full.h"
 #include "broker/group.h"
 #include "broker/hold.h"
 #include "broker/packet.h"
+#include "broker/see.h"
 #include "broker/shard.h"
 
 struct message *publication_message(struct publication *p)
@@ -195,13 +197,16 @@ static bool must_be_logged(const struct shard *s, const struct publication *p,
 }
 
 static int open_answer(const struct shard *s, struct session *publisher, struct ack_waiting *ack,
-		       int waits, struct origin *origin)
+		       const struct publication *p, int waits, struct origin *origin)
 {
 	ack->waits = (int16_t)waits;
 	ack->reason_code = REASON_NO_MATCHING_SUBSCRIBERS;
-	int error = acks_open(publisher, ack, &origin->ticket);
-	if (error)
-		return error;
+	if (UNLIKELY(p->opened != NULL)) {
+		origin->ticket = *p->opened;
+		acks_expect(publisher, *p->opened, waits, ack->sequence);
+	} else if (acks_open(publisher, ack, &origin->ticket)) {
+		return ERROR_NO_MEMORY;
+	}
 	origin->session = publisher->number;
 	origin->shard = (uint16_t)s->index;
 	return 0;
@@ -246,7 +251,7 @@ static int enter_log(struct shard *s, struct publication *p, struct session *pub
 		return ERROR_NO_MEMORY;
 	if (must_wait) {
 		ack->sequence = s->appended + 1;
-		if (open_answer(s, publisher, ack, __builtin_popcountll(targets),
+		if (open_answer(s, publisher, ack, p, __builtin_popcountll(targets),
 				&command->origin)) {
 			command_free(command);
 			return ERROR_NO_MEMORY;
@@ -284,7 +289,8 @@ static int enter_now(struct shard *s, struct publication *p, struct session *pub
 				 acks_count(publisher->acks) > 0);
 	if (shards && !publication_message(p))
 		return ERROR_NO_MEMORY;
-	if (must_wait && open_answer(s, publisher, ack, __builtin_popcountll(shards) + 1, &origin))
+	if (must_wait &&
+	    open_answer(s, publisher, ack, p, __builtin_popcountll(shards) + 1, &origin))
 		return ERROR_NO_MEMORY;
 	struct outcome outcome =
 		publish_here(s, p, publisher ? &publisher->subscriber : NULL, &origin);
@@ -294,7 +300,7 @@ static int enter_now(struct shard *s, struct publication *p, struct session *pub
 		return REASON_SUCCESS;
 	if (!must_wait && !outcome.slow)
 		return outcome.reason_code;
-	if (!must_wait && open_answer(s, publisher, ack, 1, &origin))
+	if (!must_wait && open_answer(s, publisher, ack, p, 1, &origin))
 		return outcome.reason_code; /* answering early is the lesser evil */
 	struct verdict verdict = {.reason_code = outcome.reason_code,
 				  .delegates = outcome.delegates};
@@ -305,13 +311,32 @@ static int enter_now(struct shard *s, struct publication *p, struct session *pub
 	return ERROR_AGAIN;
 }
 
+/* At most once, and not kept, when the log takes no messages: better than not at all. */
+static bool is_better_lost(struct shard *s, const struct publication *p,
+			   const struct session *publisher)
+{
+	uint8_t health =
+		(uint8_t)atomic_load_explicit(&s->broker->log->health, memory_order_relaxed);
+	if (LIKELY(health == LOG_GOOD) || p->parts.qos > 0)
+		return false;
+	if (p->parts.retain)
+		see_dropped(s, publisher, p->parts.topic, "not retained: nothing can be stored");
+	return true;
+}
+
 int publish_enter(struct shard *s, struct publication *p, struct session *publisher,
 		  struct ack_waiting *ack)
 {
 	const struct match *m = routes_match(s->routes, p->parts.topic);
 	if (!m)
 		return ERROR_NO_MEMORY;
-	if (!must_be_logged(s, p, m, publisher))
+	bool is_logged = must_be_logged(s, p, m, publisher) && !is_better_lost(s, p, publisher);
+	if (UNLIKELY(ack && full_refuses(s, publisher, is_logged))) {
+		if (publisher->connection->version == MQTT_5)
+			return REASON_QUOTA_EXCEEDED;
+		return full_hold(s, p, publisher, ack);
+	}
+	if (!is_logged)
 		return enter_now(s, p, publisher, ack, m->remote_shards, m->share_count > 0);
 	return enter_log(s, p, publisher, ack, targets_of(s, p, m));
 }

@@ -10,6 +10,7 @@ struct publication {
 	struct message *message; /* made when someone must keep it; NULL before */
 	bool is_fanned_out;      /* many get it: encode once (packet_cache) */
 	bool is_logged;          /* comes from the log: surviving sessions get it at QoS 1 and 2 */
+	const uint32_t *opened;  /* ticket of the answer, when it was opened before; or NULL */
 	uint8_t answer;          /* enum answer: when its publisher hears that it is stored */
 };
 /* The message to keep, made from the parts when needed; borrowed. NULL without memory. */

@@ -2,6 +2,7 @@
 #include "broker/session.h"
 
 #include "base/mem.h"
+#include "broker/full.h"
 #include "broker/group.h"
 #include "broker/hold.h"
 #include "broker/interest.h"
@@ -233,6 +234,7 @@ static void append_away(struct shard *s, struct session *session, uint32_t expir
 void session_detach(struct shard *s, struct session *session, const struct farewell *why)
 {
 	acks_drop(session);
+	full_drop(s, session);
 	hold_release(s, session);
 	replay_pause(session);
 	if (why->is_clean)

@@ -65,6 +65,7 @@ struct session {
 	uint16_t client_id_len;
 	uint8_t finish_slot;      /* its newest range in the shard's `finishing`, + 1; 0 = none */
 	bool is_away : 1;         /* its AWAY was applied, and no CONNECT since */
+	bool has_held : 1;        /* publishes of its client wait for room in the log */
 	bool has_logged_qos0 : 1; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
 };

@@ -17,6 +17,13 @@
  * gets a buffer of its own, which grows as its bytes come, not as they are announced. */
 #define SCRATCH_BYTES_MIN 65536
 
+/* Publishes that wait for room in the log (full.h). */
+struct held_publishes {
+	struct held_publish *first;
+	struct held_publish *last;
+	size_t bytes;
+};
+
 struct shard {
 	struct broker *broker;
 	const struct settings *settings;
@@ -63,8 +70,10 @@ struct shard {
 	uint32_t connects_pending; /* CONNECTs in the log that were not applied yet */
 	struct limits limits;      /* as the log has them */
 	struct finishing finishing;
+	struct held_publishes held;
 	struct interest_state interest;
-	bool is_congested;  /* another shard can't keep up: stop reading */
+	bool is_congested;  /* another shard, or the log, can't keep up: stop reading */
+	bool has_begun;     /* the log knows the limits of this start; shard 0 */
 	bool is_recovering; /* commands are read from the log: no answers, nothing is appended */
 	bool is_shutting_down;
 	bool has_work;          /* another turn is needed without waiting */
@@ -91,9 +100,12 @@ struct broker {
 	uint64_t start_ms; /* wall clock; tells assigned ids of one start from another's */
 	atomic_uint_fast64_t connection_count;
 	atomic_uint_fast64_t session_count;
+	atomic_bool wants_checkpoint;
 	struct shard shards[];
 };
 
+/* What of the settings goes into the log as LIMITS. */
+struct limits limits_of(const struct settings *settings);
 unsigned shard_of(const struct broker *b, struct span key);
 static inline struct shard *shard_at(struct shard *s, unsigned index)
 {

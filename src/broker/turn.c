@@ -3,7 +3,9 @@
  * A shard's turn, top to bottom: what came in is decided, what must survive is logged, what is
  * durable is applied, and only then do answers and deliveries leave.
  */
+#include "broker/full.h"
 #include "broker/hold.h"
+#include "broker/interest.h"
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
@@ -71,6 +73,27 @@ static void take_hold(struct shard *s)
 	mailbox_awake(&s->mailbox);
 }
 
+static bool append_for_all(struct shard *s, uint8_t kind)
+{
+	struct command *c = command_new(kind, SPAN_NONE);
+	if (!c)
+		return false;
+	c->limits = limits_of(s->settings);
+	command_append(s, c, ~0ULL >> (64 - s->broker->shard_count));
+	return true;
+}
+
+/* What one shard says to the log for all of them. */
+static void speak_for_all(struct shard *s)
+{
+	struct broker *b = s->broker;
+	if (!s->has_begun)
+		s->has_begun = append_for_all(s, COMMAND_LIMITS);
+	if (atomic_load_explicit(&b->wants_checkpoint, memory_order_relaxed) &&
+	    atomic_exchange(&b->wants_checkpoint, false) && !append_for_all(s, COMMAND_CHECKPOINT))
+		atomic_store(&b->wants_checkpoint, true); /* at the next turn */
+}
+
 void shard_turn_begin(struct shard *s, struct moment now)
 {
 	take_hold(s);
@@ -80,6 +103,9 @@ void shard_turn_begin(struct shard *s, struct moment now)
 	s->now = now;
 	s->has_work = false;
 	follow_congestion(s);
+	if (s->index == 0 && s->broker->log->is_kept)
+		speak_for_all(s);
+	full_turn(s);
 	resume_inputs(s);
 }
 
@@ -155,6 +181,8 @@ static void work(struct shard *s)
 		batch_submit(s);
 		bus_receive(s); /* a log in memory is durable at once */
 	}
+	if (!has_urgent(s))
+		interest_confirm(s);
 	s->hold_until_ms = hold_turn(s);
 	replay_turn(s);
 	shard_settle(s);
@@ -229,7 +257,9 @@ uint64_t shard_wait_ms(const struct shard *s)
 	uint64_t wait = timer_wait_ms(&s->connection_timers, s->now.steady_ms);
 	uint64_t other = timer_wait_ms(&s->session_timers, s->now.steady_ms);
 	wait = other < wait ? other : wait;
-	if (s->paused_count > 0 && wait > CONGESTION_MS)
+	/* a batch that comes back from the log wakes by itself */
+	if (s->paused_count > 0 && s->undurable_bytes <= UNDURABLE_BYTES_MAX &&
+	    wait > CONGESTION_MS)
 		wait = CONGESTION_MS;
 	if (s->hold_until_ms != UINT64_MAX) {
 		uint64_t hold = s->hold_until_ms > s->now.steady_ms
