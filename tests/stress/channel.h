@@ -19,6 +19,8 @@ struct channel {
 
 /* The set that all channels are in; once. */
 void channels_init(uint16_t port);
+/* The broker listens elsewhere from now on. */
+void channels_set_port(uint16_t port);
 void channels_release(void);
 int channels_epoll(void);
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
 
+#include "client_send.h"
 #include "mqtt/packets.h"
 #include "payload.h"
 
 #include <stdio.h>
 #include <sys/epoll.h>
-
-#define NEVER_EXPIRES 0xFFFFFFFFu
-#define PACKET_BYTES (PAYLOAD_BYTES_MAX + 100)
-#define SLOW_WINDOW 5 /* Receive Maximum of some clients: their messages queue in the broker */
 
 uint32_t client_stream(const struct client *c, unsigned topic_slot, unsigned qos)
 {
@@ -30,124 +27,6 @@ void client_init(struct client *c, struct world *w, uint32_t index)
 		.survives = client_survives(index),
 		.takes_aliases = index % 4 == 1,
 	};
-}
-
-/* Packets out */
-
-static void send_packet(struct client *c, const uint8_t *bytes, size_t len)
-{
-	ASSERT(len > 0);
-	channel_send(c->channel, span_of(bytes, len));
-}
-
-static void send_ack(struct client *c, unsigned type, uint16_t packet_id)
-{
-	uint8_t bytes[ACK_BYTES_MIN];
-	ack_encode_short(bytes, (uint8_t)type, packet_id);
-	send_packet(c, bytes, sizeof(bytes));
-}
-
-static void send_connect(struct client *c, bool clean)
-{
-	char name[16];
-	uint8_t bytes[128];
-	snprintf(name, sizeof(name), "stress-%u", c->index);
-	struct connect p = {.version = c->version,
-			    .clean_start = clean || !c->survives,
-			    .client_id = span_of_text(name)};
-	properties_clear(&p.properties);
-	properties_clear(&p.will_properties);
-	if (c->survives) {
-		p.properties.present |= 1ull << PROPERTY_SESSION_EXPIRY_INTERVAL;
-		p.properties.session_expiry_interval = NEVER_EXPIRES;
-	}
-	if (c->index % 3 == 0) {
-		p.properties.present |= 1ull << PROPERTY_RECEIVE_MAXIMUM;
-		p.properties.receive_maximum = SLOW_WINDOW;
-	}
-	if (c->takes_aliases) {
-		p.properties.present |= 1ull << PROPERTY_TOPIC_ALIAS_MAXIMUM;
-		p.properties.topic_alias_maximum = CLIENT_ALIASES;
-	}
-	send_packet(c, bytes, connect_encode(&p, (struct room){bytes, sizeof(bytes)}));
-}
-
-static size_t encode_publish(const struct client *c, const struct outgoing *o, bool dup,
-			     struct room room)
-{
-	static uint8_t payload[PAYLOAD_BYTES_MAX];
-	char topic[TOPIC_BYTES_MAX];
-	const struct stream_log *s = &c->world->ledger.streams[o->stream];
-	topic_write(s->topic, topic);
-	struct publish p = {.dup = dup,
-			    .qos = s->qos,
-			    .packet_id = o->packet_id,
-			    .topic = span_of_text(topic),
-			    .payload = payload_write(o->stream, o->number, payload)};
-	properties_clear(&p.properties);
-	return publish_encode(&p, c->version, room);
-}
-
-static void send_publish(struct client *c, const struct outgoing *o, bool dup)
-{
-	static uint8_t bytes[PACKET_BYTES];
-	send_packet(c, bytes, encode_publish(c, o, dup, (struct room){bytes, sizeof(bytes)}));
-}
-
-static bool is_packet_id_used(const struct client *c, uint16_t packet_id)
-{
-	for (unsigned i = 0; i < c->outgoing_count; i++) {
-		if (c->outgoing[i].packet_id == packet_id)
-			return true;
-	}
-	for (unsigned i = 0; i < CLIENT_SUBSCRIPTIONS; i++) {
-		uint8_t step = c->subscriptions[i].step;
-		if ((step == SUBSCRIBING || step == UNSUBSCRIBING) &&
-		    c->subscriptions[i].packet_id == packet_id)
-			return true;
-	}
-	return false;
-}
-
-static uint16_t new_packet_id(struct client *c)
-{
-	do {
-		c->newest_packet_id++;
-	} while (c->newest_packet_id == 0 || is_packet_id_used(c, c->newest_packet_id));
-	return c->newest_packet_id;
-}
-
-static void send_subscribe(struct client *c, struct client_subscription *s)
-{
-	uint8_t bytes[128], filter_bytes[64];
-	char text[TOPIC_BYTES_MAX];
-	filter_write(s->filter, text);
-	struct writer w = writer_of((struct room){filter_bytes, sizeof(filter_bytes)});
-	struct subscription_options options = {.qos = s->qos};
-	subscribe_filter_encode(&w, span_of_text(text), &options);
-	struct subscribe p = {
-		.packet_id = s->packet_id = new_packet_id(c),
-		.filters = span_of(filter_bytes, (size_t)(w.ptr - filter_bytes)),
-	};
-	properties_clear(&p.properties);
-	struct room room = {bytes, sizeof(bytes)};
-	send_packet(c, bytes, subscribe_encode(&p, c->version, room));
-}
-
-static void send_unsubscribe(struct client *c, struct client_subscription *s)
-{
-	uint8_t bytes[128], filter_bytes[64];
-	char text[TOPIC_BYTES_MAX];
-	filter_write(s->filter, text);
-	struct writer w = writer_of((struct room){filter_bytes, sizeof(filter_bytes)});
-	write_binary(&w, span_of_text(text));
-	struct unsubscribe p = {
-		.packet_id = s->packet_id = new_packet_id(c),
-		.filters = span_of(filter_bytes, (size_t)(w.ptr - filter_bytes)),
-	};
-	properties_clear(&p.properties);
-	struct room room = {bytes, sizeof(bytes)};
-	send_packet(c, bytes, unsubscribe_encode(&p, c->version, room));
 }
 
 /* Connections */
@@ -176,7 +55,7 @@ void client_connect(struct client *c, bool clean)
 	c->is_paused = false;
 	memset(c->aliases, 0, sizeof(c->aliases));
 	c->world->connects++;
-	send_connect(c, c->is_clean_pending);
+	client_send_connect(c, c->is_clean_pending);
 }
 
 void client_take_over(struct client *c, bool clean)
@@ -206,7 +85,7 @@ void client_cut(struct client *c)
 		/* Half of a packet, then nothing. */
 		static uint8_t bytes[PACKET_BYTES];
 		const struct outgoing *o = &c->outgoing[c->outgoing_count - 1];
-		size_t len = encode_publish(c, o, true, (struct room){bytes, sizeof(bytes)});
+		size_t len = client_encode_publish(c, o, true, (struct room){bytes, sizeof(bytes)});
 		channel_send(c->channel, span_of(bytes, len / 2));
 	}
 	close_channel(c, random_percent(&c->world->random, 30));
@@ -218,8 +97,9 @@ void client_say_goodbye(struct client *c)
 	struct disconnect p = {0};
 	properties_clear(&p.properties);
 	c->world->goodbyes++;
-	send_packet(c, bytes,
-		    disconnect_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
+	c->is_will_armed = false;
+	client_send_packet(c, bytes,
+			   disconnect_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 	close_channel(c, false);
 }
 
@@ -245,11 +125,11 @@ bool client_publish(struct client *c, unsigned topic_slot, unsigned qos)
 	/* Nothing that was not sent can be counted at QoS 0. */
 	o.number = ledger_sent(&c->world->ledger, o.stream);
 	if (qos > 0) {
-		o.packet_id = new_packet_id(c);
+		o.packet_id = client_new_packet_id(c);
 		o.step = qos == 1 ? WAIT_FOR_PUBACK : WAIT_FOR_PUBREC;
 		c->outgoing[c->outgoing_count++] = o;
 	}
-	send_publish(c, &o, false);
+	client_send_publish(c, &o, false);
 	return true;
 }
 
@@ -268,7 +148,7 @@ bool client_subscribe(struct client *c, unsigned filter, unsigned qos)
 	place->filter = (uint16_t)filter;
 	place->qos = (uint8_t)qos;
 	place->step = SUBSCRIBING;
-	send_subscribe(c, place);
+	client_send_subscribe(c, place);
 	return true;
 }
 
@@ -279,7 +159,7 @@ bool client_unsubscribe(struct client *c, unsigned which)
 		return false;
 	s->step = UNSUBSCRIBING;
 	ledger_unsubscribing(&c->world->ledger, c->index, s->filter);
-	send_unsubscribe(c, s);
+	client_send_unsubscribe(c, s);
 	return true;
 }
 
@@ -303,17 +183,17 @@ static void resume_session(struct client *c)
 	for (unsigned i = 0; i < c->outgoing_count; i++) {
 		const struct outgoing *o = &c->outgoing[i];
 		if (o->step == WAIT_FOR_PUBCOMP) {
-			send_ack(c, PACKET_PUBREL, o->packet_id);
+			client_send_ack(c, PACKET_PUBREL, o->packet_id);
 		} else {
 			ledger_resent(&c->world->ledger, o->stream, o->number);
-			send_publish(c, o, true);
+			client_send_publish(c, o, true);
 		}
 	}
 	for (unsigned i = 0; i < CLIENT_SUBSCRIPTIONS; i++) {
 		if (c->subscriptions[i].step == SUBSCRIBING)
-			send_subscribe(c, &c->subscriptions[i]);
+			client_send_subscribe(c, &c->subscriptions[i]);
 		else if (c->subscriptions[i].step == UNSUBSCRIBING)
-			send_unsubscribe(c, &c->subscriptions[i]);
+			client_send_unsubscribe(c, &c->subscriptions[i]);
 	}
 }
 
@@ -323,7 +203,8 @@ static void take_connack(struct client *c, struct span body)
 	struct connack p;
 	ASSERT(!connack_decode(body, c->version, &p));
 	if (p.code != 0) {
-		ledger_violation(l, "client %u: CONNACK with code %u", c->index, p.code);
+		if (!c->world->is_broker_ending)
+			ledger_violation(l, "client %u: CONNACK with code %u", c->index, p.code);
 		return;
 	}
 	bool is_fresh = c->is_clean_pending || !c->survives;
@@ -334,6 +215,9 @@ static void take_connack(struct client *c, struct span body)
 	c->state = CLIENT_ON;
 	c->is_clean_pending = false;
 	c->has_session = c->survives;
+	c->is_will_armed = c->has_will;
+	for (unsigned i = 0; is_fresh && i < FILTERS_ALL; i++)
+		c->gone_at[i] = ++l->clock;
 	resume_session(c);
 }
 
@@ -354,6 +238,17 @@ static bool is_topic_right(struct client *c, const struct publish *p, unsigned t
 	return span_is_equal(p->topic, span_of_text(expected));
 }
 
+/* What was sent after the end of the subscription must not come. */
+static void check_subscription(struct client *c, uint32_t stream, uint32_t number)
+{
+	struct ledger *l = &c->world->ledger;
+	const struct stream_log *s = &l->streams[stream];
+	uint32_t gone_at = c->gone_at[topic_filter(s->topic)];
+	if (gone_at != 0 && number < s->count && s->messages[number].sent_at > gone_at)
+		ledger_violation(l, "client %u: message %u of stream %u without a subscription",
+				 c->index, number, stream);
+}
+
 static void deliver(struct client *c, const struct publish *p)
 {
 	struct ledger *l = &c->world->ledger;
@@ -368,6 +263,7 @@ static void deliver(struct client *c, const struct publish *p)
 	if (p->qos > l->streams[stream].qos)
 		ledger_violation(l, "client %u: QoS %u for a message of QoS %u", c->index, p->qos,
 				 l->streams[stream].qos);
+	check_subscription(c, stream, number);
 	ledger_delivered(l, c->index, stream, number, p->qos);
 }
 
@@ -392,7 +288,7 @@ static void take_publish(struct client *c, uint8_t flags, struct span body)
 	if (p.qos < 2) {
 		deliver(c, &p);
 		if (p.qos == 1)
-			send_ack(c, PACKET_PUBACK, p.packet_id);
+			client_send_ack(c, PACKET_PUBACK, p.packet_id);
 		return;
 	}
 	uint64_t *word = &c->received[p.packet_id / 64], bit = UINT64_C(1) << p.packet_id % 64;
@@ -401,13 +297,13 @@ static void take_publish(struct client *c, uint8_t flags, struct span body)
 	else
 		deliver(c, &p);
 	*word |= bit;
-	send_ack(c, PACKET_PUBREC, p.packet_id);
+	client_send_ack(c, PACKET_PUBREC, p.packet_id);
 }
 
 static void take_pubrel(struct client *c, uint16_t packet_id)
 {
 	c->received[packet_id / 64] &= ~(UINT64_C(1) << packet_id % 64);
-	send_ack(c, PACKET_PUBCOMP, packet_id);
+	client_send_ack(c, PACKET_PUBCOMP, packet_id);
 }
 
 static struct outgoing *find_outgoing(struct client *c, uint16_t packet_id, unsigned step)
@@ -453,7 +349,7 @@ static void take_ack(struct client *c, const struct ack *p)
 		return;
 	}
 	o->step = WAIT_FOR_PUBCOMP;
-	send_ack(c, PACKET_PUBREL, p->packet_id);
+	client_send_ack(c, PACKET_PUBREL, p->packet_id);
 }
 
 static void take_any_ack(struct client *c, unsigned type, struct span body)
@@ -480,6 +376,8 @@ static void take_suback(struct client *c, unsigned type, struct span body)
 		if (s->step != step || s->packet_id != p.packet_id)
 			continue;
 		s->step = type == PACKET_SUBACK ? SUBSCRIBED : NOT_SUBSCRIBED;
+		if (type == PACKET_UNSUBACK)
+			c->gone_at[s->filter] = ++l->clock;
 		if (type == PACKET_SUBACK && (p.codes.len != 1 || p.codes.ptr[0] != s->qos))
 			ledger_violation(l, "client %u: SUBACK says another QoS", c->index);
 		else if (type == PACKET_SUBACK && c->survives)
@@ -491,7 +389,7 @@ static void take_suback(struct client *c, unsigned type, struct span body)
 
 static void take_packet(struct client *c, const struct fixed_header *h, struct span body)
 {
-	if (h->type == PACKET_DISCONNECT && c->has_rival)
+	if (h->type == PACKET_DISCONNECT && (c->has_rival || c->world->is_broker_ending))
 		return;
 	if ((h->type == PACKET_CONNACK) != (c->state == CLIENT_CONNECTING)) {
 		ledger_violation(&c->world->ledger, "client %u: %s at the wrong time", c->index,
@@ -561,7 +459,7 @@ void channel_event(struct world *w, struct channel *k, unsigned events)
 	take_all(c);
 	if (is_open)
 		return;
-	if (!c->has_rival)
+	if (!c->has_rival && !w->is_broker_ending)
 		ledger_violation(&w->ledger, "client %u: closed by the broker", c->index);
 	c->has_rival = false;
 	close_channel(c, false);

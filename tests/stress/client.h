@@ -20,6 +20,10 @@ struct world {
 	uint64_t random;
 	uint64_t connects, cuts, goodbyes, take_overs, told_taken_over, clean_starts, redelivered;
 	unsigned left_behind; /* channels that wait for the broker to close them */
+	/* For tests that end the broker under the clients: connections may close, and sessions'
+	 * packet ids are soon used again (0: all 65,535 are). */
+	bool is_broker_ending;
+	uint16_t packet_id_max;
 };
 
 enum client_state { CLIENT_OFF, CLIENT_CONNECTING, CLIENT_ON };
@@ -57,6 +61,13 @@ struct client {
 	bool has_rival;
 	uint16_t aliases[CLIENT_ALIASES + 1]; /* topic + 1, 0 = unknown */
 
+	/* Each connection has a will, which says the number of the connection. */
+	bool has_will;
+	bool is_will_armed; /* confirmed, and not taken back by a goodbye */
+	uint32_t will_stream;
+	uint32_t will_number;
+	uint32_t will_delay_s;
+
 	/* The session */
 	bool has_session;      /* the broker has confirmed one that survives */
 	bool is_clean_pending; /* a clean start was asked for, and not yet confirmed */
@@ -65,6 +76,7 @@ struct client {
 	unsigned outgoing_count;
 	uint64_t received[65536 / 64]; /* a bit a packet id: QoS 2, not yet released */
 	struct client_subscription subscriptions[CLIENT_SUBSCRIPTIONS];
+	uint32_t gone_at[FILTERS_ALL]; /* UNSUBACK came then, and no SUBSCRIBE was sent since; 0 */
 };
 
 uint32_t client_stream(const struct client *c, unsigned topic_slot, unsigned qos);

@@ -42,7 +42,7 @@ void ledger_release(struct ledger *l)
 	for (uint32_t i = 0; i < l->stream_count; i++)
 		mem_free(l->streams[i].messages);
 	mem_free(l->streams);
-	for (unsigned i = 0; i < FILTERS; i++)
+	for (unsigned i = 0; i < FILTERS_ALL; i++)
 		mem_free(l->intervals[i].items);
 }
 
@@ -121,7 +121,7 @@ void ledger_unsubscribing(struct ledger *l, uint32_t client, unsigned filter)
 /* What waited for the session goes with it: nothing of it is owed any more. */
 void ledger_session_ends(struct ledger *l, uint32_t client)
 {
-	for (unsigned filter = 0; filter < FILTERS; filter++) {
+	for (unsigned filter = 0; filter < FILTERS_ALL; filter++) {
 		struct interval_list *list = &l->intervals[filter];
 		uint32_t kept = 0;
 		for (uint32_t i = 0; i < list->count; i++) {
@@ -170,6 +170,23 @@ static void mark_seen(struct arrival *a, uint32_t number)
 		a->newest = number + 1;
 }
 
+void ledger_will_is_due(struct ledger *l, uint32_t stream, uint32_t number)
+{
+	struct sent_message *m = &l->streams[stream].messages[number];
+	m->sent_at = ++l->clock;
+	ledger_accepted(l, stream, number);
+}
+
+void ledger_forbid(struct ledger *l, uint32_t stream, uint32_t number)
+{
+	l->streams[stream].messages[number].is_forbidden = true;
+}
+
+bool ledger_has_arrived(const struct ledger *l, uint32_t client, uint32_t stream, uint32_t number)
+{
+	return has_seen(find_arrival(l, client, stream), number);
+}
+
 void ledger_delivered(struct ledger *l, uint32_t client, uint32_t stream, uint32_t number,
 		      unsigned qos)
 {
@@ -181,6 +198,9 @@ void ledger_delivered(struct ledger *l, uint32_t client, uint32_t stream, uint32
 		return;
 	}
 	l->delivered++;
+	if (s->messages[number].is_forbidden)
+		ledger_violation(l, "will %u of client %u was published although it came back",
+				 number, s->publisher);
 	if (has_seen(a, number)) {
 		l->repeated++;
 		if (s->qos == 0 || qos == 2)

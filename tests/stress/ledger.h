@@ -7,6 +7,7 @@
  *               sent, arrives
  *   duplicates  a message published and delivered at QoS 2 arrives once; at QoS 0 too
  *   order       of one publisher, topic and QoS, messages arrive in the order sent
+ *   wills       a will arrives that is due, and none that was taken back
  *
  * A stream is one publisher's messages on one topic at one QoS, numbered from 0. Time is a count
  * of what happened: all clients live in one thread, so before and after are certain.
@@ -21,6 +22,7 @@ struct sent_message {
 	uint32_t sent_at;
 	uint32_t accepted_at; /* 0: not yet, or never */
 	bool was_resent;
+	bool is_forbidden; /* a will that must not be published any more */
 };
 
 struct stream_log {
@@ -49,7 +51,7 @@ struct interval_list {
 struct ledger {
 	struct stream_log *streams;
 	uint32_t stream_count;
-	struct interval_list intervals[FILTERS];
+	struct interval_list intervals[FILTERS_ALL];
 	struct map arrivals; /* of (client, stream) */
 	uint32_t clock;
 	uint64_t published, accepted, refused, delivered, repeated;
@@ -72,6 +74,12 @@ void ledger_refused(struct ledger *l);
 void ledger_subscribed(struct ledger *l, uint32_t client, unsigned filter, unsigned qos);
 void ledger_unsubscribing(struct ledger *l, uint32_t client, unsigned filter);
 void ledger_session_ends(struct ledger *l, uint32_t client);
+
+/* A will that is to be published from now on; one that must not be from now on. */
+void ledger_will_is_due(struct ledger *l, uint32_t stream, uint32_t number);
+void ledger_forbid(struct ledger *l, uint32_t stream, uint32_t number);
+/* Whether that client has got the message. */
+bool ledger_has_arrived(const struct ledger *l, uint32_t client, uint32_t stream, uint32_t number);
 
 /* A message was handed to the client's user, received at that QoS. */
 void ledger_delivered(struct ledger *l, uint32_t client, uint32_t stream, uint32_t number,

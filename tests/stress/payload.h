@@ -8,6 +8,12 @@
 
 #define PAYLOAD_BYTES_MAX 20008
 
+/* Whether that message of a retained topic is empty, which removes the one that is kept. */
+static inline bool payload_removes(uint32_t number)
+{
+	return number % 8 == 7;
+}
+
 static inline size_t payload_len(uint32_t stream, uint32_t number)
 {
 	uint64_t random = (uint64_t)stream << 32 | number;
