@@ -352,6 +352,34 @@ def stage_conformance_asan():
                        '--with', 'shards 8')
 
 
+# The broker is killed at random moments: what the crash program is called with, what that tries.
+CRASHES = {
+    'no crash': ['--volatile', '--rounds', '4'],
+    'killed': ['--rounds', '20', '--round-ms', '300'],
+    'power cut': ['--rounds', '8', '--round-ms', '300', '--power-cut'],
+}
+CRASH_KEEPS_NOTHING = 77
+
+
+def stage_crash(name='gcc', kinds=tuple(CRASHES)):
+    folder = built(name)
+    library = folder / 'tests' / 'crash' / 'powercut.so'
+    tests = TOP / 'tests' / 'crash'
+    result = pytest(f'crash-tools-{name}', tests, {'NIGHTJAR_POWERCUT': str(library)})
+    for kind in kinds:
+        words = [*CRASHES[kind]]
+        if words[-1] == '--power-cut':
+            words.append(f'{library},{tests / "powercut_apply.py"}')
+        status, output = run([folder / 'tests' / 'crash' / 'crash', *words, folder / 'nightjar'],
+                             f'crash-{name}-{kind.replace(" ", "-")}',
+                             environment=SANITIZER_ENVIRONMENT)
+        if status == CRASH_KEEPS_NOTHING:
+            result.left_out.append('the broker keeps no store yet')
+        else:
+            result.add(status == 0, int(status != 0), f'crash, {kind}: {status}\n{tail(output)}')
+    return result
+
+
 STAGES = {
     'tidy': ('floors, licences, sizes, clang-format, clang-tidy', stage_tidy),
     'unit': ('unit tests, gcc', lambda: meson_tests('gcc', 'unit')),
@@ -365,6 +393,9 @@ STAGES = {
     'stress-asan': ('many clients, address sanitizer',
                     lambda: meson_tests('clang-asan', 'stress')),
     'stress-tsan': ('many clients, thread sanitizer', lambda: meson_tests('gcc-tsan', 'stress')),
+    'crash': ('the broker killed at random, and its power cut', stage_crash),
+    'crash-asan': ('killed at random, address sanitizer',
+                   lambda: stage_crash('clang-asan', ['killed'])),
     'fuzz': (f'fuzz targets, {FUZZ_SECONDS} s each', stage_fuzz),
     'release': ('the program as it ships: hardened, whole', stage_release),
     'conformance': ('statements of the standard, the program as it ships',
