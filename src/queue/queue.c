@@ -16,8 +16,14 @@ static size_t resident_size(const struct queued *e)
 	return e->message ? message_bytes(e->message) : 0;
 }
 
+static bool is_absent(const struct queued *e)
+{
+	return !e->message && !(e->flags & QUEUED_RELEASED);
+}
+
 static void count_in(struct queue *q, const struct queued *e)
 {
+	q->absent += is_absent(e);
 	q->count++;
 	q->bytes += e->bytes;
 	q->resident_bytes += resident_size(e);
@@ -25,6 +31,7 @@ static void count_in(struct queue *q, const struct queued *e)
 
 static void count_out(struct queue *q, const struct queued *e)
 {
+	q->absent -= is_absent(e);
 	q->count--;
 	q->bytes -= e->bytes;
 	q->resident_bytes -= resident_size(e);
@@ -211,6 +218,7 @@ int queue_push_front(struct queue *q, const struct queued *element)
 	struct queued e = normal(element);
 	q->head = (q->head - 1) & (q->capacity - 1);
 	q->ring_count++;
+	q->covered = 0; /* it is looked at once more, which is cheap */
 	*slot(q, 0) = e;
 	count_in(q, &e);
 	return 0;
@@ -235,6 +243,7 @@ int queue_insert(struct queue *q, const struct queued *element)
 	if (error)
 		return error;
 	uint32_t i = q->ring_count++;
+	q->covered = 0;
 	for (; i > 0 && key_of(slot(q, i - 1), by_position) > key; i--)
 		*slot(q, i) = *slot(q, i - 1);
 	*slot(q, i) = e;
@@ -256,6 +265,7 @@ bool queue_pop(struct queue *q, struct queued *element_out)
 	*element_out = *slot(q, 0);
 	q->head = (q->head + 1) & (q->capacity - 1);
 	q->ring_count--;
+	q->covered -= q->covered > 0;
 	count_out(q, element_out);
 	element_out->flags &= (uint8_t)~QUEUED_FETCHING;
 	ring_shrink(q);
@@ -286,6 +296,7 @@ static void extract_from_ring(struct queue *q, bool (*wanted)(void *, const stru
 		take(context, &e);
 	}
 	q->ring_count = kept;
+	q->covered = 0;
 }
 
 /* One that can't be brought back for want of memory is left alone. */
@@ -430,6 +441,7 @@ bool queue_mark_released(struct queue *q, uint64_t position)
 			return false;
 	}
 	struct queued *e = slot(q, i);
+	q->absent -= is_absent(e);
 	q->resident_bytes -= resident_size(e);
 	drop(NULL, e);
 	e->message = NULL;
@@ -448,6 +460,7 @@ static void let_go(struct queue *q, struct queued *e)
 	q->resident_bytes -= resident_size(e);
 	drop(NULL, e);
 	e->message = NULL;
+	q->absent += is_absent(e);
 }
 
 /* The ring as chunks in front of the others; without memory it stays as it is. */
@@ -470,6 +483,7 @@ static void ring_to_chunks(struct queue *q)
 
 void queue_store_all(struct queue *q)
 {
+	q->covered = 0;
 	for (uint32_t i = 0; i < q->ring_count; i++)
 		let_go(q, slot(q, i));
 	for (struct queue_chunk *chunk = q->first; chunk; chunk = chunk->next)
@@ -480,18 +494,35 @@ void queue_store_all(struct queue *q)
 		ring_to_chunks(q);
 }
 
+bool queue_wants_fetch(const struct queue *q, uint32_t ahead, uint32_t max)
+{
+	if (q->absent == 0 || q->count == q->covered)
+		return false;
+	return q->covered == 0 || q->covered + max <= ahead;
+}
+
 uint32_t queue_fetch(struct queue *q, uint32_t ahead, uint64_t *positions_out, uint32_t max)
 {
 	uint32_t count = 0;
 	(void)!advance(q, ahead); /* fewer without memory */
-	for (uint32_t i = 0; i < q->ring_count && i < ahead && count < max; i++) {
+	uint32_t i = q->covered;
+	for (; i < q->ring_count && i < ahead && count < max; i++) {
 		struct queued *e = slot(q, i);
 		if (e->message || !e->stored || e->flags & (QUEUED_FETCHING | QUEUED_RELEASED))
 			continue;
 		e->flags |= QUEUED_FETCHING;
 		positions_out[count++] = e->stored;
 	}
+	q->covered = i;
 	return count;
+}
+
+void queue_unfetch(struct queue *q, uint64_t stored)
+{
+	q->covered = 0;
+	for (uint32_t i = 0; i < q->ring_count; i++)
+		if (slot(q, i)->stored == stored)
+			slot(q, i)->flags &= (uint8_t)~QUEUED_FETCHING;
 }
 
 static bool fill(struct queue *q, uint32_t i, uint64_t stored, struct message *m)
@@ -502,6 +533,7 @@ static bool fill(struct queue *q, uint32_t i, uint64_t stored, struct message *m
 	e->message = m;
 	e->flags &= (uint8_t)~QUEUED_FETCHING;
 	q->resident_bytes += message_bytes(m);
+	q->absent--;
 	return true;
 }
 

@@ -45,6 +45,8 @@ struct queue {
 	uint32_t head;     /* slot of the oldest */
 	uint32_t ring_count;
 	uint32_t count;          /* all that wait */
+	uint32_t absent;         /* of them: without the message that they need */
+	uint32_t covered;        /* so many at the front need not be asked for (queue_fetch) */
 	uint64_t bytes;          /* of all their messages, shared ones counted in full */
 	uint64_t resident_bytes; /* of those that are in memory */
 	struct queue_chunk *first;
@@ -94,8 +96,12 @@ bool queue_mark_released(struct queue *q, uint64_t position);
 /* All resident entries whose message is in the log become stored: their messages are let go. */
 void queue_store_all(struct queue *q);
 /* Positions of up to `max` messages to be read next, among the first `ahead` entries; they count
- * as being read until they are filled or queue_store_all. Returns how many. */
+ * as being read until they are filled, given up or queue_store_all. Returns how many. */
 uint32_t queue_fetch(struct queue *q, uint32_t ahead, uint64_t *positions_out, uint32_t max);
+/* Could queue_fetch give `max` at once, or is the oldest one not asked for yet? */
+bool queue_wants_fetch(const struct queue *q, uint32_t ahead, uint32_t max);
+/* It could not be read now: it is to be asked for again. */
+void queue_unfetch(struct queue *q, uint64_t stored);
 /* A message that was read: takes over the reference when the queue still has use for it. `hint`
  * speeds up the search for the next one; it starts as 0. */
 bool queue_fill(struct queue *q, uint64_t stored, struct message *m, uint32_t *hint);

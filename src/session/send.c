@@ -105,8 +105,7 @@ int send_skip(struct send *s, uint16_t *packet_id_out)
 	return 0;
 }
 
-/* The position in [oldest, next) that has this id; false when there is none. */
-static bool position_of(const struct send *s, uint16_t packet_id, uint64_t *position_out)
+bool send_find(const struct send *s, uint16_t packet_id, uint64_t *position_out)
 {
 	if (packet_id == 0)
 		return false;
@@ -136,7 +135,7 @@ unsigned send_answer(struct send *s, enum send_event event, uint16_t packet_id,
 {
 	uint64_t position;
 	*entry_out = (struct sending){0};
-	if (!position_of(s, packet_id, &position))
+	if (!send_find(s, packet_id, &position))
 		return send_table[SEND_NONE][event].steps;
 	struct sending *entry = at(s, position);
 	const struct transition *row = &send_table[entry->state][event];

@@ -98,6 +98,9 @@ int send_skip(struct send *s, uint16_t *packet_id_out) MUST_USE;
 unsigned send_answer(struct send *s, enum send_event event, uint16_t packet_id,
 		     struct sending *entry_out);
 
+/* The position of the unfinished message with this id; false: there is none, it may be a hole. */
+bool send_find(const struct send *s, uint16_t packet_id, uint64_t *position_out);
+
 /* A connection with this session (again) begins: all unfinished is to be sent again. */
 void send_restart(struct send *s, uint16_t receive_maximum);
 /* The next thing to be sent again (a PUBLISH within the quota): its steps (STEP_SEND_PUBLISH_DUP or

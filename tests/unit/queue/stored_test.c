@@ -58,17 +58,19 @@ static void assert_walk(const struct queue *q, const struct model *m)
 	struct queue_walk walk;
 	struct queued e;
 	uint64_t resident = 0, bytes = 0;
-	uint32_t i = 0;
+	uint32_t i = 0, absent = 0;
 	queue_walk_start(&walk, q);
 	while (queue_walk_next(&walk, &e)) {
 		assert_true(i < m->count);
 		assert_same(&e, &m->at[i++]);
 		resident += e.message ? message_bytes(e.message) : 0;
 		bytes += e.bytes;
+		absent += !e.message && !(e.flags & QUEUED_RELEASED);
 	}
 	assert_int_equal(i, m->count);
 	assert_int_equal(q->count, m->count);
 	assert_true(resident == q->resident_bytes);
+	assert_int_equal(absent, q->absent);
 	/* averages are rounded down, chunk by chunk */
 	assert_true(bytes <= q->bytes && q->bytes - bytes <= m->count);
 }
@@ -354,10 +356,15 @@ static void test_queue_fill_knows_what_is_wanted(void **state)
 	assert_true(queue_fill(&q, e.stored, message_ref(m), &hint));
 	assert_false(queue_fill(&q, e.stored, m, &hint));
 	assert_int_equal(q.resident_bytes, 2 * message_bytes(m));
+	assert_false(queue_wants_fetch(&q, 8, 4));
 	queue_store_all(&q);
 	assert_int_equal(q.resident_bytes, 0);
+	assert_true(queue_wants_fetch(&q, 8, 4));
 	/* what was asked for before is asked for again */
 	assert_int_equal(queue_fetch(&q, 8, positions, 4), 2);
+	queue_unfetch(&q, e.stored);
+	assert_int_equal(queue_fetch(&q, 8, positions, 1), 1);
+	assert_int_equal(queue_fetch(&q, 8, positions, 4), 1);
 	assert_true(queue_mark_released(&q, e.position));
 	assert_false(queue_mark_released(&q, e.position + 1));
 	hint = 0;

@@ -64,6 +64,9 @@ static void test_positions_with_holes(void **state)
 	}
 	assert_null(send_next(&s, &position));
 	assert_null(send_at(&s, 70002));
+	assert_true(send_find(&s, send_packet_id(70040), &position) && position == 70040);
+	assert_false(send_find(&s, send_packet_id(70301), &position));
+	assert_false(send_find(&s, 0, &position));
 	/* a hole is an id like any that is not in use */
 	assert_int_equal(answer(&s, SEND_EVENT_PUBACK, 70002),
 			 send_table[SEND_NONE][SEND_EVENT_PUBACK].steps);
