@@ -128,6 +128,8 @@ static void shard_release(struct shard *s)
 	}
 	if (s->retained)
 		retained_free(s->retained, drop_message);
+	fetch_release(s);
+	pager_release(&s->pager);
 	map_release(&s->sessions);
 	mem_free(s->numbers);
 	interest_release(&s->interest);

@@ -102,6 +102,7 @@ struct shard_status {
 	uint64_t connections, connections_total, sessions, subscriptions;
 	uint64_t messages_in, messages_out, bytes_in, bytes_out;
 	uint64_t dropped_qos0, dropped_queue_full, dropped_too_large, dropped_expired;
+	uint64_t dropped_damaged; /* the log could not give them back */
 	uint64_t retained_messages, retained_bytes, queued_messages;
 	uint64_t held_bytes; /* of messages that wait or are on their way at QoS 1 and 2 */
 };

@@ -33,6 +33,7 @@ struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes)
 		parcel = mem_alloc(sizeof(*parcel));
 		ASSERT(parcel);
 		parcel->batch = NULL;
+		parcel->read = NULL;
 		parcel->bytes = sizeof(*parcel);
 		parcel->count = 0;
 		parcel->from = (uint16_t)s->index;
@@ -110,6 +111,7 @@ static void post_batch(struct shard *to, struct log_batch *batch)
 	struct parcel *parcel = mem_alloc(offsetof(struct parcel, letters));
 	ASSERT(parcel);
 	parcel->batch = batch;
+	parcel->read = NULL;
 	parcel->bytes = CONTAINER_OF(batch, struct batch, log)->bytes;
 	parcel->count = 0;
 	parcel->from = (uint16_t)batch->origin;
@@ -153,6 +155,8 @@ static void open_parcel(struct shard *s, struct parcel *parcel)
 		open_letter(s, &parcel->letters[i]);
 	if (parcel->batch)
 		open_batch(s, parcel->batch);
+	if (parcel->read)
+		fetch_arrived(s, parcel->read);
 	atomic_fetch_sub_explicit(&s->inbox_bytes, parcel->bytes, memory_order_relaxed);
 	mem_free(parcel);
 }
@@ -189,6 +193,8 @@ static void discard_parcel(struct parcel *parcel)
 		discard_letter(&parcel->letters[i]);
 	if (parcel->batch)
 		batch_unref(parcel->batch);
+	if (parcel->read)
+		fetch_discard(parcel->read);
 	mem_free(parcel);
 }
 
@@ -201,6 +207,8 @@ void bus_discard(struct shard *s)
 		mail = next;
 	}
 	for (unsigned to = 0; to < s->broker->shard_count; to++)
-		if (s->parcels[to])
+		if (s->parcels[to]) {
 			discard_parcel(s->parcels[to]);
+			s->parcels[to] = NULL;
+		}
 }

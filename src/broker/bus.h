@@ -11,6 +11,7 @@
 struct shard;
 struct broker;
 struct log_batch;
+struct log_read;
 
 enum letter_kind {
 	LETTER_PUBLISH, /* object: message */
@@ -43,6 +44,7 @@ struct letter {
 struct parcel {
 	struct mail mail;
 	struct log_batch *batch; /* commands that are durable; then there are no letters */
+	struct log_read *read;   /* an answer of the log; as above */
 	size_t bytes;            /* what its objects hold, for congestion */
 	uint32_t count;
 	uint16_t from;

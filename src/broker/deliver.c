@@ -5,11 +5,13 @@
  */
 #include "broker/deliver.h"
 
+#include "broker/fetch.h"
 #include "broker/hold.h"
 #include "broker/packet.h"
 #include "broker/publish.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/waiting.h"
 
 /* A connection with this much unsent takes messages from its queue only after it has drained:
  * the kernel's buffer and a turn's worth are full. */
@@ -27,10 +29,15 @@ static bool is_expired(const struct shard *s, const struct message_parts *parts)
 	return parts->has_expiry && parts->expires_ms <= s->now.wall_ms;
 }
 
-void deliver_give_up(struct shard *s, struct session *session, struct message *m, const char *why)
+void deliver_give_up(struct shard *s, struct session *session, const struct queued *q,
+		     const char *why)
 {
-	see_dropped(s, session, message_topic(m), why);
-	message_unref(m);
+	/* of one that is not in memory nobody knows the topic */
+	see_dropped(s, session, q->message ? message_topic(q->message) : SPAN_NONE, why);
+	if (q->position)
+		session_finish(s, session, q->position, q->position, false);
+	if (q->message)
+		message_unref(q->message);
 }
 
 /* Does the packet fit what the client takes? [MQTT-3.1.2-24, -25] */
@@ -89,7 +96,32 @@ static enum delivered send_qos_0(struct shard *s, struct session *session, struc
 	return DELIVERED;
 }
 
-/* First sending at QoS 1 or 2; the window is open. Takes the reference on success. */
+/* May this one (a position, or 0 = whichever is next) be sent now, as far as the window goes? */
+static bool is_open_for(const struct send *send, uint64_t position)
+{
+	return position ? send_is_open_at(send, position) : send_is_open(send);
+}
+
+/* Into the window: at its queue position, or with the next id. */
+static int begin(struct session *session, const struct queued *q, struct outgoing *o)
+{
+	struct sending entry = {.message = q->message,
+				.note = q->identifier,
+				.short_note = q->membership,
+				.flags = (uint8_t)(q->flags | q->qos << 4)};
+	if (!q->position)
+		return send_begin(&session->send, q->qos, &entry, &o->packet_id);
+	int error = send_begin_at(&session->send, q->position, q->qos, &entry);
+	if (error)
+		return error;
+	o->packet_id = send_packet_id(q->position);
+	o->dup |= q->position < session->sent_to;
+	if (session->sent_to <= q->position)
+		session->sent_to = q->position + 1;
+	return 0;
+}
+
+/* Sending at QoS 1 or 2; the window is open. Takes the reference on success. */
 static int send_first(struct session *session, const struct queued *q, struct publication *p)
 {
 	struct connection *c = session->connection;
@@ -100,14 +132,10 @@ static int send_first(struct session *session, const struct queued *q, struct pu
 			     .dup = q->flags & QUEUED_DUP};
 	if (UNLIKELY(!fits(c, &o))) {
 		c->shard->status.dropped_too_large++;
-		deliver_give_up(c->shard, session, q->message, "larger than the client takes");
+		deliver_give_up(c->shard, session, q, "larger than the client takes");
 		return 0;
 	}
-	struct sending entry = {.message = q->message,
-				.note = q->identifier,
-				.short_note = q->membership,
-				.flags = (uint8_t)(q->flags | q->qos << 4)};
-	int error = send_begin(&session->send, q->qos, &entry, &o.packet_id);
+	int error = begin(session, q, &o);
 	if (error)
 		return error;
 	c->shard->memory_bytes += message_bytes(q->message);
@@ -127,10 +155,12 @@ bool session_is_slow(const struct shard *s, const struct session *session)
 	       (set->queue_bytes_max && session->queue.bytes >= set->queue_bytes_max / 2);
 }
 
-static bool has_room(const struct shard *s, const struct session *session, size_t bytes)
+/* What stands in the log need not be in memory: it is no matter of the broker's memory. */
+static bool has_room(const struct shard *s, const struct session *session, size_t bytes,
+		     bool is_stored)
 {
 	const struct settings *set = s->settings;
-	if (is_over_memory(s, bytes))
+	if (!is_stored && is_over_memory(s, bytes))
 		return false;
 	if (session->connection)
 		return queue_has_room(&session->queue, bytes, set->queue_messages_max,
@@ -139,17 +169,8 @@ static bool has_room(const struct shard *s, const struct session *session, size_
 			      set->absent_queue_bytes_max);
 }
 
-static bool pop(struct shard *s, struct session *session, struct queued *out)
-{
-	if (!queue_pop(&session->queue, out))
-		return false;
-	s->memory_bytes -= message_bytes(out->message);
-	s->status.queued_messages--;
-	return true;
-}
-
 /* Makes room as the policy says; for what can never fit nothing is dropped. */
-static bool make_room(struct shard *s, struct session *session, size_t bytes)
+static bool make_room(struct shard *s, struct session *session, size_t bytes, bool is_stored)
 {
 	const struct settings *set = s->settings;
 	struct queued oldest;
@@ -157,91 +178,138 @@ static bool make_room(struct shard *s, struct session *session, size_t bytes)
 		session->connection ? set->queue_bytes_max : set->absent_queue_bytes_max;
 	if (bytes_max && bytes > bytes_max)
 		return false;
-	while (!has_room(s, session, bytes)) {
+	while (!has_room(s, session, bytes, is_stored)) {
 		if (s->settings->queue_full_policy != QUEUE_FULL_DROP_OLDEST ||
-		    !pop(s, session, &oldest))
+		    !waiting_pop(s, session, &oldest))
 			return false;
 		s->status.dropped_queue_full++;
-		deliver_give_up(s, session, oldest.message, "queue full, oldest dropped");
+		deliver_give_up(s, session, &oldest, "queue full, oldest dropped");
 	}
 	return true;
 }
 
-static enum delivered refuse(struct shard *s, struct session *session, struct delivery *d)
+static enum delivered refuse(struct shard *s, struct session *session, struct delivery *d,
+			     uint64_t position)
 {
 	s->status.dropped_queue_full++;
 	see_dropped(s, session, d->publication->parts.topic, "queue full");
+	if (position)
+		session_finish(s, session, position, position, true);
 	return s->settings->queue_full_policy == QUEUE_FULL_REFUSE ? DELIVERY_REFUSED : DELIVERED;
 }
 
-static enum delivered enqueue(struct shard *s, struct session *session, struct delivery *d)
+/* It could not be kept for want of memory. */
+static enum delivered fail(struct shard *s, struct session *session, uint64_t position)
+{
+	if (position)
+		session_finish(s, session, position, position, true);
+	return DELIVERY_REFUSED;
+}
+
+/* Does it wait in memory? A reader that is away, or far behind, gets it from the log later. */
+static bool may_be_resident(const struct shard *s, const struct session *session, size_t bytes)
+{
+	const struct queue *q = &session->queue;
+	return session->connection && q->absent == 0 && q->ring_count < RESIDENT_MESSAGES_MAX &&
+	       q->resident_bytes + bytes <= RESIDENT_BYTES_MAX && !is_over_memory(s, bytes);
+}
+
+static enum delivered enqueue(struct shard *s, struct session *session, struct delivery *d,
+			      uint64_t position)
 {
 	struct message *m = publication_message(d->publication);
 	if (!m)
-		return DELIVERY_REFUSED;
+		return fail(s, session, position);
 	size_t bytes = message_bytes(m);
-	if (!(d->flags & DELIVER_ACCEPTED) && !make_room(s, session, bytes))
-		return refuse(s, session, d);
-	struct queued q = {.message = m,
+	bool is_stored = m->position && waiting_is_kept(s, session);
+	if (!(d->flags & DELIVER_ACCEPTED) && !s->is_recovering &&
+	    !make_room(s, session, bytes, is_stored))
+		return refuse(s, session, d, position);
+	bool is_resident = !is_stored || may_be_resident(s, session, bytes);
+	struct queued q = {.message = is_resident ? m : NULL,
+			   .stored = m->position,
+			   .position = position,
 			   .identifier = d->identifier,
+			   .bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX,
 			   .membership = d->membership,
 			   .qos = d->qos,
 			   .flags = d->flags & (uint8_t)~DELIVER_ACCEPTED};
-	if (queue_push(&session->queue, &q))
-		return DELIVERY_REFUSED;
-	message_ref(m);
-	s->memory_bytes += bytes;
-	s->status.queued_messages++;
+	if (waiting_push(s, session, &q))
+		return fail(s, session, position);
+	if (is_resident)
+		message_ref(m);
+	if (s->is_recovering)
+		return DELIVERED;
 	see_queued(s, session, message_topic(m), d->qos);
 	return session->connection && session_is_slow(s, session) ? DELIVERED_SLOWLY : DELIVERED;
 }
 
-static bool may_send_now(const struct session *session)
+static bool may_send_now(const struct session *session, uint64_t position)
 {
-	return session->queue.count == 0 && send_is_open(&session->send) &&
+	return session->queue.count == 0 && is_open_for(&session->send, position) &&
 	       session->connection->output.bytes < OUTPUT_ENOUGH_BYTES;
+}
+
+static enum delivered deliver_qos_0(struct shard *s, struct session *session, struct delivery *d)
+{
+	bool may_wait =
+		s->settings->queue_qos0_absent && session->subscriber.survives && !s->is_recovering;
+	/* while it was absent others were queued: they come first */
+	if (is_open(session->connection) && !(may_wait && session->queue.count > 0))
+		return send_qos_0(s, session, d);
+	if (may_wait)
+		(void)enqueue(s, session, d, 0);
+	return DELIVERED; /* at most once */
 }
 
 enum delivered deliver(struct shard *s, struct session *session, struct delivery *d)
 {
-	bool is_here = is_open(session->connection);
-	if (d->qos == 0) {
-		bool may_wait = s->settings->queue_qos0_absent && session->subscriber.survives;
-		/* while it was absent others were queued: they come first */
-		if (is_here && !(may_wait && session->queue.count > 0))
-			return send_qos_0(s, session, d);
-		if (may_wait)
-			(void)enqueue(s, session, d);
-		return DELIVERED; /* at most once */
-	}
-	if (!is_here || !may_send_now(session))
-		return enqueue(s, session, d);
+	if (d->qos == 0)
+		return deliver_qos_0(s, session, d);
+	/* whatever becomes of it: packet ids follow from the log and from nothing else */
+	uint64_t position = waiting_is_kept(s, session) ? session->queue_next++ : 0;
+	if (!is_open(session->connection) || !may_send_now(session, position))
+		return enqueue(s, session, d, position);
 	struct message *m = publication_message(d->publication);
 	struct queued q = {.message = m,
+			   .position = position,
 			   .identifier = d->identifier,
 			   .membership = d->membership,
 			   .qos = d->qos,
 			   .flags = d->flags & (uint8_t)~DELIVER_ACCEPTED};
 	if (!m)
-		return DELIVERY_REFUSED;
+		return fail(s, session, position);
 	if (UNLIKELY(is_over_memory(s, message_bytes(m)) && !(d->flags & DELIVER_ACCEPTED)))
-		return refuse(s, session, d);
+		return position ? enqueue(s, session, d, position)
+				: refuse(s, session, d, position);
 	message_ref(m);
 	if (send_first(session, &q, d->publication)) {
 		message_unref(m);
-		return DELIVERY_REFUSED;
+		return fail(s, session, position);
 	}
 	return DELIVERED;
 }
 
 /* This connection takes less than the one before: "as if it had been sent" ([5] 3.1.2.11.4). */
-static void give_up_sent(struct session *session, struct message *m)
+static void give_up_sent(struct shard *s, struct session *session, struct message *m)
 {
-	struct shard *s = session->connection->shard;
+	uint64_t position = session->send.resend - 1;
+	struct queued q = {.message = m, .position = waiting_is_kept(s, session) ? position : 0};
 	s->memory_bytes -= message_bytes(m);
-	send_cancel(&session->send, session->send.resend - 1);
+	send_cancel(&session->send, position);
 	s->status.dropped_too_large++;
-	deliver_give_up(s, session, m, "larger than the client takes");
+	deliver_give_up(s, session, &q, "larger than the client takes");
+}
+
+static bool send_pubrel(struct connection *c, uint16_t packet_id)
+{
+	uint8_t *p = connection_packet(c, ACK_BYTES_MIN);
+	if (!p)
+		return false;
+	ack_encode_short(p, PACKET_PUBREL, packet_id);
+	connection_packet_done(c, ACK_BYTES_MIN);
+	see_packet(c, false, PACKET_PUBREL, packet_id, 0);
+	return true;
 }
 
 /* One step of redelivery after a reconnect; false when there is none now. */
@@ -254,15 +322,8 @@ static bool send_one_again(struct session *session)
 	if (!steps)
 		return false;
 	see_step(c, true, entry->state, SEND_EVENT_AGAIN, packet_id);
-	if (steps & STEP_SEND_PUBREL) {
-		uint8_t *p = connection_packet(c, ACK_BYTES_MIN);
-		if (!p)
-			return false;
-		ack_encode_short(p, PACKET_PUBREL, packet_id);
-		connection_packet_done(c, ACK_BYTES_MIN);
-		see_packet(c, false, PACKET_PUBREL, packet_id, 0);
-		return true;
-	}
+	if (steps & STEP_SEND_PUBREL)
+		return send_pubrel(c, packet_id);
 	struct publication p;
 	publication_of_message(&p, entry->message);
 	struct outgoing o = {.publication = &p,
@@ -273,7 +334,7 @@ static bool send_one_again(struct session *session)
 			     .dup = true};
 	bool has_gone = true;
 	if (UNLIKELY(!fits(c, &o)))
-		give_up_sent(session, entry->message);
+		give_up_sent(c->shard, session, entry->message);
 	else if (packet_send(c, &o) == 0)
 		see_sent(c, &o);
 	else
@@ -282,36 +343,81 @@ static bool send_one_again(struct session *session)
 	return has_gone;
 }
 
+/* Its PUBREC came on an earlier connection. */
+static bool send_released(struct shard *s, struct session *session)
+{
+	struct connection *c = session->connection;
+	struct queued q;
+	if (!waiting_pop(s, session, &q))
+		return false;
+	struct sending entry = {
+		.note = q.identifier, .short_note = q.membership, .flags = (uint8_t)(q.qos << 4)};
+	if (send_begin_released(&session->send, q.position, &entry)) {
+		waiting_put_back(s, session, &q);
+		connection_doom(c); /* for want of memory: it is for the next one */
+		return false;
+	}
+	see_step(c, true, SEND_WAIT_PUBCOMP, SEND_EVENT_AGAIN, send_packet_id(q.position));
+	return send_pubrel(c, send_packet_id(q.position));
+}
+
+/* The message at the front, which is in memory and for which the window is open. */
+static bool send_popped(struct shard *s, struct session *session, const struct queued *q)
+{
+	struct publication p;
+	bool has_gone = true;
+	publication_of_message(&p, q->message);
+	if (is_expired(s, &p.parts)) { /* [MQTT-3.3.2-5] */
+		s->status.dropped_expired++;
+		deliver_give_up(s, session, q, "expired");
+	} else if (q->qos == 0) {
+		struct delivery d = {
+			.publication = &p, .identifier = q->identifier, .flags = q->flags};
+		send_qos_0(s, session, &d);
+		message_unref(q->message);
+	} else if (send_first(session, q, &p)) {
+		if (q->position) {
+			waiting_put_back(s, session, q);
+			connection_doom(session->connection);
+			has_gone = false;
+		} else {
+			deliver_give_up(s, session, q, "out of memory");
+		}
+	}
+	publication_release(&p);
+	return has_gone;
+}
+
+/* Does the window let the next one that waits pass? */
+static bool may_go(const struct send *send, const struct queued *next)
+{
+	if (next->qos == 0)
+		return true;
+	if (next->flags & QUEUED_RELEASED)
+		return send_has_room_at(send, next->position);
+	return is_open_for(send, next->position);
+}
+
 static bool send_one_waiting(struct shard *s, struct session *session)
 {
 	const struct queued *next = queue_peek(&session->queue);
-	if (!next || (next->qos > 0 && !send_is_open(&session->send)))
-		return false;
 	struct queued q;
-	struct publication p;
-	pop(s, session, &q);
-	publication_of_message(&p, q.message);
-	if (is_expired(s, &p.parts)) { /* [MQTT-3.3.2-5] */
-		s->status.dropped_expired++;
-		deliver_give_up(s, session, q.message, "expired");
-	} else if (q.qos == 0) {
-		struct delivery d = {
-			.publication = &p, .identifier = q.identifier, .flags = q.flags};
-		send_qos_0(s, session, &d);
-		message_unref(q.message);
-	} else if (send_first(session, &q, &p)) {
-		deliver_give_up(s, session, q.message, "out of memory");
-	}
-	publication_release(&p);
-	return true;
+	if (!next || !may_go(&session->send, next))
+		return false;
+	if (UNLIKELY(next->flags & QUEUED_RELEASED))
+		return send_released(s, session);
+	if (!next->message || !waiting_pop(s, session, &q))
+		return false; /* it is being fetched */
+	return send_popped(s, session, &q);
 }
 
 bool deliver_is_due(struct session *session)
 {
-	const struct queued *next = queue_peek(&session->queue);
+	const struct queued *next;
 	if (session->send.resend != session->send.next)
 		return session->send.quota_used < session->send.receive_maximum;
-	return next && (next->qos == 0 || send_is_open(&session->send));
+	next = queue_peek(&session->queue);
+	return next && may_go(&session->send, next);
 }
 
 void deliver_pump(struct shard *s, struct session *session)
@@ -322,6 +428,8 @@ void deliver_pump(struct shard *s, struct session *session)
 	while (c->output.bytes < OUTPUT_ENOUGH_BYTES && c->state == CONNECTION_OPEN)
 		if (!send_one_again(session) && !send_one_waiting(s, session))
 			break;
+	if (session->queue.absent > 0)
+		fetch_ahead(s, session);
 	if (session->holdings && !session_is_slow(s, session))
 		hold_release(s, session);
 }

@@ -23,7 +23,8 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 /* Sends what may be sent: again after a reconnect, then what waits. */
 void deliver_pump(struct shard *s, struct session *session);
 bool deliver_is_due(struct session *session);
-/* A message left a queue undelivered: counts it, says why, drops it. */
-void deliver_give_up(struct shard *s, struct session *session, struct message *m, const char *why);
+/* A message left a queue undelivered: says why, tells the log, drops the reference. */
+void deliver_give_up(struct shard *s, struct session *session, const struct queued *q,
+		     const char *why);
 
 #endif

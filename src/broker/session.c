@@ -9,6 +9,7 @@
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/waiting.h"
 
 #define RETRY_MS 1000 /* what could not be appended is tried again so much later */
 
@@ -74,6 +75,7 @@ struct session *session_new(struct shard *s, struct span client_id)
 	send_init(&session->send, s->settings->in_flight_max);
 	receive_init(&session->receive);
 	queue_init(&session->queue);
+	session->queue.pager = s->pager.file ? &s->pager : NULL;
 	if (number_take(s, session)) {
 		mem_free(session);
 		return NULL;
@@ -245,6 +247,7 @@ void session_detach(struct shard *s, struct session *session, const struct farew
 	}
 	uint32_t expiry = why->sets_expiry ? why->expiry_interval : session->expiry_interval;
 	group_presence(s, session, false);
+	waiting_return(s, session);
 	send_trim(&session->send);
 	if (session->will && (session->will->delay == 0 || expiry == 0))
 		session_publish_will(s, session);

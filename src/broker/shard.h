@@ -7,10 +7,12 @@
 #include "broker/bus.h"
 #include "broker/command.h"
 #include "broker/connection.h"
+#include "broker/fetch.h"
 #include "broker/finish.h"
 #include "broker/interest.h"
 #include "broker/session.h"
 #include "io/mailbox.h"
+#include "queue/pager.h"
 #include "route/retained.h"
 
 /* Bytes of a packet that are first read into the shard's own scratch area; a packet that is larger
@@ -71,6 +73,8 @@ struct shard {
 	struct limits limits;      /* as the log has them */
 	struct finishing finishing;
 	struct held_publishes held;
+	struct fetching fetching;
+	struct queue_pager pager;
 	struct interest_state interest;
 	bool is_congested;  /* another shard, or the log, can't keep up: stop reading */
 	bool has_begun;     /* the log knows the limits of this start; shard 0 */

@@ -183,6 +183,7 @@ static void work(struct shard *s)
 	}
 	if (!has_urgent(s))
 		interest_confirm(s);
+	s->has_work |= fetch_turn(s);
 	s->hold_until_ms = hold_turn(s);
 	replay_turn(s);
 	shard_settle(s);

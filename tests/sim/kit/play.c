@@ -279,7 +279,7 @@ void play_start(struct play *p, const struct settings *settings, unsigned shard_
 	p->chunk = chunk;
 }
 
-void play_stop(struct play *p)
+void play_finish(struct play *p)
 {
 	char text[TALK_TEXT_MAX];
 	play_settle(p);
@@ -292,6 +292,12 @@ void play_stop(struct play *p)
 		hang_up(&p->actors[i]);
 		buffer_release(&p->actors[i].in);
 	}
+}
+
+void play_stop(struct play *p)
+{
+	char text[TALK_TEXT_MAX];
+	play_finish(p);
 	if (mem_count_live() != 0) {
 		snprintf(text, sizeof(text), "%ld allocations left", mem_count_live());
 		wrong(p, text);

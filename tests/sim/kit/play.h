@@ -63,7 +63,9 @@ void play_start(struct play *p, const struct settings *settings, unsigned shard_
 void play_lines(struct play *p, const char *script);
 /* One line, made as by printf. */
 void play_line(struct play *p, const char *format, ...) PRINTF_LIKE(2, 3);
-/* All packets must have been expected; frees everything, memory must be back. */
+/* All packets must have been expected; frees everything. */
+void play_finish(struct play *p);
+/* As play_finish; memory must be back. */
 void play_stop(struct play *p);
 
 /* The next packet that an actor received, as words; false when there is none. */
