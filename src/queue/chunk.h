@@ -25,7 +25,7 @@ struct chunk_option {
 };
 
 struct queue_chunk {
-	struct queue_chunk *next;
+	struct queue_chunk *next; /* a ring, see struct queue */
 	union {
 		uint32_t *offsets; /* compact; option indices behind them. NULL while paged out */
 		struct queued *elements; /* plain */
@@ -42,6 +42,15 @@ struct queue_chunk {
 	uint8_t option_capacity;
 	bool is_plain;
 };
+
+static inline struct queue_chunk *chunk_first(const struct queue *q)
+{
+	return q->last ? q->last->next : NULL;
+}
+static inline struct queue_chunk *chunk_next(const struct queue *q, const struct queue_chunk *chunk)
+{
+	return chunk == q->last ? NULL : chunk->next;
+}
 
 /* An empty one for an element like that; NULL without memory. */
 struct queue_chunk *chunk_new(const struct queued *like) MUST_USE;

@@ -83,11 +83,20 @@ static void ring_shrink(struct queue *q)
 
 static void unlink_first(struct queue *q)
 {
-	struct queue_chunk *chunk = q->first;
-	q->first = chunk->next;
-	if (!q->first)
+	struct queue_chunk *chunk = q->last->next;
+	if (chunk == q->last)
 		q->last = NULL;
+	else
+		q->last->next = chunk->next;
 	chunk_free(chunk, q->pager);
+}
+
+static void append_chunk(struct queue *q, struct queue_chunk *chunk)
+{
+	chunk->next = q->last ? q->last->next : chunk;
+	if (q->last)
+		q->last->next = chunk;
+	q->last = chunk;
 }
 
 /* A new last chunk. The one that it closes may go to the file, unless its turn is near. */
@@ -100,13 +109,9 @@ static int push_chunk(struct queue *q, const struct queued *e)
 			chunk_free(chunk, q->pager);
 		return ERROR_NO_MEMORY;
 	}
-	if (q->last && q->last != q->first)
+	if (q->last && q->last != chunk_first(q))
 		chunk_page_out(q->last, q->pager);
-	if (q->last)
-		q->last->next = chunk;
-	else
-		q->first = chunk;
-	q->last = chunk;
+	append_chunk(q, chunk);
 	return 0;
 }
 
@@ -119,7 +124,7 @@ static int push_behind(struct queue *q, const struct queued *e)
 /* Takes the first chunk into the ring. */
 static int expand(struct queue *q)
 {
-	struct queue_chunk *chunk = q->first;
+	struct queue_chunk *chunk = chunk_first(q);
 	struct queued e;
 	int error = chunk_page_in(chunk, q->pager);
 	if (!error && chunk->live > 0)
@@ -140,7 +145,7 @@ static int expand(struct queue *q)
 static int advance(struct queue *q, uint32_t count)
 {
 	int error = 0;
-	while (!error && q->ring_count < count && q->first)
+	while (!error && q->ring_count < count && q->last)
 		error = expand(q);
 	return error;
 }
@@ -159,10 +164,11 @@ void queue_release(struct queue *q)
 	for (uint32_t i = 0; i < q->ring_count; i++)
 		drop(NULL, slot(q, i));
 	mem_free(q->ring);
-	while (q->first) {
+	while (q->last) {
+		struct queue_chunk *chunk = chunk_first(q);
 		struct queued e;
-		for (uint32_t i = 0; q->first->is_plain && i < q->first->count; i++)
-			if (chunk_at(q->first, i, &e))
+		for (uint32_t i = 0; chunk->is_plain && i < chunk->count; i++)
+			if (chunk_at(chunk, i, &e))
 				drop(NULL, &e);
 		unlink_first(q);
 	}
@@ -193,7 +199,7 @@ int queue_push(struct queue *q, const struct queued *element)
 {
 	struct queued e = normal(element);
 	int error;
-	if (LIKELY(e.message && !q->first)) {
+	if (LIKELY(e.message && !q->last)) {
 		error = q->ring_count < q->capacity ? 0 : reserve(q, 1);
 		if (!error)
 			*slot(q, q->ring_count++) = e;
@@ -235,7 +241,7 @@ int queue_insert(struct queue *q, const struct queued *element)
 	bool by_position = e.position != 0;
 	uint64_t key = key_of(&e, by_position);
 	int error = 0;
-	while (!error && q->first &&
+	while (!error && q->last &&
 	       (q->ring_count == 0 || key_of(slot(q, q->ring_count - 1), by_position) < key))
 		error = expand(q);
 	if (!error)
@@ -253,7 +259,7 @@ int queue_insert(struct queue *q, const struct queued *element)
 
 const struct queued *queue_peek(struct queue *q)
 {
-	if (q->ring_count == 0 && (!q->first || advance(q, 1)))
+	if (q->ring_count == 0 && (!q->last || advance(q, 1)))
 		return NULL;
 	return q->ring_count ? slot(q, 0) : NULL;
 }
@@ -314,23 +320,22 @@ static void extract_from_chunk(struct queue *q, struct queue_chunk *chunk,
 		count_out(q, &e);
 		take(context, &e);
 	}
-	if (chunk != q->first && chunk != q->last)
+	if (chunk != chunk_first(q) && chunk != q->last)
 		chunk_page_out(chunk, q->pager);
 }
 
 static void unlink_empty(struct queue *q)
 {
-	struct queue_chunk **link = &q->first;
+	struct queue_chunk *end = q->last;
+	struct queue_chunk *chunk = chunk_first(q);
 	q->last = NULL;
-	while (*link) {
-		struct queue_chunk *chunk = *link;
-		if (chunk->live == 0) {
-			*link = chunk->next;
+	while (chunk) {
+		struct queue_chunk *next = chunk == end ? NULL : chunk->next;
+		if (chunk->live > 0)
+			append_chunk(q, chunk);
+		else
 			chunk_free(chunk, q->pager);
-			continue;
-		}
-		q->last = chunk;
-		link = &chunk->next;
+		chunk = next;
 	}
 }
 
@@ -338,7 +343,7 @@ void queue_extract(struct queue *q, bool (*wanted)(void *context, const struct q
 		   queue_take *take, void *context)
 {
 	extract_from_ring(q, wanted, take, context, context);
-	for (struct queue_chunk *chunk = q->first; chunk; chunk = chunk->next)
+	for (struct queue_chunk *chunk = chunk_first(q); chunk; chunk = chunk_next(q, chunk))
 		extract_from_chunk(q, chunk, wanted, take, context, context);
 	unlink_empty(q);
 }
@@ -369,11 +374,11 @@ void queue_finish(struct queue *q, uint64_t from, uint64_t to, queue_take *take,
 	bool has_emptied = false;
 	if (!is_ring_outside(q, &r))
 		extract_from_ring(q, is_in_range, take, &r, context);
-	struct queue_chunk *chunk = q->first;
+	struct queue_chunk *chunk = chunk_first(q);
 	/* what is refused is the newest: it is found without a walk */
 	if (q->last && !q->last->is_plain && q->last->first && q->last->first <= r.from)
 		chunk = q->last;
-	for (; chunk; chunk = chunk->next) {
+	for (; chunk; chunk = chunk_next(q, chunk)) {
 		if (!chunk->is_plain && chunk->first > to)
 			break;
 		if (!chunk_overlaps(chunk, r.from, to))
@@ -410,8 +415,8 @@ bool queue_take_stored(struct queue *q, uint64_t stored, struct queued *element_
 	if (q->ring_count > 0 && slot(q, 0)->stored == stored)
 		return queue_pop(q, element_out);
 	extract_from_ring(q, is_stored_there, take_found, &place, &place);
-	struct queue_chunk *chunk = q->first;
-	for (; chunk && !place.is_found; chunk = chunk->next) {
+	struct queue_chunk *chunk = chunk_first(q);
+	for (; chunk && !place.is_found; chunk = chunk_next(q, chunk)) {
 		if (!chunk_may_hold(chunk, stored))
 			continue;
 		extract_from_chunk(q, chunk, is_stored_there, take_found, &place, &place);
@@ -431,7 +436,7 @@ bool queue_mark_released(struct queue *q, uint64_t position)
 	if (position == 0)
 		return false;
 	for (;; i++) {
-		if (i == q->ring_count && (!q->first || advance(q, q->ring_count + 1)))
+		if (i == q->ring_count && (!q->last || advance(q, q->ring_count + 1)))
 			return false;
 		if (i == q->ring_count)
 			return false;
@@ -470,13 +475,17 @@ static void ring_to_chunks(struct queue *q)
 	for (uint32_t i = 0; i < q->ring_count; i++) {
 		if (push_behind(&chunks, slot(q, i)) == 0)
 			continue;
-		while (chunks.first)
+		while (chunks.last)
 			unlink_first(&chunks);
 		return;
 	}
-	chunks.last->next = q->first;
-	q->first = chunks.first;
-	q->last = q->last ? q->last : chunks.last;
+	if (q->last) {
+		struct queue_chunk *first = chunks.last->next;
+		chunks.last->next = q->last->next;
+		q->last->next = first;
+	} else {
+		q->last = chunks.last;
+	}
 	q->ring_count = 0;
 	ring_free(q);
 }
@@ -486,7 +495,7 @@ void queue_store_all(struct queue *q)
 	q->covered = 0;
 	for (uint32_t i = 0; i < q->ring_count; i++)
 		let_go(q, slot(q, i));
-	for (struct queue_chunk *chunk = q->first; chunk; chunk = chunk->next)
+	for (struct queue_chunk *chunk = chunk_first(q); chunk; chunk = chunk_next(q, chunk))
 		for (uint32_t i = 0; chunk->is_plain && i < chunk->count; i++)
 			if (chunk->elements[i].qos != CHUNK_GONE)
 				let_go(q, &chunk->elements[i]);
@@ -553,7 +562,7 @@ bool queue_fill(struct queue *q, uint64_t stored, struct message *m, uint32_t *h
 size_t queue_memory(const struct queue *q)
 {
 	size_t bytes = q->capacity * sizeof(*q->ring);
-	for (const struct queue_chunk *chunk = q->first; chunk; chunk = chunk->next)
+	for (const struct queue_chunk *chunk = chunk_first(q); chunk; chunk = chunk_next(q, chunk))
 		bytes += chunk->page || chunk->capacity == 0 ? sizeof(*chunk) : chunk_memory(chunk);
 	return bytes;
 }

@@ -44,13 +44,12 @@ struct queue {
 	uint32_t capacity; /* power of two, or 0 */
 	uint32_t head;     /* slot of the oldest */
 	uint32_t ring_count;
-	uint32_t count;          /* all that wait */
-	uint32_t absent;         /* of them: without the message that they need */
-	uint32_t covered;        /* so many at the front need not be asked for (queue_fetch) */
-	uint64_t bytes;          /* of all their messages, shared ones counted in full */
-	uint64_t resident_bytes; /* of those that are in memory */
-	struct queue_chunk *first;
-	struct queue_chunk *last;
+	uint32_t count;            /* all that wait */
+	uint32_t absent;           /* of them: without the message that they need */
+	uint32_t covered;          /* so many at the front need not be asked for (queue_fetch) */
+	uint64_t bytes;            /* of all their messages, shared ones counted in full */
+	uint64_t resident_bytes;   /* of those that are in memory */
+	struct queue_chunk *last;  /* its `next` is the first one */
 	struct queue_pager *pager; /* borrowed; NULL = chunks stay in memory */
 };
 

@@ -4,7 +4,7 @@
 void queue_walk_start(struct queue_walk *w, const struct queue *q)
 {
 	w->queue = q;
-	w->next = q->first;
+	w->next = chunk_first(q);
 	w->chunk = NULL;
 	w->index = 0;
 }
@@ -14,7 +14,7 @@ static bool next_chunk(struct queue_walk *w)
 	if (!w->next)
 		return false;
 	w->chunk = chunk_view(w->next, w->queue->pager, &w->view, w->page);
-	w->next = w->next->next;
+	w->next = chunk_next(w->queue, w->next);
 	w->index = 0;
 	return true;
 }

@@ -256,7 +256,7 @@ static void run(unsigned seed, struct queue_pager *pager)
 	assert_walk(&q, m);
 	while (m->count > 0)
 		do_pop(&q, m);
-	assert_true(q.count == 0 && q.bytes == 0 && q.resident_bytes == 0 && !q.first);
+	assert_true(q.count == 0 && q.bytes == 0 && q.resident_bytes == 0 && !q.last);
 	queue_release(&q);
 	free(m);
 }
