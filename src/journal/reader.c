@@ -143,8 +143,8 @@ static bool show(struct reader *r, struct disk_file *file, uint64_t offset, size
 /* Room for a body in the answer; NULL: no memory. */
 static uint8_t *body_room(struct reader *r, size_t len)
 {
-	if (r->bodies_len + len > r->bodies_capacity) {
-		size_t capacity = 2 * r->bodies_capacity + len;
+	if (!r->bodies || r->bodies_len + len > r->bodies_capacity) {
+		size_t capacity = 2 * r->bodies_capacity + len + 1; /* never 0 */
 		uint8_t *bodies = mem_realloc(r->bodies, capacity);
 		if (!bodies)
 			return NULL;

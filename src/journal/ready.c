@@ -268,7 +268,7 @@ static bool look_at_room(struct journal *j)
 		larger(RESERVE_SEGMENTS * one, smaller(v.limit / 10, HARD_SEGMENTS_MAX * one));
 	bool was_full = atomic_load(&j->log.health) == LOG_FULL;
 	/* Once full, a segment more must be there: no flutter. */
-	bool is_full = v.available < hard + (was_full ? one : 0);
+	bool is_full = was_full ? v.available < hard + one : v.available <= hard;
 	pthread_mutex_lock(&j->lock);
 	j->room.is_scarce = v.available < larger(hard + one, smaller(v.limit / 5, 2 * hard));
 	pthread_mutex_unlock(&j->lock);

@@ -221,7 +221,7 @@ bool segment_recycle(struct journal *j, struct segment *segment)
 	else
 		j->room.segment_bytes -= segment->bytes;
 	segment->bytes = 0;
-	j->room.look_ms = 0;
+	j->room.look_ms = j->room.retry_ms = 0;
 	pthread_mutex_unlock(&j->lock);
 	journal_wake_housekeeper(j);
 	return true;
