@@ -545,6 +545,7 @@ int commit_open(struct journal *j)
 	c->buffer = c->memory + (-(uintptr_t)c->memory & (DISK_BLOCK - 1));
 	c->j = j;
 	c->log_end = j->recovered_end;
+	c->newest_record = atomic_load(&j->durable_record);
 	c->commit = j->recovered_commit;
 	c->budget_ms = journal_now(j);
 	c->budget_bytes = (int64_t)(j->options.budget_bytes_per_day / BUDGET_BURST);

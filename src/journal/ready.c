@@ -90,17 +90,18 @@ static int make_file(struct journal *j, uint32_t *spare_out)
 
 static int write_head(struct journal *j, struct disk_file *file, uint32_t number)
 {
-	static _Thread_local uint8_t block[SEGMENT_HEAD_BYTES] __attribute__((aligned(DISK_BLOCK)));
+	uint8_t memory[SEGMENT_HEAD_BYTES + DISK_BLOCK];
+	uint8_t *block = memory + (-(uintptr_t)memory & (DISK_BLOCK - 1));
 	struct segment_head head = {
 		.store_id = j->store.store_id,
 		.number = number,
 		.incarnation = j->incarnation,
 		.file_bytes = j->store.segment_bytes,
 	};
-	struct span part = span_of(block, sizeof(block));
+	struct span part = span_of(block, SEGMENT_HEAD_BYTES);
 	segment_head_encode(block, &head);
 	int error = file->ops->write(file, &part, 1, 0);
-	atomic_fetch_add_explicit(&j->counters.written_bytes, sizeof(block), memory_order_relaxed);
+	atomic_fetch_add_explicit(&j->counters.written_bytes, part.len, memory_order_relaxed);
 	return error ? error : file->ops->sync(file);
 }
 

@@ -279,8 +279,10 @@ static int load_spare(struct journal *j, const char *name, uint32_t number)
 		s->next_number = head.number + 1;
 	if (number >= s->next_spare)
 		s->next_spare = number + 1;
-	if (len != j->store.segment_bytes || s->spare_count == SPARES_MAX)
-		return j->disk->ops->remove(j->disk, name);
+	if (len != j->store.segment_bytes || s->spare_count == SPARES_MAX) {
+		(void)!j->disk->ops->remove(j->disk, name);
+		return 0;
+	}
 	s->spares[s->spare_count++] = number;
 	j->room.segment_bytes += len;
 	return 0;
