@@ -276,6 +276,7 @@ static void apply_nothing(struct shard *s, struct command *command)
 	verdict_give(s, &command->origin, v);
 }
 
+/* Live, the connection that PUBREC came by waits for PUBREL; the window knows of it already. */
 static void apply_received(struct shard *s, struct command *command)
 {
 	struct session *session = session_of(s, command);

@@ -331,7 +331,9 @@ static void retry_if_stuck(struct connection *c)
 {
 	struct send *send = &c->session->send;
 	uint32_t oldest = (uint32_t)send->oldest;
-	if (!send_is_idle(send) && send->resend == send->next && c->retry_oldest == oldest + 1) {
+	/* a PUBREL may wait for the log: not what a retry is for */
+	bool is_stuck = c->retry_oldest == oldest + 1 && !command_is_pending(c->shard, c->session);
+	if (!send_is_idle(send) && send->resend == send->next && is_stuck) {
 		send_restart(send, send->receive_maximum);
 		deliver_pump(c->shard, c->session);
 	}

@@ -136,11 +136,41 @@ static enum send_event event_of(const struct ack *p)
 	}
 }
 
+/* Does a log keep what this session is sent? Then its packet ids are queue positions. */
+static bool is_kept(const struct connection *c)
+{
+	return c->session->log_id && c->shard->broker->log->is_kept;
+}
+
+/* From PUBREL on the client may take the id for another message: after a crash we must not come
+ * with the PUBLISH again. Therefore it leaves when the log knows of the PUBREC. */
+static void answer_received(struct connection *c, uint16_t packet_id, uint64_t position)
+{
+	struct shard *s = c->shard;
+	struct session *session = c->session;
+	struct command *command = command_new(COMMAND_RECEIVED, SPAN_NONE);
+	if (!command) {
+		connection_doom(c);
+		return;
+	}
+	command->origin.session = session->number;
+	command->session_id = session->log_id;
+	command->connect_id = session->connect_id;
+	command->packet_id = packet_id;
+	command->from = position;
+	session->logged = s->appended + 1;
+	if (c->answer == ANSWER_WHEN_DURABLE)
+		batch_want_sync(s);
+	command_append(s, command, shard_bit(s));
+}
+
 static void handle_answer(struct connection *c, const struct ack *p)
 {
 	struct sending entry;
 	struct session *session = c->session;
 	enum send_event event = event_of(p);
+	uint64_t position;
+	bool is_told = is_kept(c) && send_find(&session->send, p->packet_id, &position);
 	unsigned steps = send_answer(&session->send, event, p->packet_id, &entry);
 	see_step(c, true, send_table[entry.state][event].next, event, p->packet_id);
 	if (UNLIKELY(!steps)) {
@@ -151,7 +181,11 @@ static void handle_answer(struct connection *c, const struct ack *p)
 		c->shard->memory_bytes -= message_bytes(entry.message);
 		message_unref(entry.message);
 	}
-	if (steps & STEP_SEND_PUBREL)
+	if (is_told && steps & STEP_RELEASE_ID)
+		session_finish(c->shard, session, position, position, false);
+	if (is_told && steps & STEP_SEND_PUBREL)
+		answer_received(c, p->packet_id, position);
+	else if (steps & STEP_SEND_PUBREL)
 		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_SUCCESS);
 	if (steps & STEP_SEND_PUBREL_NOT_FOUND)
 		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_PACKET_IDENTIFIER_NOT_FOUND);
