@@ -234,7 +234,7 @@ void shard_shutdown(struct shard *s, uint8_t reason_code)
 
 bool shard_is_settled(const struct shard *s)
 {
-	return s->appended == s->applied && !s->batch && s->finishing.count == 0;
+	return s->appended == s->applied && s->finishing.count == 0;
 }
 
 uint64_t shard_connection_count(const struct shard *s)

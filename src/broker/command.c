@@ -63,27 +63,43 @@ void batch_want_sync(struct shard *s)
 }
 
 /* Room for so many more bytes; a turn is likely to need as much as the one before. */
-static void reserve(struct shard *s, struct batch *batch, size_t len)
+static int reserve(struct shard *s, struct batch *batch, size_t len)
 {
 	size_t needed = batch->log.bytes_len + len;
 	size_t capacity = batch->capacity ? batch->capacity : s->batch_bytes;
 	if (needed <= batch->capacity)
-		return;
+		return 0;
 	if (capacity < BATCH_BYTES_MIN)
 		capacity = BATCH_BYTES_MIN;
 	while (capacity < needed)
 		capacity *= 2;
-	batch->log.bytes = mem_realloc(batch->log.bytes, capacity);
-	ASSERT(batch->log.bytes && capacity <= UINT32_MAX);
+	uint8_t *bytes = mem_realloc(batch->log.bytes, capacity);
+	if (!bytes)
+		return ERROR_NO_MEMORY;
+	batch->log.bytes = bytes;
 	batch->capacity = (uint32_t)capacity;
+	return 0;
+}
+
+static size_t padded_size(size_t len)
+{
+	return (LOG_RECORD_ROOM + len + LOG_ALIGN - 1) & ~(size_t)(LOG_ALIGN - 1);
+}
+
+int command_reserve(struct shard *s, const struct command *c)
+{
+	if (!s->broker->log->is_kept)
+		return 0;
+	return reserve(s, batch_of(s), padded_size(record_size(c)));
 }
 
 /* While the message is still near: what it was made from has just been read. */
 static void encode(struct shard *s, struct batch *batch, struct command *c)
 {
 	size_t len = record_size(c);
-	size_t padded = (LOG_RECORD_ROOM + len + LOG_ALIGN - 1) & ~(size_t)(LOG_ALIGN - 1);
-	reserve(s, batch, padded);
+	size_t padded = padded_size(len);
+	int error = reserve(s, batch, padded);
+	ASSERT(error == 0);
 	uint8_t *record = batch->log.bytes + batch->log.bytes_len;
 	memset(record, 0, LOG_RECORD_ROOM);
 	memset(record + padded - LOG_ALIGN, 0, LOG_ALIGN);
@@ -103,7 +119,7 @@ static size_t weight_of(const struct log_batch *batch)
 void batch_submit(struct shard *s)
 {
 	struct log_batch *log_batch = s->batch;
-	if (!log_batch)
+	if (!log_batch || !log_batch->first) /* room was reserved, and not used */
 		return;
 	struct batch *batch = CONTAINER_OF(log_batch, struct batch, log);
 	atomic_init(&batch->refs, (unsigned)__builtin_popcountll(log_batch->targets));

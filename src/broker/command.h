@@ -110,6 +110,8 @@ static inline struct span command_text(const struct command *c)
 
 /* Into the log, for these shards (a bit each); comes back through apply. Takes it over. */
 void command_append(struct shard *s, struct command *c, uint64_t targets);
+/* Room for a large one, which then can be appended. 0 or ERROR_NO_MEMORY. */
+int command_reserve(struct shard *s, const struct command *c) MUST_USE;
 /* This session has commands in the log that were not applied yet. */
 bool command_is_pending(const struct shard *s, const struct session *session);
 

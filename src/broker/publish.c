@@ -249,6 +249,12 @@ static int enter_log(struct shard *s, struct publication *p, struct session *pub
 	struct command *command = command_of(s, p, publisher);
 	if (!command)
 		return ERROR_NO_MEMORY;
+	if (ack && ack->type == PACKET_PUBREC && command->session_id)
+		command->packet_id = ack->packet_id;
+	if (command_reserve(s, command)) {
+		command_free(command);
+		return ERROR_NO_MEMORY;
+	}
 	if (must_wait) {
 		ack->sequence = s->appended + 1;
 		if (open_answer(s, publisher, ack, p, __builtin_popcountll(targets),
@@ -257,8 +263,6 @@ static int enter_log(struct shard *s, struct publication *p, struct session *pub
 			return ERROR_NO_MEMORY;
 		}
 	}
-	if (ack && ack->type == PACKET_PUBREC && command->session_id)
-		command->packet_id = ack->packet_id;
 	if (publisher)
 		note_logged(s, publisher, p->parts.qos);
 	if (p->answer == ANSWER_WHEN_DURABLE)
@@ -275,6 +279,10 @@ int publish_will(struct shard *s, struct publication *p, struct session *session
 		return ERROR_NO_MEMORY;
 	command->flags = COMMAND_PUBLISH_WILL;
 	command->connect_id = session->connect_id;
+	if (command_reserve(s, command)) {
+		command_free(command);
+		return ERROR_NO_MEMORY;
+	}
 	note_logged(s, session, p->parts.qos);
 	command_append(s, command, targets_of(s, p, m));
 	return 0;
