@@ -2,6 +2,7 @@
 /* Sessions whose messages stand in a log: absent, drained, interrupted, slow, damaged. */
 #include "base/mem.h"
 #include "broker/fetch.h"
+#include "broker/record.h"
 #include "kit/play.h"
 #include "log/log_kept.h"
 
@@ -193,6 +194,124 @@ static void test_kept_drains_in_order(void **state)
 	}
 }
 
+/* Connected, but it takes one at a time: what is beyond the front of its queue is not in memory. */
+static void test_kept_slow_reader_holds_little(void **state)
+{
+	struct stage *st = *state;
+	st->set.queue_messages_max = 0;
+	st->set.queue_bytes_max = 0;
+	st->set.receive_maximum = 65535;
+	start(st, 1);
+	play_lines(&st->play, "s > CONNECT v5 id=s clean expiry=1000 rmax=1\ns < CONNACK 00\n"
+			      "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\n"
+			      "p > CONNECT v5 id=p clean\np < CONNACK 00\n"
+			      "repeat 5000 p > PUBLISH q1 m%d t=t p=#1000\n"
+			      "p < 5000 PUBACK\n"
+			      "s < 1 PUBLISH q1 m2\n");
+	assert_int_equal(status_of(st).queued_messages, 4999);
+	assert_in_range(status_of(st).held_bytes, 500000, RESIDENT_BYTES_MAX + 2000);
+	for (unsigned i = 2; i <= 5000; i++) {
+		play_line(&st->play, "s > PUBACK m%u", i);
+		play_line(&st->play, "s < 1 PUBLISH q1 m%u t=t", i + 1);
+		assert_in_range(status_of(st).held_bytes, 1, RESIDENT_BYTES_MAX + 300000);
+	}
+	play_line(&st->play, "s > PUBACK m5001");
+	assert_int_equal(status_of(st).held_bytes, 0);
+	stop(st);
+}
+
+static uint64_t position_of_publish(struct stage *st, unsigned n)
+{
+	for (size_t i = 0; i < kept_record_count(st->store); i++)
+		if (record_kind(kept_record(st->store, i)->body) == COMMAND_PUBLISH && n-- == 1)
+			return kept_record(st->store, i)->position;
+	fail();
+	return 0;
+}
+
+/* One that the disk has lost is missing, and the operator is told; the others come. */
+static void test_kept_damaged_message_is_passed_over(void **state)
+{
+	struct stage *st = *state;
+	start(st, 1);
+	play_lines(&st->play, ABSENT "repeat 5 p > PUBLISH q1 m%d t=t p=%d\np < 5 PUBACK\n");
+	kept_find(st->store, position_of_publish(st, 2))->is_damaged = true;
+	play_lines(&st->play, BACK "s < PUBLISH q1 m2 t=t p=1\ns < PUBLISH q1 m4 t=t p=3\n"
+				   "s < PUBLISH q1 m5 t=t p=4\ns < PUBLISH q1 m6 t=t p=5\n");
+	assert_int_equal(status_of(st).dropped_damaged, 1);
+	assert_int_equal(status_of(st).queued_messages, 0);
+	stop(st);
+}
+
+/* The log answers late: after the connection was lost, after the session came back or ended. */
+static void test_kept_late_answers(void **state)
+{
+	struct stage *st = *state;
+	start(st, 1);
+	play_lines(&st->play, ABSENT "repeat 3 p > PUBLISH q1 m%d t=t p=%d\np < 3 PUBACK\n");
+	log_kept_delay(st->log, false, true);
+	play_lines(&st->play, BACK "s < nothing\ns cut\n");
+	assert_true(log_kept_step(st->log, true));
+	play_settle(&st->play);
+	assert_int_equal(status_of(st).held_bytes, 0);
+	play_lines(&st->play, BACK "s cut\n" BACK "s < nothing\n"
+				   "p > PUBLISH q1 m4 t=t p=4\np < PUBACK m4\n");
+	while (log_kept_step(st->log, true))
+		play_settle(&st->play);
+	play_lines(&st->play, "s < PUBLISH q1 m2 t=t p=1\ns < PUBLISH q1 m3 t=t p=2\n"
+			      "s < PUBLISH q1 m4 t=t p=3\ns < PUBLISH q1 m5 t=t p=4\n"
+			      "s < nothing\ns cut\n" BACK "s < nothing\n"
+			      "n > CONNECT v5 id=s clean\nn < CONNACK 00\ns < DISCONNECT 8e\n");
+	assert_true(log_kept_step(st->log, true));
+	play_settle(&st->play);
+	assert_int_equal(status_of(st).held_bytes, 0);
+	play_lines(&st->play, "n close\n"
+			      "s > CONNECT v5 id=s clean expiry=1000\ns < CONNACK 00\n"
+			      "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\ns cut\n"
+			      "p > PUBLISH q1 m1 t=t p=1\np < PUBACK m1\n" BACK);
+	/* the broker's end finds an answer in the mail */
+	assert_true(log_kept_step(st->log, true));
+	kit_stop(&st->play.kit);
+	kept_store_free(st->store);
+}
+
+/* Each allocation of draining fails in turn: nothing is lost, or comes in another order; what was
+ * sent may come twice. */
+static void test_kept_drains_without_memory(void **state)
+{
+	struct stage *st = *state;
+	for (unsigned long n = 1;; n++) {
+		char text[TALK_TEXT_MAX];
+		unsigned next = 1;
+		start(st, 1);
+		play_lines(&st->play, ABSENT "repeat 40 p > PUBLISH q1 m%d t=t p=%d\n"
+					     "p < 40 PUBACK\n");
+		log_kept_delay(st->log, false, true);
+		play_lines(&st->play, BACK);
+		assert_true(log_kept_step(st->log, true));
+		mem_fail_after(n);
+		kit_settle(&st->play.kit);
+		bool has_failed = mem_has_failed();
+		mem_fail_after(0);
+		log_kept_delay(st->log, false, false);
+		while (log_kept_step(st->log, true))
+			play_settle(&st->play);
+		play_settle(&st->play);
+		while (play_next(play_actor(&st->play, "s"), text)) {
+		}
+		play_lines(&st->play, "s cut\n" BACK);
+		while (play_next(play_actor(&st->play, "s"), text)) {
+			char expected[16];
+			snprintf(expected, sizeof(expected), "p=%u", next++);
+			assert_non_null(strstr(text, expected));
+		}
+		assert_int_equal(next, 41);
+		stop(st);
+		if (!has_failed)
+			break;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +320,10 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_ids_follow_from_the_log, setup),
 		cmocka_unit_test_setup(test_kept_drops_the_oldest, setup),
 		cmocka_unit_test_setup(test_kept_drains_in_order, setup),
+		cmocka_unit_test_setup(test_kept_slow_reader_holds_little, setup),
+		cmocka_unit_test_setup(test_kept_damaged_message_is_passed_over, setup),
+		cmocka_unit_test_setup(test_kept_late_answers, setup),
+		cmocka_unit_test_setup(test_kept_drains_without_memory, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
