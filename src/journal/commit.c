@@ -403,6 +403,8 @@ static void count(struct committer *c, const struct group *g)
 	atomic_fetch_add_explicit(&n->batches, g->batches, memory_order_relaxed);
 	atomic_fetch_add_explicit(&n->records, g->records, memory_order_relaxed);
 	atomic_fetch_add_explicit(&n->record_bytes, g->bodies, memory_order_relaxed);
+	c->segment->records += g->records;
+	c->segment->record_bytes += g->payload;
 }
 
 static void give_back(struct committer *c, unsigned batches, int error)

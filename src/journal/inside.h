@@ -45,9 +45,15 @@ struct segment {
 	struct disk_file *writing; /* READY and OPEN: the committer's, else NULL */
 	struct disk_file *reading; /* opened on demand: segment_reading_file */
 	struct segment_head head;  /* when has_head */
-	/* compact.c: as the newest checkpoint knew them. */
+	/* What was written to it: the committer's until it is sealed, then compact.c's; 0: to be
+	 * counted. */
+	uint64_t records;
+	uint64_t record_bytes;
+	/* The housekeeper's: as the two checkpoints know them. */
 	uint64_t live_bytes;
-	uint64_t live_records;
+	uint64_t live_records;       /* references of both images */
+	bool keeps_damage;           /* a live record of it is damaged: it stays as it is */
+	bool in_copy;                /* part of a compaction under way */
 	struct compacted *compacted; /* state COMPACTED */
 };
 

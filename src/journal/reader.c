@@ -102,7 +102,7 @@ static int enter_segment(struct reader *r, uint32_t number)
 }
 
 static int locate(struct reader *r, uint64_t position, struct disk_file **file_out,
-		  uint64_t *offset_out, bool *is_compacted_out)
+		  uint64_t *offset_out)
 {
 	int error = enter_segment(r, position_segment(position));
 	if (error)
@@ -110,7 +110,6 @@ static int locate(struct reader *r, uint64_t position, struct disk_file **file_o
 	pthread_mutex_lock(&r->j->lock);
 	bool is_compacted = r->segment->state == SEGMENT_COMPACTED;
 	pthread_mutex_unlock(&r->j->lock);
-	*is_compacted_out = is_compacted;
 	if (is_compacted)
 		return compact_locate(r->j, r->segment, position, file_out, offset_out);
 	*offset_out = position_offset(position);
@@ -170,61 +169,33 @@ static int read_large(struct reader *r, struct disk_file *file, uint64_t offset,
 	return 0;
 }
 
-/* The record as the window shows it. */
-static int read_through_window(struct reader *r, struct disk_file *file, uint64_t offset,
-			       uint64_t position, uint64_t reach, uint32_t *len_out)
-{
-	uint32_t len;
-	if (!show(r, file, offset, RECORD_HEAD_BYTES, reach) ||
-	    !record_head_peek(r->window + (offset - r->window_from), position, &len))
-		return ERROR_DAMAGED;
-	size_t all = RECORD_HEAD_BYTES + (size_t)len;
-	*len_out = len;
-	if (all > WINDOW_BYTES - DISK_BLOCK)
-		return read_large(r, file, offset, position, len);
-	if (!show(r, file, offset, all, reach))
-		return ERROR_DAMAGED;
-	struct span record = span_of(r->window + (offset - r->window_from), all);
-	if (!record_is_valid(record, r->j->store.store_id, position))
-		return ERROR_DAMAGED;
-	uint8_t *to = body_room(r, len);
-	if (!to)
-		return ERROR_NO_MEMORY;
-	memcpy(to, record.ptr + RECORD_HEAD_BYTES, len);
-	return 0;
-}
-
-/* Past the system's memory, which may have kept what stood there before a direct write: nothing is
- * called damaged because of that. */
-static int read_from_device(struct reader *r, uint64_t position, uint32_t *len_out)
-{
-	char name[DISK_NAME_MAX];
-	uint8_t head[RECORD_HEAD_BYTES];
-	struct disk *disk = r->j->disk;
-	struct disk_file *file = NULL;
-	uint64_t offset = position_offset(position);
-	file_name(name, FILE_SEGMENT, position_segment(position));
-	if (disk->ops->open(disk, name, DISK_READ | DISK_DIRECT, &file) != 0)
-		return ERROR_DAMAGED;
-	long n = file->ops->read(file, (struct room){head, sizeof(head)}, offset);
-	int error = ERROR_DAMAGED;
-	if (n == (long)sizeof(head) && record_head_peek(head, position, len_out))
-		error = read_large(r, file, offset, position, *len_out);
-	file->ops->close(file);
-	return error;
-}
-
 static int read_record(struct reader *r, uint64_t position, uint64_t reach, uint32_t *len_out)
 {
 	struct disk_file *file;
 	uint64_t offset;
-	bool is_compacted = false;
-	int error = locate(r, position, &file, &offset, &is_compacted);
+	uint32_t len;
+	int error = locate(r, position, &file, &offset);
 	if (error)
 		return error == ERROR_NO_MEMORY ? error : ERROR_DAMAGED;
-	error = read_through_window(r, file, offset, position, is_compacted ? 0 : reach, len_out);
-	if (error == ERROR_DAMAGED && !is_compacted)
-		error = read_from_device(r, position, len_out);
+	reach = offset == position_offset(position) ? reach : 0;
+	if (!show(r, file, offset, RECORD_HEAD_BYTES, reach) ||
+	    !record_head_peek(r->window + (offset - r->window_from), position, &len))
+		return ERROR_DAMAGED;
+	size_t all = RECORD_HEAD_BYTES + (size_t)len;
+	if (all > WINDOW_BYTES - DISK_BLOCK) {
+		error = read_large(r, file, offset, position, len);
+	} else {
+		if (!show(r, file, offset, all, reach))
+			return ERROR_DAMAGED;
+		struct span record = span_of(r->window + (offset - r->window_from), all);
+		if (!record_is_valid(record, r->j->store.store_id, position))
+			return ERROR_DAMAGED;
+		uint8_t *to = body_room(r, len);
+		if (!to)
+			return ERROR_NO_MEMORY;
+		memcpy(to, record.ptr + RECORD_HEAD_BYTES, len);
+	}
+	*len_out = len;
 	return error;
 }
 

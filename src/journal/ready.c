@@ -214,6 +214,9 @@ static bool grow(struct journal *j)
 		return false;
 	/* The committer waits: nobody else uses this file. */
 	int error = segment->writing->ops->reserve(segment->writing, wanted);
+	/* Block 0 will say how long the file is: a shorter one is taken for cut off. */
+	if (!error)
+		error = segment->writing->ops->sync(segment->writing);
 	pthread_mutex_lock(&j->lock);
 	if (error) {
 		j->segments.wanted_error = error;

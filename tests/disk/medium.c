@@ -371,6 +371,22 @@ void medium_collect(struct medium *m)
 	}
 }
 
+/* Changes of different files come in any order. Of one file a later one never stands without the
+ * earlier: a file that was renamed twice has one name, not two. */
+static void cut_names(struct medium *m, enum cut_style style)
+{
+	for (struct inode *i = m->inodes; i; i = i->next)
+		i->is_undone = false;
+	for (size_t k = 0; k < m->change_count; k++) {
+		struct inode *i = m->changes[k].inode;
+		bool is_kept = medium_draw(m, 2) == 0;
+		if (style == CUT_NOTHING_KEPT || (style == CUT_ANY && !is_kept))
+			i->is_undone = true;
+		if (!i->is_undone)
+			names_change(&m->durable_names, &m->changes[k]);
+	}
+}
+
 /* --- both --- */
 
 void medium_cut(struct medium *m)
@@ -378,11 +394,7 @@ void medium_cut(struct medium *m)
 	enum cut_style style = (enum cut_style)medium_draw(m, CUT_STYLES + 2);
 	if (style >= CUT_STYLES)
 		style = CUT_ANY;
-	for (size_t k = 0; k < m->change_count; k++) {
-		bool is_kept = medium_draw(m, 2) == 0;
-		if (style == CUT_ALL_KEPT || (is_kept && style == CUT_ANY))
-			names_change(&m->durable_names, &m->changes[k]);
-	}
+	cut_names(m, style);
 	m->change_count = 0;
 	m->names = m->durable_names;
 	for (struct inode *i = m->inodes; i; i = i->next)

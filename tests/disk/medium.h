@@ -33,7 +33,8 @@ struct inode {
 	size_t pending_count;
 	size_t pending_capacity;
 	unsigned open_count;
-	bool is_named; /* for medium_used */
+	bool is_named;  /* for medium_used */
+	bool is_undone; /* while a cut is made: a change of its name */
 };
 
 struct name {
