@@ -109,3 +109,14 @@ uint64_t retained_count(const struct retained *r)
 {
 	return r->topics.count;
 }
+
+struct message *retained_each(const struct retained *r, struct retained_walk *walk)
+{
+	struct topic_position p = {walk->leaf, walk->item};
+	struct topic_item *i = topic_list_at(&r->list, p);
+	if (!i)
+		return NULL;
+	p = topic_list_behind(&r->list, p);
+	*walk = (struct retained_walk){p.leaf, p.item};
+	return i->message;
+}

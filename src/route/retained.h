@@ -24,6 +24,13 @@ struct message *retained_clear(struct retained *r, struct span topic);
 struct message *retained_find(const struct retained *r, struct span topic);
 uint64_t retained_count(const struct retained *r);
 
+/* All of them, in an order that only the topics decide. The walk starts zero-initialised; the store
+ * must not change meanwhile. NULL at the end. */
+struct retained_walk {
+	uint32_t leaf, item;
+};
+struct message *retained_each(const struct retained *r, struct retained_walk *walk);
+
 /*
  * Walks the messages that match a filter, in a fixed order, and can stop and go on later: the
  * cursor holds the topic that was visited last, so the store may change in between (a message set

@@ -112,6 +112,8 @@ void routes_share_changed(struct routes *r, struct share *share);
 void routes_share_free(struct routes *r, struct share *share);
 /* Any group that exists, or NULL: for freeing all of them. */
 struct share *routes_any_share(struct routes *r);
+/* All groups, in no order: the cursor begins at 0; NULL at the end. None may come or go meanwhile. */
+struct share *routes_each_share(const struct routes *r, uint64_t *cursor);
 
 /* Figures for limits and status. */
 uint64_t routes_subscription_count(const struct routes *r);

@@ -93,3 +93,9 @@ struct share *routes_any_share(struct routes *r)
 	struct hash_slot *slot = hash_index_any(&r->shares);
 	return slot ? hash_slot_pointer(slot) : NULL;
 }
+
+struct share *routes_each_share(const struct routes *r, uint64_t *cursor)
+{
+	struct hash_slot *slot = hash_index_each(&r->shares, cursor);
+	return slot ? hash_slot_pointer(slot) : NULL;
+}
