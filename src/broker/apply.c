@@ -12,6 +12,8 @@
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/start.h"
+#include "broker/waiting.h"
 #include "mqtt/topic.h"
 
 #define SUBACK_BYTES_MIN 16
@@ -273,13 +275,26 @@ static void apply_publish(struct shard *s, struct command *command)
 static void apply_nothing(struct shard *s, struct command *command)
 {
 	struct verdict v = {.reason_code = REASON_SUCCESS};
-	verdict_give(s, &command->origin, v);
+	if (command->flags & COMMAND_NOTHING_MARKER)
+		checkpoint_mark(s);
+	else
+		verdict_give(s, &command->origin, v);
+}
+
+/* Live it was done when the client said so; the log says it to those who come later. */
+static void apply_finish(struct shard *s, struct command *command)
+{
+	struct session *session = session_of(s, command);
+	if (session && s->is_recovering)
+		waiting_finish(s, session, command->from, command->to);
 }
 
 /* Live, the connection that PUBREC came by waits for PUBREL; the window knows of it already. */
 static void apply_received(struct shard *s, struct command *command)
 {
 	struct session *session = session_of(s, command);
+	if (session && s->is_recovering)
+		waiting_mark_released(s, session, command->from);
 	if (session && session->connection && session->connect_id == command->connect_id)
 		ack_send(session->connection, PACKET_PUBREL, command->packet_id, REASON_SUCCESS);
 }
@@ -289,6 +304,8 @@ void apply(struct shard *s, struct command *command)
 	switch (command->kind) {
 	case COMMAND_NOTHING: apply_nothing(s, command); break;
 	case COMMAND_LIMITS: s->limits = command->limits; break;
+	case COMMAND_RESTART: start_apply(s, command); break;
+	case COMMAND_CHECKPOINT: checkpoint_write(s, command); break;
 	case COMMAND_CONNECT: apply_connect(s, command); break;
 	case COMMAND_AWAY: apply_away(s, command); break;
 	case COMMAND_END: apply_end(s, command); break;
@@ -296,6 +313,7 @@ void apply(struct shard *s, struct command *command)
 	case COMMAND_UNSUBSCRIBE: apply_unsubscribe(s, command); break;
 	case COMMAND_PUBLISH: apply_publish(s, command); break;
 	case COMMAND_RELEASE: apply_release(s, command); break;
+	case COMMAND_FINISH: apply_finish(s, command); break;
 	case COMMAND_RECEIVED: apply_received(s, command); break;
 	default: break;
 	}

@@ -7,6 +7,7 @@
 #include "broker/group.h"
 #include "broker/interest.h"
 #include "broker/packet.h"
+#include "broker/recovery.h"
 #include "broker/see.h"
 #include "broker/shard.h"
 
@@ -176,6 +177,8 @@ void broker_free(struct broker *b)
 	}
 	for (unsigned i = 0; i < b->shard_count; i++)
 		shard_release(&b->shards[i]);
+	checkpoint_release(b);
+	recovery_free(b->recovery);
 	mem_free(b);
 }
 
@@ -197,6 +200,11 @@ void broker_want_checkpoint(struct broker *b)
 {
 	atomic_store(&b->wants_checkpoint, true);
 	b->hooks.wake(b->hooks.context, 0);
+}
+
+bool broker_checkpoint_is_due(const struct broker *b)
+{
+	return atomic_load(&b->wants_checkpoint) || atomic_load(&b->checkpoint.is_under_way);
 }
 
 void broker_log_changed(struct broker *b)

@@ -59,6 +59,8 @@ void broker_committed(void *broker, struct log_batch *batch);
 /* Any thread: a checkpoint is wanted, the log's health has changed. */
 void broker_want_checkpoint(struct broker *b);
 void broker_log_changed(struct broker *b);
+/* Any thread: one that was wanted is not done yet. Shards must take turns for it. */
+bool broker_checkpoint_is_due(const struct broker *b);
 struct shard *broker_shard(struct broker *b, unsigned index);
 
 /* When a publisher hears that its message is stored. */

@@ -32,10 +32,12 @@ enum command_kind {
 	COMMAND_GIVE,        /* a retained or a group's message, into one session's queue */
 	COMMAND_RETURN,      /* message `from` of a session's queue goes back to its group */
 	COMMAND_CHECKPOINT,  /* every shard writes down its state as it stands here */
+	COMMAND_RESTART,     /* a new process has the log: connections of the old one are gone */
 	COMMAND_KIND_COUNT,
 };
 
 /* Flags of commands; each kind has its own. */
+#define COMMAND_NOTHING_MARKER 0x01 /* of a checkpoint; not written down */
 #define COMMAND_CONNECT_CLEAN 0x01
 #define COMMAND_AWAY_KEEP_WILL 0x01    /* it was lost, not ended: the will is due */
 #define COMMAND_SUBSCRIBE_REFUSED 0x01 /* no room for more: every filter is answered 0x97 */
@@ -82,13 +84,14 @@ struct command {
 	uint64_t session_id;    /* log_id of whose it is; PUBLISH: of the publisher, 0 = none */
 	uint64_t connect_id;    /* AWAY, END, PUBLISH of a will: which CONNECT it is about */
 	union {
-		uint64_t time_ms; /* CONNECT, AWAY, END: wall clock when it was appended */
+		uint64_t time_ms; /* CONNECT, AWAY, END, RESTART: wall clock when it was appended */
 		uint64_t from;    /* FINISH, RECEIVED, RETURN: queue positions, inclusive */
 	};
 	union {
 		uint64_t to;      /* FINISH */
 		uint64_t given;   /* GIVE, RETURN: log position of the message */
 		uint64_t sent_to; /* AWAY: queue positions below it have been sent */
+		uint64_t last;    /* RESTART: log position of the newest record of the old one */
 	};
 	struct message *message;          /* PUBLISH, GIVE (while it is in memory); a reference */
 	struct connection *connection;    /* CONNECT; pinned; not written down */

@@ -51,6 +51,12 @@ void command_failed(struct shard *s, struct command *command)
 		fail_connect(s, command);
 		return;
 	}
+	bool is_marker =
+		command->kind == COMMAND_NOTHING && command->flags & COMMAND_NOTHING_MARKER;
+	if (is_marker || command->kind == COMMAND_CHECKPOINT) {
+		checkpoint_failed(s, command);
+		return;
+	}
 	interest_settle(s, command);
 	if (!session)
 		return;

@@ -56,6 +56,15 @@ int full_hold(struct shard *s, struct publication *p, struct session *publisher,
 	return ERROR_AGAIN;
 }
 
+bool full_holds(const struct shard *s, const struct session *session, uint16_t packet_id)
+{
+	const struct held_publish *held = session->has_held ? s->held.first : NULL;
+	while (held && (held->session != session->number || held->packet_id != packet_id ||
+			held->type != PACKET_PUBREC))
+		held = held->next;
+	return held != NULL;
+}
+
 static void held_free(struct shard *s, struct held_publish *held)
 {
 	s->held.bytes -= message_bytes(held->message);

@@ -19,6 +19,8 @@ bool full_refuses(const struct shard *s, const struct session *publisher, bool i
 /* Holds it; its answer is opened. ERROR_AGAIN, as publish_enter, or ERROR_NO_MEMORY. */
 int full_hold(struct shard *s, struct publication *p, struct session *publisher,
 	      struct ack_waiting *ack) MUST_USE;
+/* Is the message with this id held? Then the log knows nothing of its id. */
+bool full_holds(const struct shard *s, const struct session *session, uint16_t packet_id);
 /* Lets those go that there is room for. */
 void full_turn(struct shard *s);
 /* The session's connection is gone. */

@@ -16,6 +16,7 @@
 #include "broker/hold.h"
 #include "broker/shard.h"
 #include "mqtt/topic.h"
+#include "route/share.h"
 
 struct interest_news {
 	struct interest interest;
@@ -77,8 +78,8 @@ static void tell_all(struct shard *s, struct span filter, struct interest intere
 
 void interest_changed(struct shard *s, struct span filter, struct interest before)
 {
-	if (s->broker->shard_count == 1)
-		return;
+	if (s->broker->shard_count == 1 || s->is_recovering)
+		return; /* interest_tell_all then */
 	struct interest now = routes_interest(s->routes, filter);
 	if (now.any == before.any && now.surviving == before.surviving)
 		return;
@@ -97,7 +98,8 @@ static uint64_t known_to_all(const struct shard *s)
 
 static bool is_known(const struct shard *s)
 {
-	return s->broker->shard_count == 1 || known_to_all(s) >= s->interest.sent;
+	return s->broker->shard_count == 1 || s->is_recovering ||
+	       known_to_all(s) >= s->interest.sent;
 }
 
 static void wait_until_known(struct shard *s, const struct origin *origin, struct command *command)
@@ -247,4 +249,33 @@ void interest_letter_discard(const struct letter *letter)
 {
 	if (letter->kind == LETTER_INTEREST)
 		mem_free(letter->object);
+}
+
+static int set_everywhere(struct shard *s, struct span filter)
+{
+	struct interest interest = routes_interest(s->routes, filter);
+	int error = 0;
+	for (unsigned to = 0; to < s->broker->shard_count && !error; to++)
+		if (to != s->index)
+			error = routes_set_remote(shard_at(s, to)->routes, filter, s->index,
+						  interest);
+	return error;
+}
+
+int interest_tell_all(struct shard *s)
+{
+	uint32_t cursor = 0;
+	uint64_t share_cursor = 0;
+	struct session *session;
+	struct share *share;
+	int error = 0;
+	if (s->broker->shard_count == 1)
+		return 0;
+	while (!error && (session = map_next(&s->sessions, &cursor)))
+		for (struct subscription *l = session->subscriber.first; l && !error;
+		     l = l->next_of_subscriber)
+			error = set_everywhere(s, subscription_filter(l));
+	while (!error && (share = routes_each_share(s->routes, &share_cursor)))
+		error = set_everywhere(s, share_filter(share));
+	return error;
 }

@@ -43,6 +43,9 @@ bool interest_wait(struct shard *s, const struct origin *origin);
 bool interest_prepare(struct shard *s, struct command *command);
 /* It was applied, or never will be. */
 void interest_settle(struct shard *s, const struct command *command);
+/* After recovery, before any thread runs: all other shards know this one's interest.
+ * 0 or ERROR_NO_MEMORY. */
+int interest_tell_all(struct shard *s) MUST_USE;
 void interest_letter(struct shard *s, const struct letter *letter);
 void interest_letter_discard(const struct letter *letter);
 /* Tells the others what was heard of them. Only when no command waits to be submitted that was

@@ -44,6 +44,7 @@ static const char *const kind_names[COMMAND_KIND_COUNT] = {
 	[COMMAND_FINISH] = "FINISH",
 	[COMMAND_RECEIVED] = "RECEIVED",
 	[COMMAND_GIVE] = "GIVE",
+	[COMMAND_RESTART] = "RESTART",
 	[COMMAND_RETURN] = "RETURN",
 	[COMMAND_CHECKPOINT] = "CHECKPOINT",
 };
@@ -120,6 +121,12 @@ static void pack_limits(struct packer *p, const struct limits *l)
 	pack_u8(p, l->upgrade_outgoing_qos);
 }
 
+static void pack_restart(struct packer *p, const struct command *c)
+{
+	pack_u64(p, c->last);
+	pack_number(p, c->time_ms);
+}
+
 static void pack_subscribe(struct packer *p, const struct command *c)
 {
 	pack_u16(p, c->packet_id);
@@ -184,6 +191,7 @@ static void pack_command(struct packer *p, const struct command *c)
 	case COMMAND_NOTHING:
 	case COMMAND_CHECKPOINT: break;
 	case COMMAND_LIMITS: pack_limits(p, &c->limits); break;
+	case COMMAND_RESTART: pack_restart(p, c); break;
 	case COMMAND_CONNECT: pack_connect(p, c); break;
 	case COMMAND_PUBLISH: pack_publish(p, c); break;
 	default: pack_of_session(p, c); break;
@@ -303,6 +311,12 @@ static void unpack_limits(struct unpacker *u, struct limits *l)
 		unpack_fail(u);
 }
 
+static void unpack_restart(struct unpacker *u, struct command *c)
+{
+	c->last = unpack_u64(u);
+	c->time_ms = unpack_number(u, UINT64_MAX);
+}
+
 /* Whole filters, each with its options. */
 static bool filters_are_whole(struct span filters, bool have_options)
 {
@@ -389,6 +403,7 @@ static int unpack_command(struct unpacker *u, uint64_t position, struct command 
 	case COMMAND_NOTHING:
 	case COMMAND_CHECKPOINT: break;
 	case COMMAND_LIMITS: unpack_limits(u, &c->limits); break;
+	case COMMAND_RESTART: unpack_restart(u, c); break;
 	case COMMAND_CONNECT: error = unpack_connect(u, c); break;
 	case COMMAND_PUBLISH: error = unpack_publish(u, position, c); break;
 	default: unpack_of_session(u, c); break;

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "broker/bus.h"
+#include "broker/checkpoint.h"
 #include "broker/command.h"
 #include "broker/connection.h"
 #include "broker/fetch.h"
@@ -77,7 +78,7 @@ struct shard {
 	struct queue_pager pager;
 	struct interest_state interest;
 	bool is_congested;  /* another shard, or the log, can't keep up: stop reading */
-	bool has_begun;     /* the log knows the limits of this start; shard 0 */
+	bool has_started;   /* has told the log what a new process tells it first */
 	bool is_recovering; /* commands are read from the log: no answers, nothing is appended */
 	bool is_shutting_down;
 	bool has_work;          /* another turn is needed without waiting */
@@ -101,10 +102,14 @@ struct broker {
 	struct log *log;
 	unsigned shard_count;
 	uint64_t seed;
-	uint64_t start_ms; /* wall clock; tells assigned ids of one start from another's */
+	uint64_t start_ms;         /* wall clock; tells assigned ids of one start from another's */
+	struct recovery *recovery; /* while the state is read from a log */
+	uint64_t recovered_to;     /* log position of the newest record that was; 0 = none */
+	uint64_t recovered_ms;     /* wall clock; when sessions became absent by the restart */
 	atomic_uint_fast64_t connection_count;
 	atomic_uint_fast64_t session_count;
 	atomic_bool wants_checkpoint;
+	struct checkpoint checkpoint;
 	struct shard shards[];
 };
 

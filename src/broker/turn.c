@@ -3,12 +3,14 @@
  * A shard's turn, top to bottom: what came in is decided, what must survive is logged, what is
  * durable is applied, and only then do answers and deliveries leave.
  */
+#include "broker/checkpoint.h"
 #include "broker/full.h"
 #include "broker/hold.h"
 #include "broker/interest.h"
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/start.h"
 
 #include <sched.h>
 
@@ -73,27 +75,6 @@ static void take_hold(struct shard *s)
 	mailbox_awake(&s->mailbox);
 }
 
-static bool append_for_all(struct shard *s, uint8_t kind)
-{
-	struct command *c = command_new(kind, SPAN_NONE);
-	if (!c)
-		return false;
-	c->limits = limits_of(s->settings);
-	command_append(s, c, ~0ULL >> (64 - s->broker->shard_count));
-	return true;
-}
-
-/* What one shard says to the log for all of them. */
-static void speak_for_all(struct shard *s)
-{
-	struct broker *b = s->broker;
-	if (!s->has_begun)
-		s->has_begun = append_for_all(s, COMMAND_LIMITS);
-	if (atomic_load_explicit(&b->wants_checkpoint, memory_order_relaxed) &&
-	    atomic_exchange(&b->wants_checkpoint, false) && !append_for_all(s, COMMAND_CHECKPOINT))
-		atomic_store(&b->wants_checkpoint, true); /* at the next turn */
-}
-
 void shard_turn_begin(struct shard *s, struct moment now)
 {
 	take_hold(s);
@@ -102,9 +83,9 @@ void shard_turn_begin(struct shard *s, struct moment now)
 		look_at_memory(s);
 	s->now = now;
 	s->has_work = false;
+	start_turn(s);
 	follow_congestion(s);
-	if (s->index == 0 && s->broker->log->is_kept)
-		speak_for_all(s);
+	checkpoint_turn(s);
 	full_turn(s);
 	resume_inputs(s);
 }

@@ -7,7 +7,7 @@
  *     store = kept_store_new()
  *     log = log_kept_new(store, ...)   broker_use_log(broker, log_kept_log(log))
  *     ...
- *     log_kept_lose(log); broker_free(broker)     a crash
+ *     broker_free(broker)     a crash
  *     kept_record(store, i), kept_checkpoint(store, i)   what is there after it
  *
  * One thread. By itself everything happens at once; told to, it happens when stepped.
@@ -54,7 +54,7 @@ struct log_kept;
  * `references` decides which records a checkpoint lets go; NULL = none. */
 struct log_kept *log_kept_new(struct kept_store *store, uint32_t segment_bytes,
 			      kept_references *references, log_committed *committed, void *context);
-/* Freed through its ops, by the broker; nothing may be waiting in it then. */
+/* Freed through its ops, by the broker: what waits in it then is lost. */
 struct log *log_kept_log(struct log_kept *k);
 
 /* From now on batches and reads wait to be stepped. */

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kit/kit.h"
 
+#include "base/buffer.h"
+#include "broker/snapshot.h"
+#include "kit/replay.h"
+
 #define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
 #define HALF_TURNS 30            /* per cent that are interrupted by other shards' turns */
 #define LATE_SLEEPERS 20         /* per cent of turns after which there is mail before sleep */
+#define LOG_STEPS 30             /* per cent of steps that are the log's, when it has work */
+#define SEGMENT_BYTES 16384      /* few records, so that there are many segments */
 #define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
 
 static void wake(void *context, unsigned shard)
@@ -41,12 +47,13 @@ static void see(void *context, unsigned shard, const struct event *e, const stru
 			   (d->will ? sum_of(d->will->topic) : 0);
 }
 
-void kit_start(struct kit *k, const struct settings *settings, unsigned shard_count, uint64_t seed)
+static void start(struct kit *k, const struct settings *settings, unsigned shard_count,
+		  uint64_t seed, struct moment now)
 {
 	struct broker_hooks hooks = {.context = k, .wake = wake, .attach = attach, .event = see};
 	memset(k, 0, sizeof(*k));
 	k->shard_count = shard_count;
-	k->now = (struct moment){KIT_START_STEADY_MS, KIT_START_WALL_MS};
+	k->now = now;
 	k->random.state = seed;
 	for (unsigned i = 0; i < shard_count; i++) {
 		memory_hub_init(&k->shards[i].hub);
@@ -54,6 +61,28 @@ void kit_start(struct kit *k, const struct settings *settings, unsigned shard_co
 	}
 	k->broker = broker_new(settings, &hooks, shard_count, random_next(&k->random), k->now);
 	ASSERT(k->broker);
+}
+
+void kit_start(struct kit *k, const struct settings *settings, unsigned shard_count, uint64_t seed)
+{
+	start(k, settings, shard_count, seed,
+	      (struct moment){KIT_START_STEADY_MS, KIT_START_WALL_MS});
+}
+
+void kit_start_on(struct kit *k, const struct settings *settings, unsigned shard_count,
+		  uint64_t seed, struct kept_store *store, struct moment now)
+{
+	struct recovery_report report;
+	start(k, settings, shard_count, seed, now);
+	k->log = log_kept_new(store, SEGMENT_BYTES, snapshot_references, broker_committed,
+			      k->broker);
+	broker_use_log(k->broker, log_kept_log(k->log));
+	size_t checkpoints = kept_checkpoint_count(store);
+	replay_into(k->broker, store, checkpoints ? checkpoints - 1 : REPLAY_FROM_START, now,
+		    &report);
+	ASSERT(report.lost == 0);
+	buffer_release(&report.lines);
+	log_kept_delay(k->log, true, true);
 }
 
 static void begin(struct kit *k, unsigned i)
@@ -82,6 +111,12 @@ void kit_stop(struct kit *k)
 	for (unsigned i = 0; i < k->shard_count; i++)
 		if (k->shards[i].is_in_turn)
 			end(k, i);
+	broker_free(k->broker);
+	k->broker = NULL;
+}
+
+void kit_crash(struct kit *k)
+{
 	broker_free(k->broker);
 	k->broker = NULL;
 }
@@ -129,8 +164,15 @@ static void take_turn(struct kit *k, unsigned i)
 		end(k, i);
 }
 
+static bool step_log(struct kit *k)
+{
+	return k->log && log_kept_step(k->log, random_chance(&k->random, 50));
+}
+
 bool kit_step(struct kit *k)
 {
+	if (k->log && random_chance(&k->random, LOG_STEPS) && step_log(k))
+		return true;
 	unsigned first = random_below(&k->random, k->shard_count);
 	for (unsigned n = 0; n < k->shard_count; n++) {
 		unsigned i = (first + n) % k->shard_count;
@@ -139,7 +181,7 @@ bool kit_step(struct kit *k)
 			return true;
 		}
 	}
-	return false;
+	return step_log(k);
 }
 
 void kit_settle(struct kit *k)
@@ -148,6 +190,16 @@ void kit_settle(struct kit *k)
 	k->frozen = 0;
 	while (kit_step(k))
 		ASSERT(++turns < SETTLE_TURNS_MAX);
+}
+
+char *kit_state(struct kit *k)
+{
+	for (unsigned i = 0; i < k->shard_count; i++)
+		k->shards[i].is_woken = true;
+	kit_settle(k);
+	char *text = state_text(k->broker);
+	ASSERT(text);
+	return text;
 }
 
 uint64_t kit_next_wake_ms(const struct kit *k)

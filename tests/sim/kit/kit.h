@@ -14,6 +14,7 @@
 
 struct kit {
 	struct broker *broker;
+	struct log_kept *log; /* NULL: the one in memory */
 	unsigned shard_count;
 	struct moment now;
 	struct random random;
@@ -36,8 +37,15 @@ struct kit {
 
 /* Asserts that there is memory. */
 void kit_start(struct kit *k, const struct settings *settings, unsigned shard_count, uint64_t seed);
+/* The same on a log that is kept: the broker comes to the state that the store gives, at that
+ * time. Commits and reads take time from then on. */
+struct kept_store;
+void kit_start_on(struct kit *k, const struct settings *settings, unsigned shard_count,
+		  uint64_t seed, struct kept_store *store, struct moment now);
 /* Ends the broker, whatever is going on in it. */
 void kit_stop(struct kit *k);
+/* The process dies: what was not committed is lost, turns that were begun are not ended. */
+void kit_crash(struct kit *k);
 
 /* A new connection to that shard, whose buffers hold `capacity` bytes each way. Returns the
  * client's end; `broker_end_out` (or NULL) may be used to cut what the broker writes. */
@@ -48,6 +56,8 @@ struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 bool kit_step(struct kit *k);
 /* Turns until all sleep, the frozen ones too. Asserts that it comes to an end. */
 void kit_settle(struct kit *k);
+/* What survives, as text, when all sleep and know what time it is. To be freed. */
+char *kit_state(struct kit *k);
 /* Moves the clock, one wake-up after the other, until that much time has passed. */
 void kit_advance(struct kit *k, uint64_t ms);
 /* When the next shard wants to wake up by itself (steady clock). */

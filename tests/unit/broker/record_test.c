@@ -126,6 +126,10 @@ static void test_record_plain_kinds(void **state)
 				    .qos_max = 2,
 				    .upgrade_outgoing_qos = true};
 	there_and_back(c, true);
+	c = command_new(COMMAND_RESTART, SPAN_NONE);
+	c->last = POSITION;
+	c->time_ms = 1767225600000;
+	there_and_back(c, true);
 }
 
 static void test_record_of_a_session(void **state)
@@ -298,7 +302,7 @@ static void test_record_none(void **state)
 {
 	(void)state;
 	assert_none(SPAN_NONE);
-	assert_none(SPAN_LITERAL("\x0e")); /* no such kind */
+	assert_none(SPAN_LITERAL("\x0f")); /* no such kind */
 	assert_none(SPAN_LITERAL("\xff"));
 	assert_none(SPAN_LITERAL("\7\3\1t\0"));                   /* QoS 3 */
 	assert_none(SPAN_LITERAL("\7\x80\1t\0"));                 /* no such bit */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every shard begins with LIMITS, and with RESTART where there was something to recover: the
+ * connections which the log has last seen open are gone, and expiry and will delay count from that
+ * time. recover_end has applied it already; it is in the log for those who read it later. All
+ * shards say the same, so that whatever a shard appends stands behind it, whoever comes first.
+ */
+#include "broker/start.h"
+
+#include "broker/shard.h"
+
+static uint64_t all_shards(const struct shard *s)
+{
+	return ~0ULL >> (64 - s->broker->shard_count);
+}
+
+static struct command *new_command(uint8_t kind)
+{
+	struct command *c = command_new(kind, SPAN_NONE);
+	ASSERT(c); /* what follows in the log would mean something else without it */
+	return c;
+}
+
+static void append_limits(struct shard *s)
+{
+	struct command *c = new_command(COMMAND_LIMITS);
+	c->limits = limits_of(s->settings);
+	command_append(s, c, all_shards(s));
+}
+
+static void append_restart(struct shard *s)
+{
+	struct command *c = new_command(COMMAND_RESTART);
+	c->last = s->broker->recovered_to;
+	c->time_ms = s->broker->recovered_ms;
+	command_append(s, c, all_shards(s));
+}
+
+void start_turn(struct shard *s)
+{
+	if (s->has_started)
+		return;
+	s->has_started = true;
+	if (!s->broker->log->is_kept)
+		return;
+	append_limits(s);
+	if (s->broker->recovered_to)
+		append_restart(s);
+}
+
+void start_apply(struct shard *s, const struct command *restart)
+{
+	uint32_t cursor = 0;
+	struct session *session;
+	struct command away = {.flags = COMMAND_AWAY_KEEP_WILL, .time_ms = restart->time_ms};
+	if (!s->is_recovering)
+		return; /* done */
+	while ((session = map_next(&s->sessions, &cursor))) {
+		if (session->is_away || session->connect_id > restart->last)
+			continue;
+		away.expiry_interval = session->expiry_interval;
+		away.sent_to = session->queue_next; /* as far as anybody knows */
+		session_leave(s, session, &away);
+	}
+}
