@@ -33,6 +33,7 @@ struct acks {
 	uint32_t capacity; /* power of two */
 	uint32_t oldest;   /* ticket of the oldest; tickets count on, wrapping */
 	uint32_t next;
+	uint32_t held_count;   /* of those whose publishes wait for room in the log (full.c) */
 	uint32_t puback_count; /* PUBACKs among them: they count against our Receive Maximum */
 };
 

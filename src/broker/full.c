@@ -23,9 +23,17 @@ static bool is_full(const struct shard *s)
 	return atomic_load_explicit(&s->broker->log->health, memory_order_relaxed) == LOG_FULL;
 }
 
-bool full_refuses(const struct shard *s, const struct session *publisher, bool is_logged)
+static uint32_t held_count(const struct session *session)
 {
-	return (is_logged && is_full(s)) || publisher->has_held;
+	return session->acks ? session->acks->held_count : 0;
+}
+
+bool full_refuses(const struct shard *s, const struct publication *p,
+		  const struct session *publisher, bool is_logged)
+{
+	if (p->opened) /* its turn has come */
+		return false;
+	return (is_logged && is_full(s)) || held_count(publisher) > 0;
 }
 
 int full_hold(struct shard *s, struct publication *p, struct session *publisher,
@@ -44,7 +52,7 @@ int full_hold(struct shard *s, struct publication *p, struct session *publisher,
 	held->packet_id = ack->packet_id;
 	held->type = ack->type;
 	held->answer = p->answer;
-	publisher->has_held = true;
+	publisher->acks->held_count++;
 	if (s->held.first)
 		s->held.last->next = held;
 	else
@@ -91,15 +99,6 @@ static void enter(struct shard *s, struct session *session, struct held_publish 
 	}
 }
 
-static void mark_rest(struct shard *s)
-{
-	for (struct held_publish *h = s->held.first; h; h = h->next) {
-		struct session *session = session_by_number(s, h->session);
-		if (session)
-			session->has_held = true;
-	}
-}
-
 void full_turn(struct shard *s)
 {
 	if (LIKELY(!s->held.first))
@@ -108,15 +107,13 @@ void full_turn(struct shard *s)
 		struct held_publish *held = s->held.first;
 		struct session *session = session_by_number(s, held->session);
 		s->held.first = held->next;
-		if (session) {
-			session->has_held = false;
-			if (session->connection->is_waiting)
-				connection_go_on(session->connection);
-			enter(s, session, held);
-		}
+		ASSERT(session && session->connection && held_count(session) > 0);
+		session->acks->held_count--;
+		if (session->connection->is_waiting)
+			connection_go_on(session->connection);
+		enter(s, session, held);
 		held_free(s, held);
 	}
-	mark_rest(s);
 }
 
 /* The id of a QoS 2 message is free again: it comes once more, and is new then. */
@@ -124,9 +121,9 @@ void full_drop(struct shard *s, struct session *session)
 {
 	int error;
 	struct held_publish *rest = s->held.first;
-	if (!session->has_held)
+	if (held_count(session) == 0)
 		return;
-	session->has_held = false;
+	session->acks->held_count = 0;
 	s->held.first = s->held.last = NULL;
 	while (rest) {
 		struct held_publish *held = rest;

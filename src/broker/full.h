@@ -15,7 +15,8 @@
 
 /* Is this message, which must be logged or not, to be refused or held now? None overtakes another
  * of its publisher that is held. */
-bool full_refuses(const struct shard *s, const struct session *publisher, bool is_logged);
+bool full_refuses(const struct shard *s, const struct publication *p,
+		  const struct session *publisher, bool is_logged);
 /* Holds it; its answer is opened. ERROR_AGAIN, as publish_enter, or ERROR_NO_MEMORY. */
 int full_hold(struct shard *s, struct publication *p, struct session *publisher,
 	      struct ack_waiting *ack) MUST_USE;

@@ -339,7 +339,7 @@ int publish_enter(struct shard *s, struct publication *p, struct session *publis
 	if (!m)
 		return ERROR_NO_MEMORY;
 	bool is_logged = must_be_logged(s, p, m, publisher) && !is_better_lost(s, p, publisher);
-	if (UNLIKELY(ack && full_refuses(s, publisher, is_logged))) {
+	if (UNLIKELY(ack && full_refuses(s, p, publisher, is_logged))) {
 		if (publisher->connection->version == MQTT_5)
 			return REASON_QUOTA_EXCEEDED;
 		return full_hold(s, p, publisher, ack);

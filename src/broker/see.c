@@ -19,7 +19,7 @@ void shard_event_show(struct shard *s, const struct event *e, const struct conne
 		      struct span topic, const char *text)
 {
 	const struct broker_hooks *hooks = &s->broker->hooks;
-	if (LIKELY(!hooks->event))
+	if (LIKELY(!shard_is_watched(s)))
 		return;
 	struct event_detail detail = {.topic = topic, .text = text};
 	if (c && c->session)

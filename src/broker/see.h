@@ -11,7 +11,7 @@ void shard_event_show(struct shard *s, const struct event *e, const struct conne
 		      struct span topic, const char *text);
 static inline bool shard_is_watched(const struct shard *s)
 {
-	return s->broker->hooks.event != NULL;
+	return s->broker->hooks.event != NULL && !s->is_recovering;
 }
 static inline void shard_settle(struct shard *s)
 {

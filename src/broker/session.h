@@ -67,7 +67,6 @@ struct session {
 	uint8_t fetch_count : 3; /* of its messages' reads under way (fetch.c) */
 	bool is_waiting_to_fetch : 1;
 	bool is_away : 1;         /* its AWAY was applied, and no CONNECT since */
-	bool has_held : 1;        /* publishes of its client wait for room in the log */
 	bool has_logged_qos0 : 1; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
 };
