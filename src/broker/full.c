@@ -66,7 +66,7 @@ int full_hold(struct shard *s, struct publication *p, struct session *publisher,
 
 bool full_holds(const struct shard *s, const struct session *session, uint16_t packet_id)
 {
-	const struct held_publish *held = session->has_held ? s->held.first : NULL;
+	const struct held_publish *held = held_count(session) > 0 ? s->held.first : NULL;
 	while (held && (held->session != session->number || held->packet_id != packet_id ||
 			held->type != PACKET_PUBREC))
 		held = held->next;
