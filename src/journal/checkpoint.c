@@ -353,7 +353,7 @@ static int references_of(struct journal *j, uint32_t number,
 	struct room image;
 	if (number == 0)
 		return 0;
-	int error = checkpoint_load(j->disk, j->store.store_id, number, &head, &image);
+	int error = checkpoint_load(j->disk, j->store.store_id, number, true, &head, &image);
 	if (error)
 		return error;
 	bool is_understood = j->hooks.references(j->hooks.context, span_of(image.ptr, image.len),

@@ -98,13 +98,13 @@ static int load_image(struct window *w, const struct checkpoint_head *head, stru
 	return error;
 }
 
-int checkpoint_load(struct disk *disk, uint64_t store_id, uint32_t number,
+int checkpoint_load(struct disk *disk, uint64_t store_id, uint32_t number, bool sync,
 		    struct checkpoint_head *head_out, struct room *image_out)
 {
 	char name[DISK_NAME_MAX];
 	struct window w;
 	file_name(name, FILE_CHECKPOINT, number);
-	int error = window_open(&w, disk, name, true);
+	int error = window_open(&w, disk, name, sync);
 	if (error)
 		return error;
 	const uint8_t *bytes = window_at(&w, 0, CHECKPOINT_HEAD_BYTES);

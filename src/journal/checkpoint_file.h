@@ -38,10 +38,10 @@ static inline uint64_t checkpoint_bytes(uint64_t image_len)
 	return CHECKPOINT_HEAD_BYTES + image_len + 8 * checkpoint_blocks(image_len);
 }
 
-/* Reads and verifies all of it. `image_out` (may be NULL) is allocated with mem_alloc, also where
+/* Reads and verifies all of it, with `sync` as it stands on stable storage. `image_out` (may be NULL) is allocated with mem_alloc, also where
  * the image is empty. `head_out` is set whenever the header is whole. 0; ERROR_DAMAGED;
  * ERROR_NO_MEMORY; or the disk's. */
-int checkpoint_load(struct disk *disk, uint64_t store_id, uint32_t number,
+int checkpoint_load(struct disk *disk, uint64_t store_id, uint32_t number, bool sync,
 		    struct checkpoint_head *head_out, struct room *image_out) MUST_USE;
 
 #endif

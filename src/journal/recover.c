@@ -130,8 +130,8 @@ static int choose(struct journal *j, struct room *image_out, uint64_t *vouched_o
 	for (uint32_t i = 0; i < r->count; i++) {
 		bool is_first = r->newest.number == 0;
 		head = (struct checkpoint_head){0};
-		int error = checkpoint_load(j->disk, j->store.store_id, r->checkpoints[i], &head,
-					    is_first ? image_out : NULL);
+		int error = checkpoint_load(j->disk, j->store.store_id, r->checkpoints[i], true,
+					    &head, is_first ? image_out : NULL);
 		if (error == ERROR_DAMAGED) {
 			journal_say(j, true, "checkpoint ckpt-%u is damaged", r->checkpoints[i]);
 			if (head.number == r->checkpoints[i] && head.position > *vouched_out)
@@ -221,6 +221,7 @@ static int run_replay(struct journal *j, const struct journal_recovery *to, uint
 		.refuses = j->options.refuse_damage,
 		.sync = true,
 		.after = j->recovery->newest.position,
+		.complete_from = j->recovery->newest.position,
 		.durable = vouched,
 		.context = to->context,
 		.record = to->record,

@@ -50,6 +50,8 @@ struct replay {
 	bool refuses;            /* stops at damage */
 	bool sync;
 	uint64_t after; /* records behind this position are wanted */
+	/* Behind this one no segment was ever given up: one that is missing is damage. */
+	uint64_t complete_from;
 
 	void *context;
 	int (*record)(void *context, uint64_t position, struct span body);

@@ -205,6 +205,9 @@ static int rest_of_segment(struct replay *r, uint64_t offset, uint64_t end, uint
 {
 	if (later_commit == r->commit + 1)
 		return 0;
+	/* What came behind it was given up since. */
+	if (later_commit > 0 && position_here(r, offset) < r->complete_from)
+		return 0;
 	r->end = position_here(r, end);
 	return salvage(r, offset, end);
 }
@@ -293,7 +296,7 @@ static int check_chain(struct replay *r)
 {
 	const struct replay_segment *s = &r->segments[r->index];
 	char name[DISK_NAME_MAX];
-	uint64_t from = r->end > r->after ? r->end : r->after + 1;
+	uint64_t from = r->end > r->complete_from ? r->end : r->complete_from + 1;
 	if (!is_begun(s) || s->head.previous_end <= from)
 		return 0;
 	for (uint32_t i = 0; i < r->index; i++)
