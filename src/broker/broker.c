@@ -177,7 +177,7 @@ void broker_free(struct broker *b)
 	}
 	for (unsigned i = 0; i < b->shard_count; i++)
 		shard_release(&b->shards[i]);
-	checkpoint_release(b);
+	checkpoint_discard(b);
 	recovery_free(b->recovery);
 	mem_free(b);
 }

@@ -22,7 +22,7 @@ void checkpoint_turn(struct shard *s)
 	command_append(s, c, ~0ULL >> (64 - b->shard_count));
 }
 
-void checkpoint_release(struct broker *b)
+void checkpoint_discard(struct broker *b)
 {
 	for (unsigned i = 0; i < b->shard_count; i++) {
 		mem_free(b->checkpoint.parts[i].ptr);
@@ -55,7 +55,7 @@ static void part_is_done(struct shard *s)
 	if (image)
 		b->log->ops->checkpoint(b->log, k->position, image);
 	else
-		checkpoint_release(b);
+		checkpoint_discard(b);
 	atomic_store(&k->is_under_way, false);
 	/* one that was asked for meanwhile */
 	if (atomic_load(&b->wants_checkpoint))

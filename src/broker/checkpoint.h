@@ -37,6 +37,6 @@ void checkpoint_mark(struct shard *s);
 /* CHECKPOINT or a marker did not get into the log. */
 void checkpoint_failed(struct shard *s, const struct command *command);
 /* When the broker ends. */
-void checkpoint_release(struct broker *b);
+void checkpoint_discard(struct broker *b);
 
 #endif
