@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/full.h"
 #include "broker/group.h"
+#include "broker/identifiers.h"
 #include "broker/interest.h"
 #include "broker/packet.h"
 #include "broker/recovery.h"
@@ -63,6 +64,7 @@ static int shard_init(struct shard *s, struct broker *b, unsigned index, struct 
 	s->hold_until_ms = UINT64_MAX;
 	s->limits = limits_of(&b->settings);
 	map_init(&s->sessions, b->seed, key_of_session);
+	identifiers_init(s);
 	interest_init(&s->interest, b->seed);
 	list_init(&s->connections);
 	list_init(&s->graveyard);
@@ -132,6 +134,7 @@ static void shard_release(struct shard *s)
 	fetch_release(s);
 	pager_release(&s->pager);
 	map_release(&s->sessions);
+	map_release(&s->identifier_sets);
 	mem_free(s->numbers);
 	interest_release(&s->interest);
 	mem_free(s->scratch);

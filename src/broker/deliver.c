@@ -5,8 +5,10 @@
  */
 #include "broker/deliver.h"
 
+#include "base/mem.h"
 #include "broker/fetch.h"
 #include "broker/hold.h"
+#include "broker/identifiers.h"
 #include "broker/packet.h"
 #include "broker/publish.h"
 #include "broker/see.h"
@@ -121,30 +123,57 @@ static int begin(struct session *session, const struct queued *q, struct outgoin
 	return 0;
 }
 
+static int send_packet(struct session *session, const struct queued *q, struct outgoing *o)
+{
+	struct connection *c = session->connection;
+	if (UNLIKELY(!fits(c, o))) {
+		c->shard->status.dropped_too_large++;
+		deliver_give_up(c->shard, session, q, "larger than the client takes");
+		return 0;
+	}
+	int error = begin(session, q, o);
+	if (error)
+		return error;
+	c->shard->memory_bytes += message_bytes(q->message);
+	see_step(c, true, q->qos == 1 ? SEND_WAIT_PUBACK : SEND_WAIT_PUBREC,
+		 q->qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2, o->packet_id);
+	/* without memory for the bytes the connection ends, and the session sends it again */
+	if (packet_send(c, o) == 0)
+		see_sent(c, o);
+	return 0;
+}
+
+static int send_with_identifiers(struct session *session, const struct queued *q,
+				 struct outgoing *o)
+{
+	const struct identifier_set *set =
+		identifiers_at(session->connection->shard, session, q->identifier);
+	struct publication copy;
+	uint8_t *bytes;
+	o->identifier = 0;
+	if (!set)
+		return send_packet(session, q, o);
+	int error = identifiers_put(set->identifiers, set->count, o->publication, &copy, &bytes);
+	if (error)
+		return error;
+	o->publication = &copy;
+	error = send_packet(session, q, o);
+	publication_release(&copy);
+	mem_free(bytes);
+	return error;
+}
+
 /* Sending at QoS 1 or 2; the window is open. Takes the reference on success. */
 static int send_first(struct session *session, const struct queued *q, struct publication *p)
 {
-	struct connection *c = session->connection;
 	struct outgoing o = {.publication = p,
 			     .identifier = q->identifier,
 			     .qos = q->qos,
 			     .retain = q->flags & QUEUED_RETAIN,
 			     .dup = q->flags & QUEUED_DUP};
-	if (UNLIKELY(!fits(c, &o))) {
-		c->shard->status.dropped_too_large++;
-		deliver_give_up(c->shard, session, q, "larger than the client takes");
-		return 0;
-	}
-	int error = begin(session, q, &o);
-	if (error)
-		return error;
-	c->shard->memory_bytes += message_bytes(q->message);
-	see_step(c, true, q->qos == 1 ? SEND_WAIT_PUBACK : SEND_WAIT_PUBREC,
-		 q->qos == 1 ? SEND_EVENT_QOS_1 : SEND_EVENT_QOS_2, o.packet_id);
-	/* without memory for the bytes the connection ends, and the session sends it again */
-	if (packet_send(c, &o) == 0)
-		see_sent(c, &o);
-	return 0;
+	if (UNLIKELY(q->flags & QUEUED_IDENTIFIERS))
+		return send_with_identifiers(session, q, &o);
+	return send_packet(session, q, &o);
 }
 
 bool session_is_slow(const struct shard *s, const struct session *session)
@@ -312,6 +341,39 @@ static bool send_pubrel(struct connection *c, uint16_t packet_id)
 	return true;
 }
 
+static bool resend(struct session *session, const struct sending *entry, struct outgoing *o)
+{
+	struct connection *c = session->connection;
+	if (UNLIKELY(!fits(c, o)))
+		give_up_sent(c->shard, session, entry->message);
+	else if (packet_send(c, o) == 0)
+		see_sent(c, o);
+	else
+		return false;
+	return true;
+}
+
+static bool resend_with_identifiers(struct session *session, const struct sending *entry,
+				    struct outgoing *o)
+{
+	const struct identifier_set *set =
+		identifiers_at(session->connection->shard, session, entry->note);
+	struct publication copy;
+	uint8_t *bytes;
+	o->identifier = 0;
+	if (!set)
+		return resend(session, entry, o);
+	if (identifiers_put(set->identifiers, set->count, o->publication, &copy, &bytes)) {
+		connection_doom(session->connection);
+		return false;
+	}
+	o->publication = &copy;
+	bool has_gone = resend(session, entry, o);
+	publication_release(&copy);
+	mem_free(bytes);
+	return has_gone;
+}
+
 /* One step of redelivery after a reconnect; false when there is none now. */
 static bool send_one_again(struct session *session)
 {
@@ -332,13 +394,9 @@ static bool send_one_again(struct session *session)
 			     .qos = entry->flags >> 4 & 3,
 			     .retain = entry->flags & QUEUED_RETAIN,
 			     .dup = true};
-	bool has_gone = true;
-	if (UNLIKELY(!fits(c, &o)))
-		give_up_sent(c->shard, session, entry->message);
-	else if (packet_send(c, &o) == 0)
-		see_sent(c, &o);
-	else
-		has_gone = false;
+	bool has_gone = entry->flags & QUEUED_IDENTIFIERS
+				? resend_with_identifiers(session, entry, &o)
+				: resend(session, entry, &o);
 	publication_release(&p);
 	return has_gone;
 }

@@ -10,9 +10,11 @@
 #include "broker/full.h"
 #include "broker/group.h"
 #include "broker/hold.h"
+#include "broker/identifiers.h"
 #include "broker/packet.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/waiting.h"
 
 struct message *publication_message(struct publication *p)
 {
@@ -61,30 +63,35 @@ static void note_delivery(struct outcome *outcome, struct session *session, enum
 		outcome->slow = session;
 }
 
-/* Several identifiers travel as properties of a copy of their own [MQTT-3.3.4-4]. */
-static enum delivered deliver_with_identifiers(struct shard *s, struct session *session,
-					       struct delivery *d, const uint32_t *identifiers,
-					       unsigned count)
+/* They travel as properties of a copy of its own [MQTT-3.3.4-4]. */
+static enum delivered deliver_copy(struct shard *s, struct session *session,
+				   const struct delivery *d, const uint32_t *identifiers,
+				   unsigned count)
 {
-	struct publication copy = {.parts = d->publication->parts,
-				   .is_logged = d->publication->is_logged};
-	struct span properties = copy.parts.properties;
-	uint8_t *bytes = mem_alloc(properties.len + (size_t)count * 5);
-	if (!bytes)
+	struct publication copy;
+	uint8_t *bytes;
+	if (identifiers_put(identifiers, count, d->publication, &copy, &bytes))
 		return DELIVERY_REFUSED;
-	struct writer w = writer_of((struct room){bytes, properties.len + (size_t)count * 5});
-	for (unsigned i = 0; i < count; i++) {
-		write_u8(&w, PROPERTY_SUBSCRIPTION_IDENTIFIER);
-		write_variable_integer(&w, identifiers[i]);
-	}
-	write_bytes(&w, properties);
-	copy.parts.properties = span_of(bytes, (size_t)(w.ptr - bytes));
 	struct delivery own = *d;
 	own.publication = &copy;
 	enum delivered result = deliver(s, session, &own);
 	publication_release(&copy);
 	mem_free(bytes);
 	return result;
+}
+
+/* What waits in the log can't be a copy: it says which identifiers come with it. */
+static enum delivered deliver_with_identifiers(struct shard *s, struct session *session,
+					       struct delivery *d, const uint32_t *identifiers,
+					       unsigned count)
+{
+	if (d->qos == 0 || !waiting_is_kept(s, session))
+		return deliver_copy(s, session, d, identifiers, count);
+	if (identifiers_index(s, session, identifiers, count, &d->identifier) == 0)
+		d->flags |= QUEUED_IDENTIFIERS;
+	else
+		d->identifier = identifiers[0];
+	return deliver(s, session, d);
 }
 
 static uint8_t granted_qos(const struct shard *s, uint8_t published, uint8_t subscribed)

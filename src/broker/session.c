@@ -5,6 +5,7 @@
 #include "broker/full.h"
 #include "broker/group.h"
 #include "broker/hold.h"
+#include "broker/identifiers.h"
 #include "broker/interest.h"
 #include "broker/retain.h"
 #include "broker/see.h"
@@ -157,6 +158,7 @@ static void release(struct shard *s, struct session *session)
 	receive_release(&session->receive);
 	acks_release(session);
 	replay_drop(session);
+	identifiers_release(s, session);
 }
 
 void session_end(struct shard *s, struct session *session, const char *why)

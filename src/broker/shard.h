@@ -36,7 +36,8 @@ struct shard {
 	struct retained *retained;
 	uint64_t retained_bytes;
 	struct map sessions;
-	struct session **numbers; /* by slot of the session number */
+	struct map identifier_sets; /* by session number (identifiers.c) */
+	struct session **numbers;   /* by slot of the session number */
 	uint32_t numbers_count;
 	uint32_t numbers_free; /* first free slot + 1, chained through the table; 0 = none */
 	uint32_t generation;

@@ -312,6 +312,30 @@ static void test_kept_drains_without_memory(void **state)
 	}
 }
 
+/* Messages that bring several identifiers wait in the log like others. */
+static void test_kept_several_identifiers(void **state)
+{
+	struct stage *st = *state;
+	start(st, 1);
+	play_lines(&st->play, "s > CONNECT v5 id=s clean expiry=1000\ns < CONNACK 00\n"
+			      "s > SUBSCRIBE m1 sid=3 f=t,q1\ns < SUBACK m1 01\n"
+			      "s > SUBSCRIBE m1 sid=200 f=+,q1\ns < SUBACK m1 01\n"
+			      "s > SUBSCRIBE m1 sid=7 f=u,q1\ns < SUBACK m1 01\n"
+			      "p > CONNECT v5 id=p clean\np < CONNACK 00\n"
+			      "p > PUBLISH q1 m1 t=t p=1 user=k:v\np < PUBACK m1\n"
+			      "s < PUBLISH q1 m2 t=t p=1 sid=3,200 user=k:v\n"
+			      "s cut\n"
+			      "p > PUBLISH q1 m1 t=u p=2\np < PUBACK m1\n"
+			      "p > PUBLISH q1 m1 t=t p=3\np < PUBACK m1\n"
+			      "p > PUBLISH q1 m1 t=x p=4\np < PUBACK m1\n");
+	assert_int_equal(status_of(st).held_bytes, 0);
+	play_lines(&st->play, BACK "s < PUBLISH q1 m2 dup t=t p=1 sid=3,200 user=k:v\n"
+				   "s < PUBLISH q1 m3 t=u p=2 sid=7,200\n"
+				   "s < PUBLISH q1 m4 t=t p=3 sid=3,200\n"
+				   "s < PUBLISH q1 m5 t=x p=4 sid=200\n");
+	stop(st);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_drains_in_order, setup),
 		cmocka_unit_test_setup(test_kept_slow_reader_holds_little, setup),
 		cmocka_unit_test_setup(test_kept_damaged_message_is_passed_over, setup),
+		cmocka_unit_test_setup(test_kept_several_identifiers, setup),
 		cmocka_unit_test_setup(test_kept_late_answers, setup),
 		cmocka_unit_test_setup(test_kept_drains_without_memory, setup),
 	};
