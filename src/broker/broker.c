@@ -194,6 +194,13 @@ void broker_use_log(struct broker *b, struct log *log)
 			b->shards[i].limits = limits_before_any;
 }
 
+void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file)
+{
+	uint64_t bytes_max = b->settings.queue_memory_bytes_max;
+	pager_init(&b->shards[shard].pager, file,
+		   bytes_max ? bytes_max / b->shard_count : UINT64_MAX);
+}
+
 void broker_committed(void *broker, struct log_batch *batch)
 {
 	bus_committed(broker, batch);

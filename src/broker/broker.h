@@ -55,6 +55,9 @@ void broker_free(struct broker *b);
 struct log;
 struct log_batch;
 void broker_use_log(struct broker *b, struct log *log);
+/* Where that shard's queues go beyond its part of queue_memory_bytes_max; freed with the broker. As above. */
+struct page_file;
+void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file);
 void broker_committed(void *broker, struct log_batch *batch);
 /* Any thread: a checkpoint is wanted, the log's health has changed. */
 void broker_want_checkpoint(struct broker *b);

@@ -9,24 +9,7 @@
 #ifndef NIGHTJAR_QUEUE_PAGER_H
 #define NIGHTJAR_QUEUE_PAGER_H
 
-#include "base/base.h"
-
-/* 256 entries of 5 bytes, and 32 options of 8. */
-#define PAGE_BYTES 1536
-
-struct page_file;
-
-struct page_file_ops {
-	/* 0 or ERROR_SYSTEM, ERROR_FULL. Pages are numbered from 0, PAGE_BYTES apart. */
-	int (*write)(struct page_file *file, uint32_t page, struct span bytes);
-	int (*read)(struct page_file *file, uint32_t page, struct room bytes);
-	void (*close)(struct page_file *file);
-};
-
-/* Begins whatever stores the pages. */
-struct page_file {
-	const struct page_file_ops *ops;
-};
+#include "journal/page_file.h"
 
 struct queue_pager {
 	struct page_file *file; /* owned */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "broker/fetch.h"
 #include "broker/record.h"
+#include "journal/page_file.h"
 #include "kit/play.h"
 #include "log/log_kept.h"
 
@@ -181,6 +182,21 @@ static void drain_many(struct stage *st, uint32_t count, uint32_t receive_maximu
 	assert_int_equal(status_of(st).held_bytes, 0);
 }
 
+static void test_kept_drains_from_pages(void **state)
+{
+	struct stage *st = *state;
+	struct page_file *file;
+	st->set.absent_queue_messages_max = 0;
+	st->set.absent_queue_bytes_max = 0;
+	st->set.receive_maximum = 65535;
+	st->set.queue_memory_bytes_max = 4000;
+	start(st, 1);
+	assert_int_equal(page_file_open(P_tmpdir, &file), 0);
+	broker_use_pages(st->play.kit.broker, 0, file);
+	drain_many(st, 6000, 100);
+	stop(st);
+}
+
 static void test_kept_drains_in_order(void **state)
 {
 	struct stage *st = *state;
@@ -344,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_ids_follow_from_the_log, setup),
 		cmocka_unit_test_setup(test_kept_drops_the_oldest, setup),
 		cmocka_unit_test_setup(test_kept_drains_in_order, setup),
+		cmocka_unit_test_setup(test_kept_drains_from_pages, setup),
 		cmocka_unit_test_setup(test_kept_slow_reader_holds_little, setup),
 		cmocka_unit_test_setup(test_kept_damaged_message_is_passed_over, setup),
 		cmocka_unit_test_setup(test_kept_several_identifiers, setup),
