@@ -9,8 +9,10 @@
  *   flow          nothing waits any more
  *   full / good / failed     the log's health
  */
+#include "base/mem.h"
 #include "broker/record.h"
 #include "kit/play.h"
+#include "kit/replay.h"
 #include "log/log_kept.h"
 
 #include <limits.h>
@@ -43,14 +45,6 @@ static void start(struct stage *st, unsigned shard_count, uint64_t seed)
 	st->log = log_kept_new(st->store, 1 << 16, NULL, broker_committed, st->play.kit.broker);
 	broker_use_log(st->play.kit.broker, log_kept_log(st->log));
 	play_settle(&st->play);
-}
-
-static void stop(struct stage *st)
-{
-	log_kept_lose(st->log);
-	play_settle(&st->play);
-	kept_store_free(st->store);
-	play_stop(&st->play);
 }
 
 static void commit(struct stage *st, unsigned long count)
@@ -88,6 +82,26 @@ static void flow(struct stage *st)
 {
 	log_kept_delay(st->log, false, false);
 	commit(st, ULONG_MAX);
+}
+
+/* What the log says is what the broker has. */
+static void check_log(struct stage *st)
+{
+	char *text = kit_state(&st->play.kit);
+	replay_check(st->store, &set, st->play.kit.now, text);
+	mem_free(text);
+}
+
+static void stop(struct stage *st)
+{
+	if (atomic_load(&log_kept_log(st->log)->health) != LOG_FAILED) {
+		flow(st);
+		check_log(st);
+	}
+	log_kept_lose(st->log);
+	play_settle(&st->play);
+	kept_store_free(st->store);
+	play_stop(&st->play);
 }
 
 static void script(struct stage *st, const char *lines)
