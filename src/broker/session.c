@@ -172,6 +172,7 @@ void session_end(struct shard *s, struct session *session, const char *why)
 		s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
 	}
 	session_publish_will(s, session);
+	session_drop_will(session); /* when it is on its way to the log */
 	hold_release(s, session);
 	group_leave_all(s, session);
 	session_unsubscribe_all(s, session);
