@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal with its threads, on the disk of this machine. */
+#include "base/mem.h"
+#include "journal/journal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define THREADS 4
+#define BATCHES 300
+#define ENTRIES 5
+#define WINDOW 8 /* batches of a thread under way */
+#define LEN 100
+#define ROOM_OF_RECORD 120
+
+struct batch {
+	struct log_batch batch;
+	unsigned number;
+	struct log_entry entries[ENTRIES];
+	uint8_t bytes[ENTRIES * ROOM_OF_RECORD];
+};
+
+struct test {
+	struct journal *journal;
+	uint64_t newest; /* the committing thread only */
+	unsigned next[THREADS];
+	sem_t room[THREADS];
+	atomic_bool is_inside;
+	uint64_t positions[THREADS][BATCHES];
+	sem_t answered;
+};
+
+static char folder[64];
+
+static uint64_t now_ms(void *context)
+{
+	struct timespec now;
+	(void)context;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void committed(void *context, struct log_batch *batch)
+{
+	struct test *t = context;
+	struct batch *mine = CONTAINER_OF(batch, struct batch, batch);
+	ASSERT(!atomic_exchange(&t->is_inside, true));
+	ASSERT(batch->error == 0);
+	ASSERT(mine->number == t->next[batch->origin]++);
+	for (struct log_entry *e = batch->first; e; e = e->next) {
+		ASSERT(e->position > t->newest);
+		t->newest = e->position;
+	}
+	t->positions[batch->origin][mine->number] = batch->first->position;
+	unsigned origin = batch->origin;
+	mem_free(mine);
+	atomic_store(&t->is_inside, false);
+	sem_post(&t->room[origin]);
+}
+
+static void nothing(void *context)
+{
+	(void)context;
+}
+
+static void health(void *context, enum log_health state, const char *text)
+{
+	(void)context;
+	(void)state;
+	(void)text;
+}
+
+static bool references(void *context, struct span image,
+		       void (*found)(void *found_context, uint64_t position), void *found_context)
+{
+	(void)context;
+	(void)image;
+	(void)found;
+	(void)found_context;
+	return true;
+}
+
+static int ignore_record(void *context, uint64_t position, struct span body)
+{
+	(void)context;
+	(void)position;
+	(void)body;
+	return 0;
+}
+
+static int ignore_damage(void *context, const struct journal_damage *damage)
+{
+	(void)context;
+	(void)damage;
+	return 0;
+}
+
+static struct batch *make_batch(unsigned origin, unsigned number)
+{
+	struct batch *b = mem_zalloc(sizeof(*b));
+	ASSERT(b);
+	b->number = number;
+	b->batch.origin = origin;
+	b->batch.is_lazy = number % 7 == 0;
+	b->batch.bytes = b->bytes;
+	b->batch.bytes_len = sizeof(b->bytes);
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		b->entries[i] = (struct log_entry){.offset = i * ROOM_OF_RECORD, .len = LEN};
+		memset(b->bytes + i * ROOM_OF_RECORD + LOG_RECORD_ROOM,
+		       (int)(origin * 100 + number + i), LEN);
+		if (i > 0)
+			b->entries[i - 1].next = &b->entries[i];
+	}
+	b->batch.first = &b->entries[0];
+	b->batch.last = &b->entries[ENTRIES - 1];
+	return b;
+}
+
+struct appender {
+	struct test *test;
+	unsigned origin;
+};
+
+static void *append_all(void *context)
+{
+	struct appender *a = context;
+	struct log *log = journal_log(a->test->journal);
+	for (unsigned i = 0; i < BATCHES; i++) {
+		struct log_status status;
+		while (sem_wait(&a->test->room[a->origin]) != 0)
+			;
+		log->ops->append(log, &make_batch(a->origin, i)->batch);
+		log->ops->status(log, &status);
+		ASSERT(status.health == LOG_GOOD);
+	}
+	return NULL;
+}
+
+static void open_journal(struct test *t, enum durability durability)
+{
+	char reason[JOURNAL_REASON_MAX] = "";
+	struct journal_hooks hooks = {.context = t,
+				      .committed = committed,
+				      .checkpoint_wanted = nothing,
+				      .health = health,
+				      .references = references,
+				      .now_ms = now_ms};
+	struct journal_recovery recovery = {.context = t,
+					    .image = ignore_record,
+					    .record = ignore_record,
+					    .damage = ignore_damage};
+	struct journal_options options;
+	struct disk *disk = NULL;
+	journal_options_server(&options);
+	options.durability = (uint8_t)durability;
+	options.interval_ms = 5;
+	options.lazy_ms = 5;
+	options.segment_bytes = 256 << 10;
+	assert_int_equal(disk_system_open(folder, true, &disk), 0);
+	assert_int_equal(journal_open(disk, &options, &hooks, &t->journal, reason), 0);
+	assert_int_equal(journal_recover(t->journal, &recovery, reason), 0);
+	assert_int_equal(journal_start(t->journal, reason), 0);
+}
+
+struct request {
+	struct log_read read;
+	struct test *test;
+};
+
+static void done(struct log_read *read)
+{
+	sem_post(&CONTAINER_OF(read, struct request, read)->test->answered);
+}
+
+static void read_some_back(struct test *t, unsigned origin)
+{
+	struct request *r = mem_zalloc(sizeof(*r));
+	struct log *log = journal_log(t->journal);
+	assert_non_null(r);
+	r->test = t;
+	r->read.done = done;
+	r->read.count = LOG_READ_MAX;
+	for (unsigned i = 0; i < LOG_READ_MAX; i++)
+		r->read.positions[i] = t->positions[origin][i];
+	log->ops->read(log, &r->read);
+	while (sem_wait(&t->answered) != 0)
+		;
+	for (unsigned i = 0; i < LOG_READ_MAX; i++) {
+		assert_int_equal(r->read.records[i].error, 0);
+		assert_int_equal(r->read.records[i].body.len, LEN);
+		assert_int_equal(r->read.records[i].body.ptr[LEN - 1], (uint8_t)(origin * 100 + i));
+	}
+	log_read_release(&r->read);
+	mem_free(r);
+}
+
+static void run(enum durability durability)
+{
+	static struct test t;
+	struct appender appenders[THREADS];
+	pthread_t threads[THREADS];
+	t = (struct test){0};
+	mem_count_start();
+	sem_init(&t.answered, 0, 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		sem_init(&t.room[i], 0, WINDOW);
+	open_journal(&t, durability);
+	for (unsigned i = 0; i < THREADS; i++) {
+		appenders[i] = (struct appender){&t, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, append_all, &appenders[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	/* All that was appended is back: every place in the window is free again. */
+	for (unsigned i = 0; i < THREADS; i++) {
+		for (unsigned k = 0; k < WINDOW; k++)
+			while (sem_wait(&t.room[i]) != 0)
+				;
+		read_some_back(&t, i);
+	}
+	struct log_status status;
+	journal_log(t.journal)->ops->status(journal_log(t.journal), &status);
+	assert_int_equal(status.batches, THREADS * BATCHES);
+	assert_int_equal(status.records, THREADS * BATCHES * ENTRIES);
+	assert_true(status.commits <= status.batches);
+	journal_close(t.journal);
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(t.next[i], BATCHES);
+		sem_destroy(&t.room[i]);
+	}
+	sem_destroy(&t.answered);
+	assert_int_equal(mem_count_live(), 0);
+}
+
+static void test_threads_append_and_each_keeps_its_order(void **state)
+{
+	(void)state;
+	run(DURABILITY_ALWAYS);
+}
+
+static void test_threads_append_with_an_interval(void **state)
+{
+	(void)state;
+	run(DURABILITY_INTERVAL);
+}
+
+/* What was appended before the end is written, though nobody waits for it. */
+static void test_close_writes_what_waits(void **state)
+{
+	static struct test t;
+	(void)state;
+	t = (struct test){0};
+	sem_init(&t.room[0], 0, 0);
+	open_journal(&t, DURABILITY_ALWAYS);
+	struct log *log = journal_log(t.journal);
+	for (unsigned i = 0; i < 20; i++)
+		log->ops->append(log, &make_batch(0, i)->batch);
+	journal_close(t.journal);
+	assert_int_equal(t.next[0], 20);
+	sem_destroy(&t.room[0]);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "journal-XXXXXX");
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *walk)
+{
+	(void)facts;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(test_threads_append_and_each_keeps_its_order),
+		IN_FOLDER(test_threads_append_with_an_interval),
+		IN_FOLDER(test_close_writes_what_waits),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
