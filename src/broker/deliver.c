@@ -419,13 +419,19 @@ static bool send_released(struct shard *s, struct session *session)
 	return send_pubrel(c, send_packet_id(q.position));
 }
 
+/* Its packet id may wait at the client for what follows: it can't be given up any more. */
+static bool is_begun(const struct session *session, const struct queued *q)
+{
+	return q->qos == 2 && q->position && q->position < session->sent_to;
+}
+
 /* The message at the front, which is in memory and for which the window is open. */
 static bool send_popped(struct shard *s, struct session *session, const struct queued *q)
 {
 	struct publication p;
 	bool has_gone = true;
 	publication_of_message(&p, q->message);
-	if (is_expired(s, &p.parts)) { /* [MQTT-3.3.2-5] */
+	if (is_expired(s, &p.parts) && !is_begun(session, q)) { /* [MQTT-3.3.2-5] */
 		s->status.dropped_expired++;
 		deliver_give_up(s, session, q, "expired");
 	} else if (q->qos == 0) {

@@ -352,6 +352,24 @@ static void test_kept_several_identifiers(void **state)
 	stop(st);
 }
 
+/* The client may hold the packet id of a message that was begun: it is finished [MQTT-3.3.2-5]. One
+ * that was never sent is not begun any more. */
+static void test_kept_expired_after_it_was_sent(void **state)
+{
+	struct stage *st = *state;
+	start(st, 1);
+	play_lines(&st->play, ABSENT "s > CONNECT v5 id=s expiry=1000 rmax=2\n"
+				     "s < CONNACK 00 present\n"
+				     "p > PUBLISH q2 m1 t=t p=1 expiry=1\np < PUBREC m1\n"
+				     "p > PUBLISH q1 m2 t=t p=2 expiry=1\np < PUBACK m2\n"
+				     "p > PUBLISH q2 m3 t=t p=3 expiry=1\np < PUBREC m3\n"
+				     "s < PUBLISH q2 m2 t=t p=1 expiry=1\n"
+				     "s < PUBLISH q1 m3 t=t p=2 expiry=1\n"
+				     "s cut\nwait 2000\n" BACK
+				     "s < PUBLISH q2 m2 dup t=t p=1 expiry=0\ns < nothing\n");
+	stop(st);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_several_identifiers, setup),
 		cmocka_unit_test_setup(test_kept_late_answers, setup),
 		cmocka_unit_test_setup(test_kept_drains_without_memory, setup),
+		cmocka_unit_test_setup(test_kept_expired_after_it_was_sent, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
