@@ -76,6 +76,15 @@ static int add(struct identifier_sets *all, const uint32_t *identifiers, uint32_
 	return 0;
 }
 
+int identifiers_add(struct shard *s, const struct session *session, const uint32_t *identifiers,
+		    uint32_t count)
+{
+	struct identifier_sets *all = sets_of(s, session);
+	if (!all)
+		all = sets_new(s, session);
+	return all ? add(all, identifiers, count) : ERROR_NO_MEMORY;
+}
+
 int identifiers_index(struct shard *s, const struct session *session, const uint32_t *identifiers,
 		      uint32_t count, uint32_t *index_out)
 {

@@ -27,6 +27,9 @@ void identifiers_init(struct shard *s);
  * ERROR_LIMIT: the table is full. */
 int identifiers_index(struct shard *s, const struct session *session, const uint32_t *identifiers,
 		      uint32_t count, uint32_t *index_out) MUST_USE;
+/* One more, with the next index. 0, ERROR_NO_MEMORY or ERROR_LIMIT. */
+int identifiers_add(struct shard *s, const struct session *session, const uint32_t *identifiers,
+		    uint32_t count) MUST_USE;
 /* NULL when there is none. Indices follow each other from 0. */
 const struct identifier_set *identifiers_at(const struct shard *s, const struct session *session,
 					    uint32_t index);

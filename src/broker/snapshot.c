@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "broker/full.h"
+#include "broker/identifiers.h"
 #include "broker/pack.h"
 #include "broker/shard.h"
 #include "broker/snapshot_format.h"
@@ -134,6 +135,22 @@ static void pack_will(struct packer *p, const struct will *w)
 	pack_bytes(p, message_payload(m));
 }
 
+/* All of the session's table, in the order of the indices that entries have. */
+static void pack_identifiers(struct packer *p, const struct shard *s, const struct session *session)
+{
+	const struct identifier_set *set;
+	uint32_t count = 0;
+	while (identifiers_at(s, session, count))
+		count++;
+	pack_number(p, count);
+	for (uint32_t i = 0; i < count; i++) {
+		set = identifiers_at(s, session, i);
+		pack_number(p, set->count);
+		for (uint32_t n = 0; n < set->count; n++)
+			pack_number(p, set->identifiers[n]);
+	}
+}
+
 struct of_shard {
 	const struct shard *shard;
 	const struct session *session;
@@ -155,7 +172,7 @@ static void pack_session(struct packer *p, const void *object)
 	pack_filters(p, session);
 	pack_memberships(p, session);
 	pack_receive(p, o->shard, session);
-	pack_number(p, 0); /* identifier sets */
+	pack_identifiers(p, o->shard, session);
 	if (session->will)
 		pack_will(p, session->will);
 }

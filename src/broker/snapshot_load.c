@@ -2,6 +2,7 @@
 /* Reading; the bytes are described in snapshot_format.h. */
 #include "base/mem.h"
 #include "broker/group.h"
+#include "broker/identifiers.h"
 #include "broker/pack.h"
 #include "broker/record.h"
 #include "broker/recovery.h"
@@ -149,6 +150,21 @@ static int load_receive(struct session *session, struct unpacker *u)
 	return error;
 }
 
+static int load_identifiers(struct shard *s, struct session *session, struct unpacker *u)
+{
+	int error = 0;
+	uint64_t sets = unpack_number(u, IDENTIFIER_SETS_MAX);
+	for (uint64_t i = 0; i < sets && !error && !u->is_failed; i++) {
+		uint64_t count = unpack_number(u, unpack_left(u));
+		uint32_t *set = mem_alloc((size_t)(count + 1) * sizeof(*set));
+		for (uint64_t n = 0; set && n < count; n++)
+			set[n] = (uint32_t)unpack_number(u, UINT32_MAX);
+		error = set ? identifiers_add(s, session, set, (uint32_t)count) : ERROR_NO_MEMORY;
+		mem_free(set);
+	}
+	return error;
+}
+
 static int load_will(struct session *session, struct unpacker *u)
 {
 	struct will *w = mem_zalloc(sizeof(*w));
@@ -216,7 +232,9 @@ static int load_session(struct loading *l, struct unpacker *u)
 	int error = load_subscriptions(l, s, u);
 	if (!error)
 		error = load_receive(l->session, u);
-	if (!error && unpack_number(u, 0) == 0 && bits & SNAPSHOT_WILL)
+	if (!error)
+		error = load_identifiers(s, l->session, u);
+	if (!error && bits & SNAPSHOT_WILL)
 		error = load_will(l->session, u);
 	l->queue = &l->session->queue;
 	l->is_of_session = true;

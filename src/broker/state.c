@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/identifiers.h"
 #include "broker/shard.h"
 #include "broker/waiting.h"
 #include "route/share.h"
@@ -16,6 +17,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define IDENTIFIERS_SHOWN_MAX 64
 
 struct lines {
 	char **items;
@@ -99,9 +102,34 @@ static const char *group_of(const struct session *session, const struct queued *
 	return show(out, span_of(m->filter, m->filter_len));
 }
 
-static void say_pending(struct lines *l, const char *id, const struct session *session)
+static int compare_numbers(const void *a, const void *b)
 {
-	struct shown group;
+	const uint32_t *left = a, *right = b;
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* In which order subscriptions were made, and so matched, is not part of the state. */
+static const char *identifiers_of(const struct shard *s, const struct session *session,
+				  const struct queued *q, struct shown *out)
+{
+	uint32_t sorted[IDENTIFIERS_SHOWN_MAX] = {q->identifier}, count = 1;
+	if (q->flags & QUEUED_IDENTIFIERS) {
+		const struct identifier_set *set = identifiers_at(s, session, q->identifier);
+		ASSERT(set);
+		count = set->count < IDENTIFIERS_SHOWN_MAX ? set->count : IDENTIFIERS_SHOWN_MAX;
+		memcpy(sorted, set->identifiers, count * sizeof(*sorted));
+		qsort(sorted, count, sizeof(*sorted), compare_numbers);
+	}
+	char *next = out->text;
+	for (uint32_t i = 0; i < count; i++)
+		next += sprintf(next, "%u,", sorted[i]);
+	return out->text;
+}
+
+static void say_pending(struct lines *l, const struct shard *s, const char *id,
+			const struct session *session)
+{
+	struct shown group, identifiers;
 	struct waiting_walk *w = mem_alloc(sizeof(*w));
 	struct queued q;
 	ASSERT(w);
@@ -116,16 +144,17 @@ static void say_pending(struct lines *l, const char *id, const struct session *s
 			    (unsigned long long)q.position);
 		else
 			say(l,
-			    "session %s message %llu at %llx qos %u retain %u dup %u identifier %u "
-			    "group %s",
+			    "session %s message %llu at %llx qos %u retain %u dup %u "
+			    "identifiers %s group %s",
 			    id, (unsigned long long)q.position, (unsigned long long)q.stored, q.qos,
-			    q.flags & QUEUED_RETAIN, session->is_away && is_dup, q.identifier,
+			    q.flags & QUEUED_RETAIN, session->is_away && is_dup,
+			    identifiers_of(s, session, &q, &identifiers),
 			    group_of(session, &q, &group));
 	}
 	mem_free(w);
 }
 
-static void say_session(struct lines *l, const struct session *session)
+static void say_session(struct lines *l, const struct shard *s, const struct session *session)
 {
 	struct shown shown;
 	uint32_t cursor = 0;
@@ -141,7 +170,7 @@ static void say_session(struct lines *l, const struct session *session)
 		say(l, "session %s receives %u", id, packet_id);
 	say_will(l, id, session);
 	say_filters(l, id, session);
-	say_pending(l, id, session);
+	say_pending(l, s, id, session);
 }
 
 static bool is_surviving(const struct share *share)
@@ -196,7 +225,7 @@ static void say_shard(struct lines *l, struct shard *s)
 	const struct share *share;
 	while ((session = map_next(&s->sessions, &cursor)))
 		if (session->log_id)
-			say_session(l, session);
+			say_session(l, s, session);
 	while ((share = routes_each_share(s->routes, &share_cursor)))
 		if (is_surviving(share))
 			say_group(l, share);
