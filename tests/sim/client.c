@@ -48,7 +48,7 @@ static void add_will(struct world *w, struct client *c, struct connect *p)
 	m->is_will = true;
 	if (payload_of(m).len > UINT16_MAX)
 		return; /* a will cannot be so long */
-	m->retain = random_chance(&w->random, 20);
+	m->retain = w->has_retained && random_chance(&w->random, 20);
 	m->attempts = 1;
 	c->will = m->id;
 	c->will_delay = c->version == MQTT_5 && random_chance(&w->random, 40)
@@ -305,7 +305,7 @@ void client_publish(struct world *w, struct client *c)
 	if (!m)
 		return;
 	m->connection = c->connection;
-	m->retain = random_chance(r, 15);
+	m->retain = w->has_retained && random_chance(r, 15);
 	m->is_clear = m->retain && random_chance(r, 30);
 	m->has_expiry = c->version == MQTT_5 && !m->retain && random_chance(r, 5);
 	uint16_t packet_id = qos ? new_packet_id(c) : 0;
@@ -337,7 +337,7 @@ static void close_interval(struct world *w, struct client *c, unsigned filter, u
 static unsigned choose_filter(struct world *w, const struct client *c)
 {
 	if (c->version == MQTT_5)
-		return random_below(&w->random, FILTERS);
+		return random_below(&w->random, w->has_groups ? FILTERS : PLAIN_FILTERS);
 	return c->takes_shares ? PLAIN_FILTERS + c->index % GROUPS
 			       : random_below(&w->random, PLAIN_FILTERS);
 }

@@ -3,8 +3,10 @@
  * a checkpoint, at which everybody comes back and nothing may be left over. */
 #include "world.h"
 
-#define ROUNDS_MAX 1000000 /* far more than the longest backlog takes, byte by byte */
-#define PATIENCE_MS 6000   /* longer than any answer may be held back */
+#define ROUNDS_MAX 1000000   /* far more than the longest backlog takes, byte by byte */
+#define CHECKPOINT_EVERY 150 /* steps, about */
+#define CRASH_EVERY 300
+#define PATIENCE_MS 6000 /* longer than any answer may be held back */
 
 static struct client *any_client(struct world *w)
 {
@@ -144,6 +146,10 @@ static void step(struct world *w)
 		some_time(w);
 	else
 		close_zombies(w);
+	if (w->store && random_below(&w->random, CHECKPOINT_EVERY) == 0)
+		broker_want_checkpoint(w->kit.broker);
+	if (w->store && random_below(&w->random, CRASH_EVERY) == 0)
+		crash(w);
 }
 
 enum round { ROUND_MOVED, ROUND_WAITING, ROUND_QUIET };
@@ -302,6 +308,8 @@ static void checkpoint(struct world *w, bool is_last)
 	finish(w, absent);
 	model_checkpoint(w);
 	probe(w);
+	if (w->store)
+		crash_check(w);
 	w->is_quiet = false;
 }
 

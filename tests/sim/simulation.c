@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs simulated worlds, a seed each: ./simulation [--seeds N] [--from S] [--steps N] [--shards N]
- * [--seconds N] [--trace]. A world that breaks a promise ends the program with its seed, and the
+ * [--kept PERCENT] [--seconds N] [--trace]. A world that breaks a promise ends the program with its seed, and the
  * same seed does the same again. See world.h.
  */
 #include "base/mem.h"
@@ -18,11 +18,12 @@
 struct options {
 	uint64_t from, seeds, seconds;
 	unsigned steps, shards;
+	unsigned kept; /* per cent of worlds whose log is kept */
 	bool is_traced;
 };
 
 struct totals {
-	uint64_t worlds, steps, turns, messages, received, promised, ms;
+	uint64_t worlds, steps, turns, messages, received, promised, ms, crashes, checkpoints;
 };
 
 /* A broker that breaks down names no seed by itself. */
@@ -45,8 +46,9 @@ static void watch_for_crashes(void)
 		sigaction(fatal[i], &action, &former[i]);
 }
 
-static void choose_settings(struct world *w, struct settings *set)
+static void choose_settings(struct world *w)
 {
+	struct settings *set = &w->settings;
 	static const uint16_t windows[] = {1, 5, 1000};
 	struct random *r = &w->random;
 	settings_init(set);
@@ -70,7 +72,7 @@ static void choose_clients(struct world *w)
 		c->stream.fd = -1;
 		snprintf(c->id, sizeof(c->id), "c%u", i);
 		c->version = random_chance(&w->random, 60) ? MQTT_5 : MQTT_3_1_1;
-		c->takes_shares = random_chance(&w->random, 40);
+		c->takes_shares = random_chance(&w->random, 40) && w->has_groups;
 	}
 }
 
@@ -85,6 +87,8 @@ static void world_end(struct world *w)
 		buffer_release(&c->out);
 		buffer_release(&c->answers);
 	}
+	if (w->store)
+		kept_store_free(w->store);
 	if (mem_count_live() != 0)
 		world_fail(w, "%ld allocations are left", mem_count_live());
 }
@@ -92,17 +96,22 @@ static void world_end(struct world *w)
 static void run_world(const struct options *o, uint64_t seed, struct totals *t)
 {
 	static const unsigned shard_counts[] = {1, 2, 3, 8};
-	struct settings set;
 	struct world *w = calloc(1, sizeof(*w));
 	ASSERT(w);
 	w->seed = w->random.state = seed;
 	snprintf(seed_text, sizeof(seed_text), "seed %llu broke down\n", (unsigned long long)seed);
 	w->is_traced = o->is_traced;
 	unsigned shards = shard_counts[random_below(&w->random, ARRAY_COUNT(shard_counts))];
-	choose_settings(w, &set);
+	bool is_kept = random_chance(&w->random, o->kept);
+	w->has_groups = w->has_retained = !is_kept;
+	choose_settings(w);
 	choose_clients(w);
 	mem_count_start();
-	kit_start(&w->kit, &set, o->shards ? o->shards : shards, random_next(&w->random));
+	w->kit.shard_count = o->shards ? o->shards : shards;
+	if (is_kept)
+		crash_start(w);
+	else
+		kit_start(&w->kit, &w->settings, w->kit.shard_count, random_next(&w->random));
 	program_run(w, PHASES, o->steps / PHASES);
 	t->worlds++;
 	t->steps += w->steps;
@@ -110,6 +119,8 @@ static void run_world(const struct options *o, uint64_t seed, struct totals *t)
 	t->messages += w->message_count;
 	t->received += w->received;
 	t->promised += w->promised;
+	t->crashes += w->crashes;
+	t->checkpoints += w->store ? kept_checkpoint_count(w->store) : 0;
 	t->ms += w->kit.now.steady_ms - KIT_START_STEADY_MS;
 	world_end(w);
 	free(w->promises);
@@ -132,6 +143,8 @@ static void read_options(struct options *o, int argc, char **argv)
 			o->from = value;
 		} else if (strcmp(name, "--steps") == 0 && i < argc) {
 			o->steps = (unsigned)value;
+		} else if (strcmp(name, "--kept") == 0 && i < argc) {
+			o->kept = (unsigned)value;
 		} else if (strcmp(name, "--seconds") == 0 && i < argc) {
 			o->seconds = value;
 		} else if (strcmp(name, "--shards") == 0 && value >= 1 && value <= SHARDS_MAX) {
@@ -139,7 +152,7 @@ static void read_options(struct options *o, int argc, char **argv)
 		} else {
 			fprintf(stderr,
 				"usage: %s [--seeds N] [--from S] [--steps N] [--shards N] "
-				"[--seconds N] [--trace]\n",
+				"[--kept PERCENT] [--seconds N] [--trace]\n",
 				argv[0]);
 			exit(2);
 		}
@@ -148,7 +161,7 @@ static void read_options(struct options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.from = 1, .seeds = 100, .steps = 3000};
+	struct options o = {.from = 1, .seeds = 100, .steps = 3000, .kept = 50};
 	struct totals t = {0};
 	read_options(&o, argc, argv);
 	world_init_filters();
@@ -160,10 +173,11 @@ int main(int argc, char **argv)
 		run_world(&o, seed, &t);
 	}
 	printf("%llu seeds from %llu: %llu steps, %llu turns, %.1f simulated hours, %llu messages, "
-	       "%llu received, %llu promises kept\n",
+	       "%llu received, %llu promises kept, %llu crashes, %llu checkpoints\n",
 	       (unsigned long long)t.worlds, (unsigned long long)o.from,
 	       (unsigned long long)t.steps, (unsigned long long)t.turns, (double)t.ms / 3600000,
 	       (unsigned long long)t.messages, (unsigned long long)t.received,
-	       (unsigned long long)t.promised);
+	       (unsigned long long)t.promised, (unsigned long long)t.crashes,
+	       (unsigned long long)t.checkpoints);
 	return 0;
 }

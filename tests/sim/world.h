@@ -5,6 +5,7 @@
  *
  *   program.c   what happens: random actions, faults, time, and checkpoints at which all is quiet
  *   client.c    a client's connection and session, client_in.c what it does with each packet
+ *   crash.c     the broker's deaths, in worlds whose log is kept
  *   model.c     promises that were made, and whether they were kept
  *
  * Order in time is told by an event count, `tick`: it moves with everything that happens.
@@ -14,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "kit/kit.h"
+#include "log/log_kept.h"
 #include "mqtt/packets.h"
 
 #define CLIENTS_MAX 10
@@ -155,6 +157,9 @@ struct zombie {
 
 struct world {
 	struct kit kit;
+	struct settings settings;
+	struct kept_store *store; /* what is durable; NULL: the log is in memory */
+	uint32_t crashes;
 	struct random random;
 	uint64_t seed;
 	uint64_t tick;
@@ -162,6 +167,8 @@ struct world {
 	uint64_t thaw_step; /* when shards that are frozen go on */
 	unsigned client_count;
 	bool has_small_queues; /* messages may be refused */
+	bool has_groups;
+	bool has_retained;
 	bool is_traced;
 	bool is_quiet; /* a checkpoint: no faults, everybody answers */
 	uint32_t connections;
@@ -240,6 +247,14 @@ void model_time(struct world *w);
 /* Everything is quiet: messages that nobody answers are dealt with, promises are due. */
 void model_checkpoint(struct world *w);
 void model_retained(struct world *w, const uint32_t found[TOPICS]);
+
+/* crash.c */
+/* Starts the kit on a log of its own, with kit.shard_count shards. */
+void crash_start(struct world *w);
+/* The broker dies, and is there again. */
+void crash(struct world *w);
+/* All is quiet: the log gives the state that the broker is in. */
+void crash_check(struct world *w);
 
 /* program.c */
 void program_run(struct world *w, unsigned phases, unsigned steps);
