@@ -262,6 +262,11 @@ static int load_group(struct loading *l, struct unpacker *u)
 	return 0;
 }
 
+static struct shard *shard_of_session(const struct loading *l)
+{
+	return &l->broker->shards[shard_of(l->broker, session_client_id(l->session))];
+}
+
 static int load_queue(struct loading *l, struct unpacker *u)
 {
 	uint64_t count = unpack_number(u, SNAPSHOT_ENTRIES_MAX);
@@ -287,6 +292,8 @@ static int load_queue(struct loading *l, struct unpacker *u)
 		if (error)
 			return error;
 	}
+	if (l->is_of_session)
+		shard_of_session(l)->status.queued_messages += count;
 	return 0;
 }
 
