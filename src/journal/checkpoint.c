@@ -288,7 +288,7 @@ static uint64_t log_since(struct journal *j, uint64_t end)
 
 void checkpoint_ask(struct journal *j)
 {
-	if (j->checkpoints->is_asked || !j->hooks.checkpoint_wanted)
+	if (j->checkpoints->is_asked || !j->hooks.checkpoint_wanted || atomic_load(&j->is_closing))
 		return;
 	j->checkpoints->is_asked = true;
 	j->hooks.checkpoint_wanted(j->hooks.context);

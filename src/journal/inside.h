@@ -99,6 +99,7 @@ struct journal {
 	bool is_new;          /* journal_open made the store */
 	bool is_recovered;
 	bool is_started;
+	atomic_bool is_closing; /* nobody is asked for a checkpoint any more */
 	/* Where the log ended: 0 in a new store. Set by recovery; then the committer's. */
 	uint64_t recovered_end;
 	uint64_t recovered_commit; /* highest number of a commit that was found */

@@ -341,6 +341,8 @@ struct log *journal_log(struct journal *j)
 
 void journal_close(struct journal *j)
 {
+	/* What it would append comes too late. */
+	atomic_store(&j->is_closing, true);
 	if (j->is_started)
 		threads_stop(j);
 	release(j);

@@ -57,7 +57,8 @@ static uint64_t now_ms(void *context)
 
 static void checkpoint_wanted(void *context)
 {
-	(void)context;
+	struct rig *r = context;
+	r->wanted++;
 }
 
 static bool references(void *context, struct span image,

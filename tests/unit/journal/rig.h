@@ -28,6 +28,7 @@ struct rig {
 	unsigned appended;
 	unsigned health_changes;
 	unsigned warnings;
+	unsigned wanted; /* checkpoints asked for */
 };
 
 /* A new store with small segments. Options may be changed between init and open. */

@@ -266,6 +266,25 @@ static void test_open_says_what_is_wrong(void **state)
 	assert_open_fails(ERROR_INVALID, "no file FORMAT");
 }
 
+/* What is appended because of it would never come back. */
+static void test_closing_asks_for_no_checkpoint(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	rig_work(&rig);
+	for (unsigned i = 0; i < 10; i++)
+		rig_append(&rig, 1, 50000, RIG_LAZY);
+	assert_int_equal(rig.wanted, 0);
+	rig_close(&rig);
+	assert_int_equal(rig.count, 10);
+	assert_int_equal(rig.wanted, 0);
+	/* It is due all the same. */
+	rig_open(&rig);
+	rig_write(&rig, 50000);
+	rig_work(&rig);
+	assert_int_equal(rig.wanted, 1);
+}
+
 /* Each call of one kind fails in turn: no batch is lost, doubled or out of order, and what came
  * back without an error can be read. */
 static void run_with_fault(enum simdisk_call call, uint64_t n, int error_number)
@@ -352,6 +371,7 @@ int main(void)
 		ON_RIG(test_commit_waits_until_there_is_a_segment),
 		ON_RIG(test_numbers_are_never_used_again),
 		ON_RIG(test_open_says_what_is_wrong),
+		ON_RIG(test_closing_asks_for_no_checkpoint),
 		ON_RIG(test_each_call_fails_in_turn),
 		ON_RIG(test_start_without_memory),
 	};
