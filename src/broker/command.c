@@ -73,6 +73,8 @@ static int reserve(struct shard *s, struct batch *batch, size_t len)
 		capacity = BATCH_BYTES_MIN;
 	while (capacity < needed)
 		capacity *= 2;
+	if (needed > BATCH_BYTES_MAX) /* it goes with this one */
+		capacity = needed;
 	uint8_t *bytes = mem_realloc(batch->log.bytes, capacity);
 	if (!bytes)
 		return ERROR_NO_MEMORY;

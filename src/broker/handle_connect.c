@@ -227,6 +227,8 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 		connection_pause(c);
 		command->time_ms = s->now.wall_ms;
 		s->connects_pending++;
+		if (c->answer == ANSWER_WHEN_DURABLE)
+			batch_want_sync(s);
 		command_append(s, command, shard_bit(s));
 	} else {
 		apply(s, command);
