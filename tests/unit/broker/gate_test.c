@@ -10,7 +10,6 @@
  *   full / good / failed     the log's health
  */
 #include "base/mem.h"
-#include "broker/record.h"
 #include "kit/play.h"
 #include "kit/replay.h"
 #include "log/log_kept.h"
@@ -38,9 +37,9 @@ static int setup(void **state)
 	return 0;
 }
 
-static void start(struct stage *st, unsigned shard_count, uint64_t seed)
+static void start(struct stage *st, unsigned shard_count)
 {
-	play_start(&st->play, &set, shard_count, seed, 0);
+	play_start(&st->play, &set, shard_count, 7, 0);
 	st->store = kept_store_new();
 	st->log = log_kept_new(st->store, 1 << 16, NULL, broker_committed, st->play.kit.broker);
 	broker_use_log(st->play.kit.broker, log_kept_log(st->log));
@@ -62,18 +61,16 @@ static void set_health(struct stage *st, enum log_health health)
 
 static void perform(struct stage *st, const char *line)
 {
+	static const char *const healths[] = {"good", "full", "failed"};
+	for (unsigned i = 0; i < ARRAY_COUNT(healths); i++)
+		if (strcmp(line, healths[i]) == 0) {
+			set_health(st, (enum log_health)i);
+			return;
+		}
 	if (strcmp(line, "hold") == 0)
 		log_kept_delay(st->log, true, true);
-	else if (strcmp(line, "commit") == 0)
-		commit(st, ULONG_MAX);
-	else if (strncmp(line, "commit ", 7) == 0)
-		commit(st, strtoul(line + 7, NULL, 10));
-	else if (strcmp(line, "full") == 0)
-		set_health(st, LOG_FULL);
-	else if (strcmp(line, "good") == 0)
-		set_health(st, LOG_GOOD);
-	else if (strcmp(line, "failed") == 0)
-		set_health(st, LOG_FAILED);
+	else if (strncmp(line, "commit", 6) == 0)
+		commit(st, line[6] ? strtoul(line + 6, NULL, 10) : ULONG_MAX);
 	else if (line[0])
 		play_line(&st->play, "%s", line);
 }
@@ -123,7 +120,7 @@ static void over_all(const char *lines)
 	static const unsigned counts[] = {1, 2, 5};
 	for (unsigned i = 0; i < ARRAY_COUNT(counts); i++) {
 		static struct stage st;
-		start(&st, counts[i], 7);
+		start(&st, counts[i]);
 		script(&st, lines);
 		stop(&st);
 	}
@@ -481,84 +478,13 @@ static void test_gate_failed(void **state)
 				  "r < PUBLISH q0 t=u p=3\n");
 }
 
-/* Bytes on their way, and no turn taken. */
-static void send_now(struct stage *st, const char *name)
-{
-	struct actor *a = play_actor(&st->play, name);
-	struct span bytes = buffer_content(&a->out);
-	assert_int_equal(a->stream.ops->write(&a->stream, &bytes, 1), bytes.len);
-	buffer_release(&a->out);
-}
-
-/* How many messages stand behind the last SUBSCRIBE in the log. */
-static unsigned count_behind_subscribe(const struct stage *st)
-{
-	unsigned count = 0;
-	for (size_t i = 0; i < kept_record_count(st->store); i++) {
-		enum command_kind kind = record_kind(kept_record(st->store, i)->body);
-		count += kind == COMMAND_PUBLISH;
-		if (kind == COMMAND_SUBSCRIBE)
-			count = 0;
-	}
-	return count;
-}
-
-static unsigned count_received(struct stage *st, const char *name)
-{
-	char text[TALK_TEXT_MAX];
-	unsigned count = 0;
-	while (play_next(play_actor(&st->play, name), text))
-		count += strncmp(text, "PUBLISH", 7) == 0;
-	return count;
-}
-
-/* Whoever applies the log once more finds every message behind the SUBSCRIBE to be the session's:
- * so it must have been the first time, whichever shard the message came from. */
-static void subscribe_among_publishes(unsigned seed)
-{
-	static struct stage st;
-	static const char *const names[] = {"p", "q", "r", "s"};
-	start(&st, 5, seed);
-	for (unsigned i = 0; i < 4; i++)
-		play_line(&st.play, "%s > CONNECT v5 id=%s%u clean expiry=%u", names[i], names[i],
-			  seed, i == 3 ? 60 : 0);
-	for (unsigned i = 0; i < 4; i++)
-		play_line(&st.play, "%s < CONNACK 00", names[i]);
-	/* all messages are logged, for the sake of another */
-	play_line(&st.play, "x > CONNECT v5 id=x%u clean expiry=60", seed);
-	script(&st, "x < CONNACK 00\nx > SUBSCRIBE m1 f=t,q1\nx < SUBACK m1 01\nx cut\n");
-	play_line(&st.play, "together");
-	play_line(&st.play, "s + SUBSCRIBE m1 f=t,q1");
-	for (unsigned round = 1; round <= 20; round++) {
-		for (unsigned i = 0; i < 3; i++) {
-			play_line(&st.play, "%s + PUBLISH q1 m%u t=t", names[i], round);
-			send_now(&st, names[i]);
-		}
-		if (round == 3)
-			send_now(&st, "s");
-		for (unsigned n = seed % 3; n > 0; n--)
-			kit_step(&st.play.kit);
-	}
-	script(&st, "apart\n");
-	assert_int_equal(count_received(&st, "s"), count_behind_subscribe(&st));
-	script(&st, "p < 20 PUBACK\nq < 20 PUBACK\nr < 20 PUBACK\n");
-	stop(&st);
-}
-
-static void test_gate_interest_before_log(void **state)
-{
-	(void)state;
-	for (unsigned seed = 0; seed < 200; seed++)
-		subscribe_among_publishes(seed);
-}
-
 /* A shard that can't write goes on with everything else, and stops taking more in time. */
 static void test_gate_congested(void **state)
 {
 	static struct stage st;
 	struct shard_status status;
 	(void)state;
-	start(&st, 1, 7);
+	start(&st, 1);
 	script(&st, ABSENT "p > CONNECT v5 id=p clean rmax=65535\np < CONNACK 00\nhold\n"
 			   "repeat 200 p > PUBLISH q1 m%d t=t p=#100000\n"
 			   "p < nothing\n");
@@ -572,7 +498,7 @@ static void test_gate_shutdown(void **state)
 {
 	static struct stage st;
 	(void)state;
-	start(&st, 1, 7);
+	start(&st, 1);
 	script(&st, PUBLISHER "hold\n");
 	struct shard *s = broker_shard(st.play.kit.broker, 0);
 	assert_true(shard_is_settled(s));
@@ -606,7 +532,6 @@ int main(void)
 		cmocka_unit_test_setup(test_gate_full, setup),
 		cmocka_unit_test_setup(test_gate_full_and_cut, setup),
 		cmocka_unit_test_setup(test_gate_failed, setup),
-		cmocka_unit_test_setup(test_gate_interest_before_log, setup),
 		cmocka_unit_test_setup(test_gate_congested, setup),
 		cmocka_unit_test_setup(test_gate_shutdown, setup),
 	};
