@@ -63,7 +63,7 @@ static void stop(struct model *m)
 	if (ends_well) {
 		model_close(m);
 		simdisk_power_cut(m->disk, model_draw(m, UINT32_MAX));
-	} else if (model_draw(m, 8) == 0 && !simdisk_is_cut(m->disk)) {
+	} else if (model_draw(m, 3) == 0 && !simdisk_is_cut(m->disk)) {
 		simdisk_kill(m->disk);
 		model_close(m);
 		seen.kills++;

@@ -207,6 +207,7 @@ static int recover_image(void *context, uint64_t position, struct span image)
 	    m->entries[applied - 1].id != load_le64(image.ptr + 16))
 		model_fail(m, "the image is not one of this log");
 	m->recovered = applied;
+	m->newest_position = position;
 	for (size_t i = 0; i < m->count; i++)
 		m->entries[i].is_finished = true;
 	for (size_t at = IMAGE_HEAD, i = 0; at < image.len; at += 8) {
@@ -325,6 +326,7 @@ static int recover(struct model *m, char reason[JOURNAL_REASON_MAX])
 						  .record = recover_record,
 						  .damage = recover_damage};
 	m->recovered = m->stretch_count = m->missing = 0;
+	m->newest_position = 0;
 	int error = journal_recover(m->journal, &recovery, reason);
 	if (!error)
 		check_tail(m);
@@ -380,7 +382,8 @@ int model_open(struct model *m, char reason[JOURNAL_REASON_MAX])
 	if (!error)
 		error = journal_start(m->journal, reason);
 	m->log = journal_log(m->journal);
-	m->durable = 0;
+	/* Recovery has seen to it that what it gave back stays. */
+	m->durable = m->newest_position;
 	if (error) {
 		journal_close(m->journal);
 		m->journal = NULL;
@@ -492,7 +495,8 @@ void model_work(struct model *m, unsigned steps)
 	while (steps-- > 0 && journal_step(m->journal))
 		;
 	m->log->ops->status(m->log, &status);
-	m->durable = status.position;
+	if (status.position > m->durable)
+		m->durable = status.position;
 }
 
 static void done(struct log_read *request)
