@@ -284,7 +284,7 @@ int journal_open(struct disk *disk, const struct journal_options *options,
 
 /* Start */
 
-static struct segment *next_empty(struct journal *j)
+static struct segment *next_empty(struct journal *j, uint32_t below)
 {
 	struct segment *empty = NULL;
 	pthread_mutex_lock(&j->lock);
@@ -292,7 +292,7 @@ static struct segment *next_empty(struct journal *j)
 		struct segment *segment = j->segments.all[i];
 		bool has_ended =
 			segment->state == SEGMENT_SEALED || segment->state == SEGMENT_FAILED;
-		if (has_ended && segment->end <= SEGMENT_HEAD_BYTES)
+		if (has_ended && segment->end <= SEGMENT_HEAD_BYTES && segment->number < below)
 			empty = segment;
 	}
 	pthread_mutex_unlock(&j->lock);
@@ -300,13 +300,26 @@ static struct segment *next_empty(struct journal *j)
 }
 
 /* Segments of which nothing counts, behind a higher number that is there for good. */
-static void drop_empty(struct journal *j)
+static void drop_empty(struct journal *j, uint32_t below)
 {
 	struct segment *segment;
-	while ((segment = next_empty(j))) {
+	while ((segment = next_empty(j, below))) {
 		bool is_gone = segment_recycle(j, segment) && segment_forget(j, segment);
 		ASSERT(is_gone); /* nobody reads yet */
 	}
+}
+
+/* The last runs ended before they had freed anything: done now. */
+static int start_without_room(struct journal *j)
+{
+	int error = ERROR_FULL;
+	if (j->segments.count > 0)
+		drop_empty(j, j->segments.all[j->segments.count - 1]->number);
+	j->room.is_scarce = true;
+	do
+		error = segments_make_ready(j);
+	while (error == ERROR_FULL && compact_step(j));
+	return error;
 }
 
 int journal_start(struct journal *j, char reason[JOURNAL_REASON_MAX])
@@ -314,11 +327,13 @@ int journal_start(struct journal *j, char reason[JOURNAL_REASON_MAX])
 	ASSERT(j->is_recovered && !j->is_started);
 	recovery_release(j);
 	int error = segments_make_ready(j);
+	if (error == ERROR_FULL)
+		error = start_without_room(j);
 	if (error)
 		return refuse(reason, error, "The journal cannot make a segment to write to: %s.",
 			      error == ERROR_FULL ? "the disk, or what it may use of it, is full"
 						  : strerror(errno));
-	drop_empty(j);
+	drop_empty(j, UINT32_MAX);
 	error = commit_open(j);
 	if (!error)
 		error = reader_open(j);

@@ -442,7 +442,8 @@ static void submit(struct model *m, size_t first, bool wants_sync)
 
 static uint32_t draw_len(struct model *m)
 {
-	switch (model_draw(m, 40)) {
+	/* The reserve is made for many records, not for a few that are as long as a segment. */
+	switch (model_draw(m, 40) + (m->has_little_room ? 4 : 0)) {
 	case 0: return BODY_HEAD;
 	case 1: return BODY_HEAD + (uint32_t)model_draw(m, 80000); /* longer than a segment */
 	case 2:
@@ -472,10 +473,11 @@ void model_append(struct model *m)
 		size_t wanted = model_draw(m, 2) ? draw_wanted(m) : SIZE_MAX;
 		if (wanted != SIZE_MAX)
 			add(m, MODEL_FINISH, BODY_HEAD)->refers = wanted;
-		else
+		else if (atomic_load(&m->log->health) == LOG_GOOD)
 			add(m, MODEL_MESSAGE, draw_len(m));
 	}
-	submit(m, first, model_draw(m, 10) == 0);
+	if (m->count > first)
+		submit(m, first, model_draw(m, 10) == 0);
 }
 
 void model_checkpoint(struct model *m)

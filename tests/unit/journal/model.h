@@ -48,6 +48,7 @@ struct model {
 	uint64_t next_id;
 	bool is_failing; /* batches came back with an error */
 	bool wants_checkpoint;
+	bool has_little_room; /* short records only */
 	struct log_image *image;
 	uint64_t image_position;
 	uint64_t durable; /* newest record that the journal called durable */
