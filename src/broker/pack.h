@@ -74,7 +74,8 @@ struct unpacker {
 
 static inline struct unpacker unpacker_of(struct span bytes)
 {
-	return (struct unpacker){bytes.ptr, bytes.ptr + bytes.len, false};
+	/* no sum with a null pointer */
+	return (struct unpacker){bytes.ptr, bytes.ptr ? bytes.ptr + bytes.len : NULL, false};
 }
 
 static inline size_t unpack_left(const struct unpacker *u)

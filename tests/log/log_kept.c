@@ -105,8 +105,10 @@ void kept_cut(struct kept_store *store, size_t count)
 		count++;
 	while (store->record_count > count)
 		forget_record(&store->records[--store->record_count]);
-	struct kept_checkpoint *last = store->checkpoints + store->checkpoint_count;
-	while (store->checkpoint_count > 0 && (--last)->records > store->record_count) {
+	while (store->checkpoint_count > 0) {
+		struct kept_checkpoint *last = &store->checkpoints[store->checkpoint_count - 1];
+		if (last->records <= store->record_count)
+			break;
 		mem_free((void *)last->image.ptr);
 		store->checkpoint_count--;
 	}
