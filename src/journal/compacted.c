@@ -79,7 +79,9 @@ static int verify(struct window *w, struct compacted *c, uint64_t store_id, uint
 	c->tops = mem_zalloc((blocks + 1) * sizeof(*c->tops));
 	if (!c->tops)
 		return ERROR_NO_MEMORY;
-	return read_index(w, c, each, context);
+	int error = read_index(w, c, NULL, NULL);
+	/* What a damaged one says is given to nobody. */
+	return error || !each ? error : read_index(w, c, each, context);
 }
 
 int compacted_open(struct disk *disk, uint64_t store_id, const char *name, uint32_t first,

@@ -302,6 +302,9 @@ int journal_recover(struct journal *j, const struct journal_recovery *recovery,
 	r->damage.tell = recovery->damage;
 	r->damage.context = recovery->context;
 	int error = course(j, recovery, reason);
+	if (error == ERROR_DAMAGED && j->options.refuse_damage && reason[0] == '\0')
+		(void)refuse(reason, "the log is damaged and on_damage is refuse: look at it with "
+				     "`nightjar journal`, or set on_damage to set-aside");
 	if (error && reason[0] == '\0')
 		snprintf(reason, JOURNAL_REASON_MAX, "the store cannot be read: %s",
 			 error_text(error));

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Degraded until an operator says otherwise; refused when that is what was asked for. */
+#include "model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+/* A store with one damaged record among many; its name in the report. */
+static void make_damaged(struct model *m)
+{
+	char reason[JOURNAL_REASON_MAX];
+	model_init(m, 3, 0);
+	assert_int_equal(model_open(m, reason), 0);
+	for (unsigned turn = 0; turn < 20; turn++) {
+		model_append(m);
+		model_work(m, 1000);
+	}
+	model_close(m);
+	uint64_t position = m->entries[m->count / 2].position;
+	char name[DISK_NAME_MAX];
+	file_name(name, FILE_SEGMENT, position_segment(position));
+	assert_true(simdisk_flip(m->disk, name, position_offset(position) + 20, 3));
+	m->has_gap_allowed = true;
+}
+
+static bool is_degraded(struct model *m)
+{
+	struct log_status status;
+	m->log->ops->status(m->log, &status);
+	return status.is_degraded;
+}
+
+static void test_damage_stays_reported_until_removed(void **state)
+{
+	char reason[JOURNAL_REASON_MAX];
+	struct model m;
+	uint64_t len, again;
+	(void)state;
+	make_damaged(&m);
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_int_equal(m.missing, 1);
+	assert_true(is_degraded(&m));
+	model_checkpoint(&m);
+	model_work(&m, 1000);
+	model_checkpoint(&m);
+	model_work(&m, 1000);
+	model_close(&m);
+	assert_true(simdisk_size(m.disk, "DAMAGED", &len));
+
+	/* The log in question is not read any more; it is still said. */
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_int_equal(m.stretch_count, 0);
+	assert_true(is_degraded(&m));
+	model_close(&m);
+	assert_true(simdisk_size(m.disk, "DAMAGED", &again));
+	assert_int_equal(again, len);
+
+	assert_true(simdisk_remove(m.disk, "DAMAGED"));
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_false(is_degraded(&m));
+	model_close(&m);
+	model_release(&m);
+}
+
+static void test_damage_met_again_is_reported_once(void **state)
+{
+	char reason[JOURNAL_REASON_MAX];
+	struct model m;
+	uint64_t len, again;
+	(void)state;
+	make_damaged(&m);
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_int_equal(m.stretch_count, 1);
+	model_close(&m);
+	assert_true(simdisk_size(m.disk, "DAMAGED", &len));
+	char copy[DISK_NAME_MAX];
+	snprintf(copy, sizeof(copy), "damaged-%016llx.bin",
+		 (unsigned long long)m.stretches[0].from);
+	assert_true(simdisk_size(m.disk, copy, &again));
+	assert_true(again > 0);
+	m.has_gap_allowed = true;
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_int_equal(m.stretch_count, 1);
+	model_close(&m);
+	assert_true(simdisk_size(m.disk, "DAMAGED", &again));
+	assert_int_equal(again, len);
+	model_release(&m);
+}
+
+static void test_damage_is_refused_when_asked(void **state)
+{
+	char reason[JOURNAL_REASON_MAX] = "";
+	struct model m;
+	(void)state;
+	make_damaged(&m);
+	m.options.refuse_damage = true;
+	assert_int_equal(model_open(&m, reason), ERROR_DAMAGED);
+	assert_true(reason[0] != '\0');
+	model_release(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_damage_stays_reported_until_removed),
+		cmocka_unit_test(test_damage_met_again_is_reported_once),
+		cmocka_unit_test(test_damage_is_refused_when_asked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
