@@ -4,6 +4,7 @@
  * surviving needs at once.
  */
 #include "base/mem.h"
+#include "broker/give.h"
 #include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/hold.h"
@@ -47,8 +48,10 @@ static void begin_session(struct shard *s, struct session *session, struct comma
 		session->log_id = position;
 		session->queue_next = 1;
 	}
-	if (!survives)
+	if (!survives) {
+		group_convert(s, session);
 		session->log_id = 0;
+	}
 	session->connect_id = position;
 	session->is_away = false;
 	session->expiry_interval = o->expiry_interval;
@@ -190,6 +193,7 @@ static void apply_subscribe(struct shard *s, struct command *command)
 		codes[count] = subscribe_one(s, session, filter, &options, command, &waits);
 		see_filter(s, session, PACKET_SUBSCRIBE, filter, asked, codes[count++]);
 	}
+	waits += group_applied_subscribe(s, session, command);
 	if (session) {
 		waits += interest_wait(s, &command->origin);
 		answer(s, session, command, PACKET_SUBACK, span_of(codes, count), waits);
@@ -215,6 +219,8 @@ static void apply_unsubscribe(struct shard *s, struct command *command)
 	struct span rest = command_text(command), filter;
 	uint8_t *codes = mem_alloc(rest.len + 1);
 	size_t count = 0;
+	if (command->packet_id == 0)
+		session = NULL; /* for the owners of groups only */
 	while (session && codes && unsubscribe_next(&rest, &filter)) {
 		codes[count] = unsubscribe_one(s, session, filter) ? REASON_SUCCESS
 								   : REASON_NO_SUBSCRIPTION_EXISTED;
@@ -222,6 +228,7 @@ static void apply_unsubscribe(struct shard *s, struct command *command)
 	}
 	if (session)
 		answer(s, session, command, PACKET_UNSUBACK, span_of(codes, count), 0);
+	group_applied_unsubscribe(s, command);
 	mem_free(codes);
 }
 
@@ -315,6 +322,8 @@ void apply(struct shard *s, struct command *command)
 	case COMMAND_RELEASE: apply_release(s, command); break;
 	case COMMAND_FINISH: apply_finish(s, command); break;
 	case COMMAND_RECEIVED: apply_received(s, command); break;
+	case COMMAND_GIVE: give_apply(s, command); break;
+	case COMMAND_RETURN: return_apply(s, command); break;
 	default: break;
 	}
 }

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "broker/full.h"
+#include "broker/give.h"
 #include "broker/group.h"
 #include "broker/identifiers.h"
 #include "broker/interest.h"
@@ -127,6 +128,7 @@ static void shard_release(struct shard *s)
 		forget_sessions(s);
 	if (s->routes) {
 		group_forget_all(s);
+		give_release(s);
 		routes_free(s->routes);
 	}
 	if (s->retained)

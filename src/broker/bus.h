@@ -24,6 +24,11 @@ enum letter_kind {
 	LETTER_GROUP_PRESENCE,
 	LETTER_GROUP_DELIVER,
 	LETTER_GROUP_RETURN,
+	LETTER_GROUP_DONE,
+	LETTER_GROUP_PREPARE,
+	LETTER_GROUP_UNPREPARE,
+	LETTER_GROUP_PREPARED, /* number: which command; no object */
+	LETTER_GROUP_READ,     /* object: struct log_read, from the log */
 };
 
 struct letter {

@@ -79,6 +79,7 @@ struct command {
 	uint16_t packet_id;     /* RELEASE, SUBSCRIBE, UNSUBSCRIBE, PUBLISH of QoS 2 */
 	uint8_t version;        /* of the client; not written down */
 	bool is_prepared;       /* SUBSCRIBE: interest was told before; not written down */
+	uint16_t awaited;       /* of that, answers that have not come; not written down */
 	uint64_t sequence;      /* among those of the appending shard; not written down */
 	struct origin origin;   /* not written down */
 	uint64_t session_id;    /* log_id of whose it is; PUBLISH: of the publisher, 0 = none */

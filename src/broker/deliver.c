@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "broker/fetch.h"
+#include "broker/group.h"
 #include "broker/hold.h"
 #include "broker/identifiers.h"
 #include "broker/packet.h"
@@ -38,6 +39,8 @@ void deliver_give_up(struct shard *s, struct session *session, const struct queu
 	see_dropped(s, session, q->message ? message_topic(q->message) : SPAN_NONE, why);
 	if (q->position)
 		session_finish(s, session, q->position, q->position, false);
+	else if (q->membership && q->message)
+		group_finished(s, session, q->membership, q->message);
 	if (q->message)
 		message_unref(q->message);
 }
@@ -494,6 +497,8 @@ void deliver_pump(struct shard *s, struct session *session)
 			break;
 	if (session->queue.absent > 0)
 		fetch_ahead(s, session);
+	if (session->memberships)
+		group_appetite(s, session);
 	if (session->holdings && !session_is_slow(s, session))
 		hold_release(s, session);
 }

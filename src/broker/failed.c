@@ -4,6 +4,7 @@
  * them, and nobody was told that it had: who waits for the answer hears that there is none.
  */
 #include "broker/acks.h"
+#include "broker/give.h"
 #include "broker/handle.h"
 #include "broker/interest.h"
 #include "broker/shard.h"
@@ -57,7 +58,9 @@ void command_failed(struct shard *s, struct command *command)
 		checkpoint_failed(s, command);
 		return;
 	}
-	interest_settle(s, command);
+	interest_cancel(s, command);
+	if (command->kind == COMMAND_GIVE)
+		give_failed(s, command);
 	if (!session)
 		return;
 	switch (command->kind) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: each end's table decides ([5] 3.4-3.7, 4.3). */
 #include "broker/deliver.h"
+#include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/see.h"
 #include "broker/shard.h"
@@ -178,6 +179,8 @@ static void handle_answer(struct connection *c, const struct ack *p)
 		return;
 	}
 	if (steps & STEP_FORGET_MESSAGE) {
+		if (entry.short_note && !is_told)
+			group_finished(c->shard, session, entry.short_note, entry.message);
 		c->shard->memory_bytes -= message_bytes(entry.message);
 		message_unref(entry.message);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SUBSCRIBE and UNSUBSCRIBE: commands, answered when every shard knows ([5] 3.8-3.11). */
+#include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/interest.h"
 #include "broker/retain.h"
@@ -14,14 +15,15 @@ static void append(struct shard *s, struct session *session, struct command *com
 	session->logged = s->appended + 1;
 	if (session->connection->answer == ANSWER_WHEN_DURABLE)
 		batch_want_sync(s);
-	command_append(s, command, shard_bit(s));
+	command_append(s, command,
+		       group_owners(s, command_text(command), command->kind == COMMAND_SUBSCRIBE));
 }
 
 void subscribe_append(struct shard *s, struct command *command)
 {
 	struct session *session = session_by_number(s, command->origin.session);
 	if (!session || !session->connection || !acks_is_open(session, command->origin.ticket)) {
-		interest_settle(s, command);
+		interest_cancel(s, command);
 		command_free(command);
 		return;
 	}

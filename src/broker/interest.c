@@ -12,6 +12,7 @@
 #include "broker/interest.h"
 
 #include "base/mem.h"
+#include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/hold.h"
 #include "broker/shard.h"
@@ -49,8 +50,11 @@ void interest_release(struct interest_state *i)
 	while ((p = map_next(&i->prepared, &cursor)))
 		mem_free(p);
 	map_release(&i->prepared);
-	for (uint32_t w = 0; w < i->waiting_count; w++)
-		command_free(i->waiting[w].command);
+	while (i->preparing) {
+		struct command *command = CONTAINER_OF(i->preparing, struct command, entry);
+		i->preparing = i->preparing->next;
+		command_free(command);
+	}
 	mem_free(i->waiting);
 }
 
@@ -102,25 +106,25 @@ static bool is_known(const struct shard *s)
 	       known_to_all(s) >= s->interest.sent;
 }
 
-static void wait_until_known(struct shard *s, const struct origin *origin, struct command *command)
+static void wait_until_known(struct shard *s, const struct interest_waiting *waiting)
 {
 	struct interest_state *i = &s->interest;
 	if (i->waiting_count == i->waiting_capacity) {
 		uint32_t capacity = i->waiting_capacity ? i->waiting_capacity * 2 : 16;
-		struct interest_waiting *waiting =
-			mem_realloc(i->waiting, capacity * sizeof(*waiting));
-		ASSERT(waiting);
-		i->waiting = waiting;
+		struct interest_waiting *more = mem_realloc(i->waiting, capacity * sizeof(*more));
+		ASSERT(more);
+		i->waiting = more;
 		i->waiting_capacity = capacity;
 	}
-	i->waiting[i->waiting_count++] = (struct interest_waiting){i->sent, *origin, command};
+	i->waiting[i->waiting_count] = *waiting;
+	i->waiting[i->waiting_count++].sequence = i->sent;
 }
 
 bool interest_wait(struct shard *s, const struct origin *origin)
 {
 	if (is_known(s))
 		return false;
-	wait_until_known(s, origin, NULL);
+	wait_until_known(s, &(struct interest_waiting){.origin = *origin});
 	return true;
 }
 
@@ -167,10 +171,16 @@ static void for_each_filter(struct shard *s, const struct command *command,
 {
 	struct span rest = command_text(command), filter, name, inner;
 	struct subscription_options options;
-	while (subscribe_next(&rest, &filter, &options))
-		if (topic_filter_is_valid(filter) &&
-		    !topic_filter_split_share(filter, &name, &inner))
+	while (subscribe_next(&rest, &filter, &options)) {
+		if (!topic_filter_is_valid(filter))
+			continue;
+		if (topic_filter_split_share(filter, &name, &inner)) {
+			if (shard_of(s->broker, filter) == s->index)
+				what(s, inner);
+		} else if (command->origin.shard == s->index) {
 			what(s, filter);
+		}
+	}
 }
 
 bool interest_prepare(struct shard *s, struct command *command)
@@ -179,10 +189,28 @@ bool interest_prepare(struct shard *s, struct command *command)
 		return false;
 	for_each_filter(s, command, prepare);
 	command->is_prepared = true;
-	if (is_known(s))
+	command->awaited = group_prepare(s, command);
+	if (!is_known(s)) {
+		command->awaited++;
+		wait_until_known(s, &(struct interest_waiting){.command = command});
+	}
+	if (command->awaited == 0)
 		return false;
-	wait_until_known(s, &command->origin, command);
+	command->entry.next = s->interest.preparing;
+	s->interest.preparing = &command->entry;
 	return true;
+}
+
+void interest_prepared(struct shard *s, struct command *command)
+{
+	struct log_entry **link = &s->interest.preparing;
+	if (--command->awaited > 0)
+		return;
+	while (*link != &command->entry)
+		link = &(*link)->next;
+	*link = command->entry.next;
+	command->entry.next = NULL;
+	subscribe_append(s, command);
 }
 
 void interest_settle(struct shard *s, const struct command *command)
@@ -191,11 +219,41 @@ void interest_settle(struct shard *s, const struct command *command)
 		for_each_filter(s, command, settle);
 }
 
+void interest_cancel(struct shard *s, const struct command *command)
+{
+	interest_settle(s, command);
+	if (command->is_prepared)
+		group_unprepare(s, command);
+}
+
+static void answer_asked(struct shard *s, unsigned to, uint64_t asked)
+{
+	struct letter *letter = bus_letter(s, to, 0);
+	*letter = (struct letter){.kind = LETTER_GROUP_PREPARED, .number = asked};
+}
+
+void interest_prepare_for(struct shard *s, struct span filter, unsigned shard, uint64_t asked)
+{
+	struct interest_waiting waiting = {.origin.shard = (uint16_t)shard, .asked = asked};
+	prepare(s, filter);
+	if (is_known(s))
+		answer_asked(s, shard, asked);
+	else
+		wait_until_known(s, &waiting);
+}
+
+void interest_unprepare(struct shard *s, struct span filter)
+{
+	settle(s, filter);
+}
+
 static void go_on(struct shard *s, const struct interest_waiting *w)
 {
 	struct verdict v = {.is_delegate = true};
 	if (w->command)
-		subscribe_append(s, w->command);
+		interest_prepared(s, w->command);
+	else if (w->asked)
+		answer_asked(s, w->origin.shard, w->asked);
 	else
 		verdict_give(s, &w->origin, v);
 }

@@ -13,7 +13,8 @@
 struct interest_waiting {
 	uint64_t sequence;
 	struct origin origin;
-	struct command *command; /* the SUBSCRIBE, owned; NULL = the SUBACK */
+	struct command *command; /* the SUBSCRIBE; NULL = the SUBACK */
+	uint64_t asked;          /* or what the origin's shard has asked for; 0 = nothing */
 };
 
 struct interest_state {
@@ -22,6 +23,7 @@ struct interest_state {
 	uint64_t heard[SHARDS_MAX];       /* broadcasts of each shard that were heard here */
 	uint64_t unconfirmed;             /* bits of shards that were not told so yet */
 	struct map prepared;              /* filters that SUBSCRIBEs on their way bring */
+	struct log_entry *preparing;      /* those SUBSCRIBEs, before the log; owned */
 	struct interest_waiting *waiting; /* in order of sequence */
 	uint32_t waiting_count;
 	uint32_t waiting_capacity;
@@ -41,8 +43,15 @@ bool interest_wait(struct shard *s, const struct origin *origin);
  * true: it was taken over, and subscribe_append is called with it when they do.
  */
 bool interest_prepare(struct shard *s, struct command *command);
-/* It was applied, or never will be. */
+/* It was applied, on each shard that owns some of its filters; or never will be: then once, on the
+ * shard where it comes from. */
 void interest_settle(struct shard *s, const struct command *command);
+void interest_cancel(struct shard *s, const struct command *command);
+/* The same for a group's filter (without its `$share/name/`), on its owner: answers when all know. */
+void interest_prepare_for(struct shard *s, struct span filter, unsigned shard, uint64_t asked);
+void interest_unprepare(struct shard *s, struct span filter);
+/* An owner's answer to that. */
+void interest_prepared(struct shard *s, struct command *command);
 /* After recovery, before any thread runs: all other shards know this one's interest.
  * 0 or ERROR_NO_MEMORY. */
 int interest_tell_all(struct shard *s) MUST_USE;

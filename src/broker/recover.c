@@ -99,6 +99,8 @@ static bool is_certain(struct command *c, const struct known_session *known)
 {
 	if (c->kind == COMMAND_FINISH && c->to >= known->doubtful_from)
 		c->to = known->doubtful_from - 1;
+	if (c->kind == COMMAND_RETURN && c->from >= known->doubtful_from)
+		c->from = 0; /* it comes twice */
 	bool has_position = c->kind == COMMAND_FINISH || c->kind == COMMAND_RECEIVED;
 	return !has_position || c->from < known->doubtful_from;
 }

@@ -8,10 +8,13 @@
 
 #include "base/mem.h"
 #include "broker/deliver.h"
+#include "broker/give.h"
 #include "broker/publish.h"
 #include "broker/shard.h"
+#include "broker/waiting.h"
 
-#define VISITS_PER_TURN 2000      /* tree nodes: well under a millisecond */
+#define VISITS_PER_TURN 2000 /* tree nodes: well under a millisecond */
+#define GIVES_MAX 256        /* of one session in the log and not applied: about a turn's worth */
 #define REPLAY_OUTPUT_BYTES 65536 /* a reader with that much unsent is given no more for now */
 
 struct replay_item {
@@ -28,7 +31,8 @@ struct replay {
 	struct session *session;
 	struct replay_item *first;
 	struct replay_item *last;
-	size_t bytes; /* of the items */
+	size_t bytes;   /* of the items */
+	uint32_t given; /* GIVEs in the log and not applied */
 };
 
 /* Filters that wait for a reader who takes nothing: room for 100,000 short ones. */
@@ -151,18 +155,31 @@ static void deliver_retained(struct shard *s, struct session *session,
 		message_unref(gone);
 		return;
 	}
+	uint8_t qos = m->qos < item->qos ? m->qos : item->qos;
+	if (qos > 0 && waiting_is_kept(s, session)) {
+		/* without memory it is not sent: there is no promise of it */
+		session->replay->given += give_retained(s, session, m, qos, item->identifier) == 0;
+		return;
+	}
 	publication_of_message(&p, m);
 	struct delivery d = {.publication = &p,
 			     .identifier = item->identifier,
-			     .qos = m->qos < item->qos ? m->qos : item->qos,
+			     .qos = qos,
 			     .flags = QUEUED_RETAIN};
 	deliver(s, session, &d);
 	publication_release(&p);
 }
 
+void replay_came_back(struct session *session)
+{
+	if (session->replay && session->replay->given > 0)
+		session->replay->given--;
+}
+
 static bool may_take_more(const struct session *session)
 {
 	return session->queue.count == 0 && session->connection &&
+	       session->replay->given < GIVES_MAX &&
 	       session->connection->output.bytes < REPLAY_OUTPUT_BYTES;
 }
 

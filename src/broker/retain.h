@@ -15,6 +15,8 @@ bool replay_is_full(const struct session *session);
 /* There will be room for these encoded filters, whichever of them need it. */
 bool replay_has_room(const struct session *session, struct span filters);
 void replay_turn(struct shard *s);
+/* One of its GIVEs was applied: it may go on. */
+void replay_came_back(struct session *session);
 /* A reader has room again after its output was flushed. */
 bool replay_is_due(const struct shard *s);
 void replay_pause(struct session *session);

@@ -251,6 +251,7 @@ void session_detach(struct shard *s, struct session *session, const struct farew
 	uint32_t expiry = why->sets_expiry ? why->expiry_interval : session->expiry_interval;
 	group_presence(s, session, false);
 	waiting_return(s, session);
+	group_return(s, session);
 	send_trim(&session->send);
 	if (session->will && (session->will->delay == 0 || expiry == 0))
 		session_publish_will(s, session);

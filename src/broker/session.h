@@ -73,6 +73,7 @@ struct session {
 
 struct memberships {
 	uint32_t count; /* slots, free ones included */
+	bool is_sated;  /* owners were told that it has enough to do */
 	struct membership slots[];
 };
 

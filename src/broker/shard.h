@@ -78,6 +78,7 @@ struct shard {
 	struct fetching fetching;
 	struct queue_pager pager;
 	struct interest_state interest;
+	struct returning_group *returning; /* groups' messages that are on their way back */
 	bool is_congested;  /* another shard, or the log, can't keep up: stop reading */
 	bool has_started;   /* has told the log what a new process tells it first */
 	bool is_recovering; /* commands are read from the log: no answers, nothing is appended */

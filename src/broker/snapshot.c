@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "broker/full.h"
+#include "broker/give.h"
+#include "broker/group.h"
 #include "broker/identifiers.h"
 #include "broker/pack.h"
 #include "broker/shard.h"
@@ -15,7 +17,8 @@
 #include "route/share.h"
 
 #define CAPACITY_MIN 65536
-#define KEPT_FLAGS (QUEUED_RETAIN | QUEUED_DUP | QUEUED_RELEASED | QUEUED_IDENTIFIERS)
+#define KEPT_FLAGS                                                                                 \
+	(QUEUED_RETAIN | QUEUED_DUP | QUEUED_RELEASED | QUEUED_IDENTIFIERS | QUEUED_WAS_QOS_2)
 
 /* A packer with room that grows: an item is packed twice, first to know its size. */
 struct sink {
@@ -291,21 +294,57 @@ static bool is_surviving(const struct share *share)
 
 /* Its members are known from their sessions. */
 static void put_group(struct sink *k, const struct share *share, struct run *run,
-		      struct waiting_walk *walk)
+		      struct group_walk *walk)
 {
 	struct queued q;
-	if (!share->waiting || !is_surviving(share))
+	if (!is_surviving(share))
 		return;
 	put_item(k, SNAPSHOT_GROUP, pack_group, share);
 	run_start(run, false);
-	queue_walk_start(&walk->queue, share->waiting);
-	while (queue_walk_next(&walk->queue, &q)) {
+	group_walk_start(walk, share);
+	while (group_walk_next(walk, &q)) {
 		q.flags &= KEPT_FLAGS;
 		q.membership = 0;
 		if (q.stored)
 			add(k, run, &q);
 	}
 	flush_run(k, run);
+}
+
+static void pack_returning(struct packer *p, const void *object)
+{
+	const struct returning_group *g = object;
+	pack_bytes(p, span_of(g->filter, g->filter_len));
+}
+
+static void put_returning(struct sink *k, const struct returning_group *g, struct run *run,
+			  struct queue_walk *walk)
+{
+	struct queued q;
+	put_item(k, SNAPSHOT_RETURNING, pack_returning, g);
+	run_start(run, false);
+	queue_walk_start(walk, &g->messages);
+	while (queue_walk_next(walk, &q)) {
+		q.flags &= KEPT_FLAGS;
+		add(k, run, &q);
+	}
+	flush_run(k, run);
+}
+
+static void put_groups(struct sink *k, const struct shard *s)
+{
+	uint64_t cursor = 0;
+	const struct share *share;
+	struct run *run = mem_alloc(sizeof(*run));
+	struct group_walk *walk = mem_alloc(sizeof(*walk));
+	bool is_ready = run && walk;
+	k->is_out_of_memory |= !is_ready;
+	while (is_ready && (share = routes_each_share(s->routes, &cursor)))
+		put_group(k, share, run, walk);
+	for (const struct returning_group *g = s->returning; is_ready && g; g = g->next)
+		put_returning(k, g, run, &walk->waiting);
+	mem_free(run);
+	mem_free(walk);
 }
 
 struct topics {
@@ -373,9 +412,7 @@ static void pack_limits(struct packer *p, const void *object)
 static void put_sessions(struct sink *k, const struct shard *s)
 {
 	uint32_t cursor = 0;
-	uint64_t share_cursor = 0;
 	const struct session *session;
-	const struct share *share;
 	struct run *run = mem_alloc(sizeof(*run));
 	struct waiting_walk *walk = mem_alloc(sizeof(*walk));
 	bool is_ready = run && walk;
@@ -383,8 +420,6 @@ static void put_sessions(struct sink *k, const struct shard *s)
 	while (is_ready && (session = map_next(&s->sessions, &cursor)))
 		if (session->log_id)
 			put_session(k, &(struct of_shard){s, session}, run, walk);
-	while (is_ready && (share = routes_each_share(s->routes, &share_cursor)))
-		put_group(k, share, run, walk);
 	mem_free(run);
 	mem_free(walk);
 }
@@ -411,6 +446,7 @@ int snapshot_write(struct shard *s, uint64_t position, struct room *part_out)
 		put_retained(&k, s);
 	}
 	put_sessions(&k, s);
+	put_groups(&k, s);
 	if (k.is_out_of_memory) {
 		mem_free(k.ptr);
 		return ERROR_NO_MEMORY;

@@ -13,7 +13,8 @@
  *               queue_next, sent_to, filters, memberships, receive ids u16 each, identifier
  *               sets, will when there is one
  *     GROUP     `$share/name/filter`
- *     QUEUE     of the last SESSION or GROUP: count, bytes of their messages, entries
+ *     RETURNING the same: what follows waits for that group, in no order
+ *     QUEUE     of the last SESSION, GROUP or RETURNING: count, bytes of their messages, entries
  *     RETAINED  count, then each: bytes in common with the topic before, the rest of the topic,
  *               position as a difference
  *     LIMITS    as in their record
@@ -39,6 +40,7 @@ enum snapshot_tag {
 	SNAPSHOT_QUEUE,
 	SNAPSHOT_RETAINED,
 	SNAPSHOT_LIMITS,
+	SNAPSHOT_RETURNING,
 };
 
 /* Of a session. */

@@ -17,6 +17,7 @@ struct loading {
 	struct session *session; /* the last one */
 	struct queue *queue;     /* its or the last group's; NULL when it could not be made */
 	bool is_of_session;
+	bool is_in_no_order;
 	uint16_t membership_count;
 	struct snapshot_entry_state before;
 };
@@ -238,6 +239,7 @@ static int load_session(struct loading *l, struct unpacker *u)
 		error = load_will(l->session, u);
 	l->queue = &l->session->queue;
 	l->is_of_session = true;
+	l->is_in_no_order = false;
 	l->before = (struct snapshot_entry_state){0};
 	return error ? error : recovery_know(l->broker->recovery, l->session);
 }
@@ -288,7 +290,8 @@ static int load_queue(struct loading *l, struct unpacker *u)
 				   .membership = s->membership,
 				   .qos = s->qos,
 				   .flags = s->flags};
-		int error = queue_push(l->queue, &q);
+		int error =
+			l->is_in_no_order ? queue_insert(l->queue, &q) : queue_push(l->queue, &q);
 		if (error)
 			return error;
 	}
@@ -359,7 +362,11 @@ static int load_item(struct loading *l, struct item *item)
 	int error = 0;
 	switch (item->tag) {
 	case SNAPSHOT_SESSION: error = load_session(l, u); break;
-	case SNAPSHOT_GROUP: error = load_group(l, u); break;
+	case SNAPSHOT_GROUP:
+	case SNAPSHOT_RETURNING:
+		error = load_group(l, u);
+		l->is_in_no_order = item->tag == SNAPSHOT_RETURNING;
+		break;
 	case SNAPSHOT_QUEUE: error = load_queue(l, u); break;
 	case SNAPSHOT_RETAINED: error = load_retained(l, u); break;
 	case SNAPSHOT_LIMITS: error = load_limits(l, u); break;
@@ -385,6 +392,8 @@ int snapshot_load(struct broker *b, uint64_t position, struct span bytes)
 			error = ERROR_DAMAGED;
 		recovery_settle(b);
 	}
+	for (unsigned i = 0; i < b->shard_count; i++)
+		group_loaded(&b->shards[i]);
 	return error;
 }
 
@@ -425,6 +434,7 @@ static bool find_in_item(struct finding *f, struct item *item)
 	switch (item->tag) {
 	case SNAPSHOT_SESSION:
 	case SNAPSHOT_GROUP:
+	case SNAPSHOT_RETURNING:
 		f->is_of_session = item->tag == SNAPSHOT_SESSION;
 		f->before = (struct snapshot_entry_state){0};
 		break;

@@ -7,6 +7,7 @@
  */
 #include "broker/start.h"
 
+#include "broker/group.h"
 #include "broker/shard.h"
 
 static uint64_t all_shards(const struct shard *s)
@@ -46,6 +47,7 @@ void start_turn(struct shard *s)
 	append_limits(s);
 	if (s->broker->recovered_to)
 		append_restart(s);
+	group_start(s);
 }
 
 void start_apply(struct shard *s, const struct command *restart)

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/group.h"
 #include "broker/identifiers.h"
 #include "broker/shard.h"
 #include "broker/waiting.h"
@@ -184,18 +185,16 @@ static bool is_surviving(const struct share *share)
 static void say_group(struct lines *l, const struct share *share)
 {
 	struct shown name, filter;
-	struct queue_walk *w = mem_alloc(sizeof(*w));
+	struct group_walk *w = mem_alloc(sizeof(*w));
 	struct queued q;
 	ASSERT(w);
 	show(&name, share_name(share));
 	show(&filter, share_filter(share));
-	if (share->waiting) {
-		queue_walk_start(w, share->waiting);
-		while (queue_walk_next(w, &q))
-			if (q.stored)
-				say(l, "group %s %s message %016llx dup %u", name.text, filter.text,
-				    (unsigned long long)q.stored, (q.flags & QUEUED_DUP) != 0);
-	}
+	group_walk_start(w, share);
+	while (group_walk_next(w, &q))
+		if (q.stored)
+			say(l, "group %s %s message %016llx qos %u dup %u", name.text, filter.text,
+			    (unsigned long long)q.stored, q.qos, (q.flags & QUEUED_DUP) != 0);
 	mem_free(w);
 }
 

@@ -35,6 +35,7 @@ struct queued {
 #define QUEUED_RELEASED 0x04    /* PUBREC came: only PUBREL is left, without the message */
 #define QUEUED_IDENTIFIERS 0x08 /* `identifier` is an index into the session's table of sets */
 #define QUEUED_FETCHING 0x10    /* being read from the log; the queue's own */
+#define QUEUED_WAS_QOS_2 0x40   /* of a group's message: so it was published, whatever `qos` */
 
 struct queue_chunk;
 struct queue_pager;

@@ -68,16 +68,29 @@ bool share_leave(struct share *s, uint64_t session)
 	return true;
 }
 
-struct share_member *share_next(struct share *s)
+struct share_member *share_choose(struct share *s,
+				  bool (*may_get)(const void *context, const struct share_member *),
+				  const void *context)
 {
 	for (uint32_t asked = 0; asked < s->member_count; asked++) {
 		if (s->turn >= s->member_count)
 			s->turn = 0;
 		struct share_member *member = &s->members[s->turn++];
-		if (member->is_connected)
+		if (may_get(context, member))
 			return member;
 	}
 	return NULL;
+}
+
+static bool is_connected(const void *context, const struct share_member *member)
+{
+	(void)context;
+	return member->is_connected;
+}
+
+struct share_member *share_next(struct share *s)
+{
+	return share_choose(s, is_connected, NULL);
 }
 
 struct span share_name(const struct share *s)
