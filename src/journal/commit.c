@@ -380,6 +380,9 @@ static bool has_segment(struct committer *c, uint64_t payload, int *error_out)
 	}
 	c->segment = segments_take(c->j, SEGMENT_HEAD_BYTES + len, error_out);
 	c->at = SEGMENT_HEAD_BYTES;
+	if (!c->segment && c->failures > 0 && segments_cannot_make(c->j))
+		fail(c, "The journal cannot be written: a segment failed, and no other can be "
+			"made. Nothing durable is taken any more.");
 	return c->segment != NULL;
 }
 

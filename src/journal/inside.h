@@ -78,6 +78,7 @@ struct disk_room {
 	uint64_t other_bytes;   /* of checkpoints and .cmp files: whoever writes them counts them */
 	uint64_t look_ms;       /* when to look again; 0: at once */
 	uint64_t retry_ms;      /* making a segment failed: not before */
+	bool cannot_make;       /* the last attempt failed, and not for want of room */
 	bool is_scarce; /* over the soft watermark: compaction is not slowed down any more */
 };
 
@@ -164,6 +165,8 @@ int segments_make_ready(struct journal *j) MUST_USE;
 /* Committer: the next segment, of at least so many bytes, OPEN from now on. NULL: none yet, the
  * housekeeper was told; *error_out: there will be none. */
 struct segment *segments_take(struct journal *j, uint64_t bytes, int *error_out);
+/* The last attempt to make one failed, and not for want of room. */
+bool segments_cannot_make(struct journal *j);
 
 /* recover.c: journal_recover, journal_recover_read and: */
 

@@ -202,6 +202,14 @@ struct segment *segments_take(struct journal *j, uint64_t bytes, int *error_out)
 	return segment;
 }
 
+bool segments_cannot_make(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	bool cannot = j->room.cannot_make;
+	pthread_mutex_unlock(&j->lock);
+	return cannot;
+}
+
 /* Makes the next segment longer, for a batch that no usual one holds. */
 static bool grow(struct journal *j)
 {
@@ -323,16 +331,16 @@ static bool wants_spare(struct journal *j)
 /* What comes of an attempt to make something. */
 static bool settle(struct journal *j, int error)
 {
-	if (!error) {
-		journal_wake_committer(j);
-		return true;
-	}
-	if (error != ERROR_FULL)
+	if (error && error != ERROR_FULL)
 		journal_say(j, true, "the journal cannot make a segment: %s", strerror(errno));
 	pthread_mutex_lock(&j->lock);
-	j->room.retry_ms = journal_now(j) + RETRY_MS;
+	j->room.cannot_make = error && error != ERROR_FULL;
+	if (error)
+		j->room.retry_ms = journal_now(j) + RETRY_MS;
 	pthread_mutex_unlock(&j->lock);
-	return false;
+	/* also when it failed: perhaps the committer waits for nothing */
+	journal_wake_committer(j);
+	return !error;
 }
 
 static int make_spare(struct journal *j)
