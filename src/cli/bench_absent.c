@@ -86,6 +86,8 @@ int bench_load_absent(struct bench_run *run)
 		error = bench_messages_leave(run, BENCH_SUBSCRIBER);
 	if (!error)
 		error = fill(run);
+	if (!error && run->options->is_kept)
+		return bench_messages_leave(run, BENCH_PUBLISHER);
 	if (!error)
 		error = drain(run);
 	return error ? error : bench_messages_end(run);

@@ -73,6 +73,8 @@ static const struct option options[] = {
 	 "also measure CPU time and memory of the server's process"},
 	{"persistent", 0, KIND_FLAG, FIELD(is_persistent), 0, 0, NULL,
 	 "the subscribers' sessions outlive their connections; ended afterwards"},
+	{"keep", 0, KIND_FLAG, FIELD(is_kept), 0, 0, NULL,
+	 "absent: end when the queues are filled, and leave them there"},
 	{"json", 'j', KIND_FLAG, FIELD(is_json), 0, 0, NULL, "print one JSON object"},
 };
 
@@ -266,6 +268,9 @@ static bool check(const struct bench_options *o, struct problem *problem)
 		return REFUSE(problem,
 			      "absent subscribers go with QoS 1 and 2, and without --shared, "
 			      "--rate and --warmup");
+	if (o->is_kept && !o->scenario->is_absent)
+		return REFUSE(problem, "--keep goes with absent: nothing stays of %s",
+			      o->scenario->name);
 	if (o->is_persistent && !bench_shape_publishes(o->shape))
 		return REFUSE(problem, "--persistent is about subscribers: %s has none",
 			      o->scenario->name);

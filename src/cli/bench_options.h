@@ -29,6 +29,7 @@ struct bench_options {
 	uint64_t warmup_ms;
 	uint32_t server_pid; /* 0 = unknown */
 	bool is_persistent;  /* the subscribers' sessions outlive their connections */
+	bool is_kept;        /* absent: the queues stay on the server */
 	bool is_json;
 };
 

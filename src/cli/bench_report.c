@@ -22,6 +22,8 @@ static uint64_t lost(const struct bench_run *run)
 {
 	uint64_t missing = bench_receive_missing(run);
 	uint64_t refused = run->counts.refused * run->flows_each;
+	if (run->options->is_kept) /* all of them, and rightly so */
+		return 0;
 	return missing > refused ? missing - refused : 0;
 }
 

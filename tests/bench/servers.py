@@ -57,8 +57,10 @@ def mosquitto():
 
 
 def nightjar(program, shards):
-    def command(port, _folder):
-        return [str(program), 'broker', '-p', str(port), '--shards', str(shards)]
+    def command(port, folder):
+        path = Path(folder) / 'nightjar.conf'
+        path.write_text(f'listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n')
+        return [str(program), 'broker', '-c', str(path), '--shards', str(shards)]
     return Server(f'nightjar, {shards} shard{"s" if shards > 1 else ""}', command)
 
 
@@ -93,10 +95,10 @@ def stop(name, process):
 
 
 @contextlib.contextmanager
-def running(server):
-    """Yields (port, pid)."""
+def running(server, parent=None):
+    """Yields (port, pid). The server's folder lies in `parent`, and goes with it."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
         with open(Path(folder) / 'log', 'w+', encoding='utf-8', errors='replace') as log:
             process = subprocess.Popen(server.command(port, folder), stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL, cwd=folder)

@@ -72,6 +72,9 @@ static void test_absent_subscribers_have_sessions_that_survive(void **state)
 	assert_int_equal(o.warmup_ms, 0);
 	assert_null(parse("absent -q 2 --subs 3 -n 10", &o));
 	assert_int_equal(o.qos, 2);
+	assert_null(parse("absent --keep", &o));
+	assert_true(o.is_kept);
+	assert_non_null(parse("p2p --keep", &o));
 	assert_non_null(parse("absent -q 0", &o));
 	assert_non_null(parse("absent -r 5", &o));
 	assert_non_null(parse("absent --shared 2", &o));
