@@ -10,7 +10,8 @@ set -eu
 top=$(cd "$(dirname "$0")" && pwd)
 
 # What each command needs: Debian packages. "package@command" is satisfied by any such command.
-build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-config libxxhash-dev'
+build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-config libxxhash-dev
+	libjansson-dev'
 test_packages='gcc libcmocka-dev python3 python3-pytest python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
@@ -35,7 +36,8 @@ usage: ./nightjar.sh <command>
   run [arguments]   build, then start the broker in the foreground (nightjar broker [arguments])
   build             leave the program at build/nightjar
   test [stage...]   run every check and test; the last line says how many passed
-  bench             measure against Debian's mosquitto on this machine
+  bench             measure against Debian's mosquitto on this machine;
+                    with --durable: what is stored before it is acknowledged
   install           install the program under /usr/local (DESTDIR is honoured)
   clean             remove what build and test left in the tree
 
@@ -198,6 +200,12 @@ bench)
 	build
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'measure against mosquitto' $bench_packages
+	case ${1-} in
+	--durable)
+		shift
+		exec /usr/bin/python3 "$top/tests/bench/durable.py" "$@"
+		;;
+	esac
 	exec /usr/bin/python3 "$top/tests/bench/bench.py" "$@"
 	;;
 install)

@@ -212,8 +212,8 @@ const struct option options_supported[] = {
 	 STORE(path),
 	 .group = OPTION_GROUP_STORE,
 	 .value = "directory",
-	 .default_text = "/var/lib/nightjar as root, else $XDG_STATE_HOME/nightjar or "
-			 "~/.local/state/nightjar",
+	 .default_text = "$STATE_DIRECTORY of a service; /var/lib/nightjar as root; else "
+			 "$XDG_STATE_HOME/nightjar or ~/.local/state/nightjar",
 	 .text = "The directory of the store. It is created when it is not there, belongs to the "
 		 "user that the broker runs as, and serves one broker at a time."},
 	{.name = "durability",

@@ -3,8 +3,11 @@
  * The order of starting: everything that can fail for the user's sake comes before the process
  * goes to the background, so that it is said where the user looks.
  *
- *     options, configuration -> log -> listeners -> background -> pid file, privileges
- *     -> threads -> "running" -> signals until the end -> the same backwards
+ *     options, configuration -> log -> listeners -> directory of the store -> background
+ *     -> pid file, privileges -> recovery -> threads -> "running" -> signals until the end
+ *     -> the same backwards
+ *
+ * In the background, too, the parent waits with the terminal until "running".
  */
 #include "daemon/broker_main.h"
 
@@ -13,14 +16,18 @@
 #include "daemon/process.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
+#include "daemon/store.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#define REASON_MAX 512
+#define REASON_MAX STORE_REASON_MAX
+/* From a store that fails to the end of the process, whatever hangs. */
+#define FAILED_END_S 1
 
 /* What runs, in the order of starting. */
 struct process {
@@ -28,9 +35,11 @@ struct process {
 	struct config *config;
 	struct logger log;
 	struct listening listening;
+	struct store store;
 	struct server *server;
 	int signals_fd;
 	int ready_fd; /* of the waiting parent; -1 = in the foreground */
+	int status;   /* of the process, when nothing went wrong before it ran */
 	char reason[REASON_MAX];
 };
 
@@ -97,8 +106,14 @@ static unsigned shard_count_of(const struct config *c)
 
 static int start_server(struct process *p)
 {
-	p->server = server_start(&p->config->settings, shard_count_of(p->config), &p->log,
-				 &p->listening, p->reason);
+	struct server_parts parts = {
+		.settings = &p->config->settings,
+		.log = &p->log,
+		.listening = &p->listening,
+		.store = &p->store,
+		.shard_count = shard_count_of(p->config),
+	};
+	p->server = server_start(&parts, p->reason);
 	return p->server ? 0 : ERROR_SYSTEM;
 }
 
@@ -163,23 +178,53 @@ static void reload(struct process *p)
 	config_release(&fresh);
 }
 
-static int wait_for_signal(const struct process *p)
+/* For the operator: what the store has done so far. And, as mosquitto does for this signal, its
+ * state is written down. */
+static void tell_status(struct process *p)
 {
-	return signals_wait(p->signals_fd, server_ended_fd(p->server));
+	store_log_status(&p->store);
+	if (store_is_usable(&p->store))
+		server_want_checkpoint(p->server);
+}
+
+/* Until a signal that ends it (true), or until the store has failed and nobody shall go on so. */
+static bool serve_until_end(struct process *p)
+{
+	int failed_fd = p->config->store.stay_on_failure ? -1 : p->store.failed_fd;
+	const int others[2] = {server_ended_fd(p->server), failed_fd};
+	for (;;) {
+		int what = signals_wait(p->signals_fd, others);
+		if (what == SIGHUP)
+			reload(p);
+		else if (what == SIGUSR1)
+			tell_status(p);
+		else if (what != SIGALRM)
+			return what != -2;
+	}
+}
+
+static void wait_for_end(struct process *p)
+{
+	const int others[2] = {server_ended_fd(p->server), -1};
+	int what;
+	while ((what = signals_wait(p->signals_fd, others)) != -1) {
+		if (what == SIGTERM || what == SIGINT || what == SIGALRM)
+			_exit(p->status ? p->status : 1); /* at once, not all was said */
+	}
 }
 
 static void serve(struct process *p)
 {
-	int number;
-	while (wait_for_signal(p) == SIGHUP)
-		reload(p);
+	bool is_asked = serve_until_end(p);
 	log_line(&p->log, LOG_TYPE_INFORMATION,
-		 "nightjar version " NIGHTJAR_VERSION " terminating");
-	server_stop(p->server);
-	while ((number = wait_for_signal(p)) != 0) {
-		if (number != SIGHUP)
-			_exit(1); /* the second time: at once, not all was said */
+		 "nightjar version " NIGHTJAR_VERSION " terminating%s",
+		 is_asked ? "" : ", because its store has failed");
+	if (!is_asked) {
+		p->status = EX_IOERR;
+		alarm(FAILED_END_S);
 	}
+	server_stop(p->server, is_asked ? SERVER_DRAIN_MS : SERVER_FAILED_DRAIN_MS);
+	wait_for_end(p);
 	server_join(p->server);
 }
 
@@ -201,13 +246,22 @@ static int start_and_serve(struct process *p, struct span notices)
 	return error;
 }
 
+static int run_with_store(struct process *p, struct span notices)
+{
+	int error = store_open(&p->store, &p->config->store, p->config->user, &p->log, p->reason);
+	if (error == 0)
+		error = start_and_serve(p, notices);
+	store_close(&p->store);
+	return error;
+}
+
 static int run_with_log(struct process *p, struct span notices)
 {
 	process_raise_descriptors();
 	int error = listening_open(&p->listening, p->config, p->reason);
 	if (error != 0)
 		return error;
-	error = start_and_serve(p, notices);
+	error = run_with_store(p, notices);
 	listening_close(&p->listening);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */
@@ -224,7 +278,7 @@ static int run(const struct broker_options *o, struct config *c, struct span not
 	}
 	if (error != 0)
 		fprintf(stderr, "nightjar: %s\n", p.reason);
-	return error == 0 ? 0 : 1;
+	return error == 0 ? p.status : 1;
 }
 
 static int load_and_run(const struct broker_options *o)

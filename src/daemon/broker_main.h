@@ -3,8 +3,8 @@
 #ifndef NIGHTJAR_DAEMON_BROKER_MAIN_H
 #define NIGHTJAR_DAEMON_BROKER_MAIN_H
 
-/* argv[0] is the name of the command. Returns the exit status: 0, or 1 after one sentence on
- * standard error. */
+/* argv[0] is the name of the command. Returns the exit status: 0, 1 after one sentence on
+ * standard error, or 74 when the store has failed. */
 int broker_main(int argc, char **argv);
 
 #endif

@@ -41,7 +41,7 @@ const char *broker_options_help(void)
 	       "error, with -d to the system's log, unless the configuration says otherwise.\n"
 	       "SIGTERM and SIGINT end the broker, a second one ends it at once. SIGHUP reads "
 	       "anew\n"
-	       "what to log, and opens the log's file again.\n";
+	       "what to log, and opens the log's file again. SIGUSR1 logs figures of the store.\n";
 }
 
 /* Words of the command line that are still to be read. */

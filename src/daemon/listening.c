@@ -26,16 +26,22 @@ static int open_one(struct listening *l, const struct config *c, const struct co
 	};
 	unsigned opened;
 	int error = listeners_open(&at, l->listeners + l->count, &opened, reason);
-	if (error == 0)
-		l->count += opened;
-	return error;
+	if (error != 0)
+		return error;
+	memset(l->answers + l->count, from->answer, opened);
+	l->count += opened;
+	return 0;
 }
 
 int listening_open(struct listening *l, const struct config *c, char reason[LISTENER_REASON_MAX])
 {
 	size_t room = c->listener_count * LISTENERS_PER_HOST_MAX;
-	*l = (struct listening){.listeners = mem_alloc(room * sizeof(*l->listeners))};
-	if (!l->listeners) {
+	*l = (struct listening){
+		.listeners = mem_alloc(room * sizeof(*l->listeners)),
+		.answers = mem_alloc(room),
+	};
+	if (!l->listeners || !l->answers) {
+		listening_close(l);
 		snprintf(reason, LISTENER_REASON_MAX, "cannot listen: out of memory");
 		return ERROR_NO_MEMORY;
 	}
@@ -52,6 +58,7 @@ void listening_close(struct listening *l)
 	for (unsigned i = 0; i < l->count; i++)
 		listener_close(&l->listeners[i]);
 	mem_free(l->listeners);
+	mem_free(l->answers);
 	*l = (struct listening){0};
 }
 

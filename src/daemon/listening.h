@@ -8,6 +8,7 @@
 
 struct listening {
 	struct listener *listeners;
+	uint8_t *answers; /* of each: enum answer */
 	unsigned count;
 };
 
@@ -15,6 +16,11 @@ struct listening {
 int listening_open(struct listening *l, const struct config *c,
 		   char reason[LISTENER_REASON_MAX]) MUST_USE;
 void listening_close(struct listening *l);
+/* When publishers who came by this listener get their answers. */
+static inline uint8_t listening_answer(const struct listening *l, const struct listener *listener)
+{
+	return l->answers[listener - l->listeners];
+}
 /* "127.0.0.1:1883 and [::1]:1883"; cut to the room. */
 void listening_text(const struct listening *l, char *text, size_t room);
 

@@ -76,6 +76,17 @@ static size_t piece_len(const struct log_sink *s, struct span text)
 	return end ? (size_t)(end - text.ptr) + 1 : LOG_PIECE_MAX;
 }
 
+/* A file on a full disk would otherwise end without a word. */
+static void tell_failure(struct log_sink *s)
+{
+	if (s->has_failed || !s->is_owned)
+		return;
+	s->has_failed = true;
+	dprintf(STDERR_FILENO,
+		"nightjar: the log file cannot be written: %s. Lines are lost until it can.\n",
+		strerror(errno));
+}
+
 static void write_bytes(struct log_sink *s, struct span text)
 {
 	while (text.len > 0) {
@@ -85,12 +96,15 @@ static void write_bytes(struct log_sink *s, struct span text)
 		if (n < 0 && errno == EINTR && !s->is_blocked)
 			continue;
 		if (n <= 0) {
+			if (n < 0 && !s->is_blocked)
+				tell_failure(s);
 			s->lost_lines += count_lines(text);
 			return;
 		}
 		text = span_of(text.ptr + n, text.len - (size_t)n);
 	}
 	s->lost_lines = 0;
+	s->has_failed = false;
 }
 
 /* "<29>Mar 23 17:08:34 nightjar[4711]: text", as syslogd expects it at its socket (RFC 3164). */

@@ -20,6 +20,7 @@ struct log_sink {
 	bool is_owned;       /* close the descriptor at the end */
 	bool may_block;
 	bool is_blocked;
+	bool has_failed;     /* it was said on standard error, once until it takes lines again */
 	uint64_t lost_lines; /* since a line last got through */
 	const char *syslog_path;
 };

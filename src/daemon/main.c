@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One program: the first word, or the name it is called by, says what it is. */
+#include "admin/journal_tool.h"
 #include "cli/bench.h"
 #include "cli/pub.h"
 #include "cli/sub.h"
@@ -21,6 +22,7 @@ static const struct command {
 	{"pub", "nightjar pub", pub_main, "publish messages"},
 	{"sub", "nightjar sub", sub_main, "subscribe and print what arrives"},
 	{"bench", "nightjar bench", bench_main, "put a load on a broker and measure it"},
+	{"journal", "nightjar journal", journal_main, "look at a store"},
 	{"help", "nightjar help", help_main, "show this"},
 	{"version", "nightjar version", version_main, "show the version"},
 };

@@ -79,16 +79,39 @@ static const struct passwd *find_user(const char *user)
 	return entry ? entry : getpwnam("nobody");
 }
 
-int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX])
+static bool stays_as_it_is(const char *user)
 {
-	if (geteuid() != 0 || (user && strcmp(user, "root") == 0))
+	return geteuid() != 0 || (user && strcmp(user, "root") == 0);
+}
+
+static int refuse_user(const char *user, char reason[PROCESS_REASON_MAX])
+{
+	snprintf(reason, PROCESS_REASON_MAX, "there is no user '%s' to become",
+		 user ? user : "nobody");
+	return ERROR_INVALID;
+}
+
+int process_give_to_user(const char *path, const char *user, char reason[PROCESS_REASON_MAX])
+{
+	if (stays_as_it_is(user))
 		return 0;
 	const struct passwd *entry = find_user(user);
-	if (!entry) {
-		snprintf(reason, PROCESS_REASON_MAX, "there is no user '%s' to become",
-			 user ? user : "nobody");
-		return ERROR_INVALID;
-	}
+	if (!entry)
+		return refuse_user(user, reason);
+	if (chown(path, entry->pw_uid, entry->pw_gid) == 0)
+		return 0;
+	snprintf(reason, PROCESS_REASON_MAX, "cannot give '%s' to user '%s': %s", path,
+		 entry->pw_name, strerror(errno));
+	return ERROR_SYSTEM;
+}
+
+int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX])
+{
+	if (stays_as_it_is(user))
+		return 0;
+	const struct passwd *entry = find_user(user);
+	if (!entry)
+		return refuse_user(user, reason);
 	if (initgroups(entry->pw_name, entry->pw_gid) == 0 && setgid(entry->pw_gid) == 0 &&
 	    setuid(entry->pw_uid) == 0)
 		return 0;

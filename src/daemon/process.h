@@ -25,6 +25,11 @@ int process_write_pid_file(const char *path, char reason[PROCESS_REASON_MAX]) MU
  * is not root anyway stay. 0, ERROR_INVALID (no such user) or ERROR_SYSTEM, with the reason. */
 int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX]) MUST_USE;
 
+/* As root: lets a new file or directory belong to the user that process_drop_privileges will become.
+ * Errors as there. */
+int process_give_to_user(const char *path, const char *user,
+			 char reason[PROCESS_REASON_MAX]) MUST_USE;
+
 /*
  * Goes on in a background process of its own session. The parent waits and ends with status 0 when
  * the child calls process_background_ready, with 1 when the child ends before. Returns in the

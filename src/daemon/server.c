@@ -71,6 +71,7 @@ static int open_broker(struct server *s, const struct settings *settings)
 			       clock_now(&clock));
 	if (!s->broker)
 		return ERROR_NO_MEMORY;
+	s->crew.broker = s->broker;
 	for (unsigned i = 0; i < s->crew.worker_count; i++)
 		s->workers[i].shard = broker_shard(s->broker, i);
 	return 0;
@@ -86,47 +87,58 @@ static int start_workers(struct server *s)
 	return 0;
 }
 
-static struct server *server_new(unsigned shard_count, struct logger *log,
-				 struct listening *listening)
+static struct server *server_new(const struct server_parts *parts)
 {
-	struct server *s = mem_zalloc(sizeof(*s) + shard_count * sizeof(s->workers[0]));
+	struct server *s = mem_zalloc(sizeof(*s) + parts->shard_count * sizeof(s->workers[0]));
 	if (!s)
 		return NULL;
-	s->crew.log = log;
-	s->crew.listening = listening;
+	s->crew.log = parts->log;
+	s->crew.listening = parts->listening;
+	s->crew.store = parts->store;
 	s->crew.workers = s->workers;
-	s->crew.worker_count = shard_count;
-	s->crew.running_count = shard_count;
+	s->crew.worker_count = parts->shard_count;
+	s->crew.running_count = parts->shard_count;
 	s->crew.ended_fd = -1;
 	return s;
 }
 
-struct server *server_start(const struct settings *settings, unsigned shard_count,
-			    struct logger *log, struct listening *listening,
-			    char reason[SERVER_REASON_MAX])
+static struct server *give_up(struct server *s)
 {
-	struct server *s = server_new(shard_count, log, listening);
-	int error = s ? open_workers(s) : ERROR_NO_MEMORY;
-	if (error == 0)
-		error = open_broker(s, settings);
-	if (error == 0)
-		error = start_workers(s);
-	if (error == 0)
-		return s;
-	snprintf(reason, SERVER_REASON_MAX, "cannot start %u shards: %s", shard_count,
-		 error == ERROR_SYSTEM ? strerror(errno) : error_text(error));
 	if (s) {
-		server_stop(s);
+		server_stop(s, 0);
 		server_join(s);
 	}
 	return NULL;
 }
 
-void server_stop(struct server *s)
+struct server *server_start(const struct server_parts *parts, char reason[STORE_REASON_MAX])
 {
+	struct server *s = server_new(parts);
+	int error = s ? open_workers(s) : ERROR_NO_MEMORY;
+	if (error == 0)
+		error = open_broker(s, parts->settings);
+	if (error == 0 && store_start(parts->store, s->broker, reason) != 0)
+		return give_up(s);
+	if (error == 0)
+		error = start_workers(s);
+	if (error == 0)
+		return s;
+	snprintf(reason, STORE_REASON_MAX, "cannot start %u shards: %s", parts->shard_count,
+		 error == ERROR_SYSTEM ? strerror(errno) : error_text(error));
+	return give_up(s);
+}
+
+void server_stop(struct server *s, uint32_t drain_ms)
+{
+	atomic_store(&s->crew.drain_ms, drain_ms);
 	atomic_store(&s->crew.is_stopping, true);
 	for (unsigned i = 0; i < s->open_count; i++)
 		loop_wake(&s->workers[i].loop);
+}
+
+void server_want_checkpoint(struct server *s)
+{
+	broker_want_checkpoint(s->broker);
 }
 
 int server_ended_fd(const struct server *s)
@@ -134,13 +146,15 @@ int server_ended_fd(const struct server *s)
 	return s->crew.ended_fd;
 }
 
-/* The broker closes what is still connected, for which the loops must still be there. */
+/* What the shards appended last comes back while the broker is still there. The broker closes what
+ * is still connected, for which the loops must still be there. */
 void server_join(struct server *s)
 {
 	for (unsigned i = 0; i < s->started_count; i++)
 		pthread_join(s->workers[i].thread, NULL);
 	if (s->broker)
 		broker_free(s->broker);
+	store_close(s->crew.store);
 	for (unsigned i = 0; i < s->open_count; i++)
 		worker_close(&s->workers[i]);
 	if (s->crew.ended_fd >= 0)

@@ -11,20 +11,31 @@
 
 #include "daemon/listening.h"
 #include "daemon/log.h"
+#include "daemon/store.h"
 
 /* How long clients may take to hear the goodbye. */
 #define SERVER_DRAIN_MS 2000
-#define SERVER_REASON_MAX 256
+/* The same when the store has failed: its supervisor waits. */
+#define SERVER_FAILED_DRAIN_MS 300
 
 struct server;
 
-/* `log` and `listening` are borrowed until server_join. NULL, with the reason, when the system
- * lacks memory, descriptors or threads. */
-struct server *server_start(const struct settings *settings, unsigned shard_count,
-			    struct logger *log, struct listening *listening,
-			    char reason[SERVER_REASON_MAX]);
+/* What a server runs with, borrowed until server_join. */
+struct server_parts {
+	const struct settings *settings;
+	struct logger *log;
+	struct listening *listening;
+	struct store *store; /* open; what it holds goes to the broker */
+	unsigned shard_count;
+};
+
+/* NULL, with the reason, when the store cannot be used, or the system lacks memory, descriptors or
+ * threads. */
+struct server *server_start(const struct server_parts *parts, char reason[STORE_REASON_MAX]);
 /* Returns at once; server_ended_fd becomes readable when server_join will not wait. */
-void server_stop(struct server *s);
+void server_stop(struct server *s, uint32_t drain_ms);
+/* Has the state written down in one piece. */
+void server_want_checkpoint(struct server *s);
 int server_ended_fd(const struct server *s);
 void server_join(struct server *s);
 

@@ -15,24 +15,29 @@ int signals_open(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGALRM);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return ERROR_SYSTEM;
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd >= 0 ? fd : ERROR_SYSTEM;
 }
 
-int signals_wait(int signals_fd, int other_fd)
+int signals_wait(int signals_fd, const int others[2])
 {
-	struct pollfd ready[2] = {
+	struct pollfd ready[3] = {
+		{.fd = others[0], .events = POLLIN},
+		{.fd = others[1], .events = POLLIN},
 		{.fd = signals_fd, .events = POLLIN},
-		{.fd = other_fd, .events = POLLIN},
 	};
 	for (;;) {
 		struct signalfd_siginfo info;
-		ASSERT(poll(ready, 2, -1) >= 0 || errno == EINTR);
+		ASSERT(poll(ready, 3, -1) >= 0 || errno == EINTR);
 		if (read(signals_fd, &info, sizeof(info)) == sizeof(info))
 			return (int)info.ssi_signo;
+		if (ready[0].revents != 0)
+			return -1;
 		if (ready[1].revents != 0)
-			return 0;
+			return -2;
 	}
 }

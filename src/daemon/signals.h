@@ -5,10 +5,11 @@
 
 #include "base/base.h"
 
-/* Holds SIGTERM, SIGINT and SIGHUP back from this thread and those it starts, and ignores SIGPIPE;
- * before any thread is started. A descriptor for signals_wait, or ERROR_SYSTEM. */
+/* Holds SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGALRM back from this thread and those it starts, and
+ * ignores SIGPIPE; before any thread is started. A descriptor for signals_wait, or ERROR_SYSTEM. */
 int signals_open(void) MUST_USE;
-/* The next signal; 0 when `other_fd` became readable instead. */
-int signals_wait(int signals_fd, int other_fd);
+/* The next signal; or, when a descriptor of `others` (-1: none) became readable instead, -1 for the
+ * first, -2 for the second. */
+int signals_wait(int signals_fd, const int others[2]);
 
 #endif

@@ -15,6 +15,10 @@
 /* Without descriptors: time for some to become free. */
 #define ACCEPT_PAUSE_MS 1000
 
+/* The last checkpoint makes the next start fast, and so may take a while. */
+#define LAST_CHECKPOINT_MS 5000
+#define LAST_CHECKPOINT_LOOK_MS 10
+
 /* One line of log per minute about that. */
 #define COMPLAINT_PAUSE_MS 60000
 
@@ -50,7 +54,10 @@ static void accept_some(struct worker *w, struct listener *listener)
 {
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
 		struct stream stream;
-		struct peer peer = {.port = listener->port};
+		struct peer peer = {
+			.port = listener->port,
+			.answer = listening_answer(w->crew->listening, listener),
+		};
 		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
 		int error = listener_accept(listener, &stream, peer.address);
 		if (error == ERROR_LIMIT) {
@@ -66,7 +73,7 @@ static void accept_some(struct worker *w, struct listener *listener)
 static void begin_to_stop(struct worker *w, uint64_t now_ms)
 {
 	w->is_stopping = true;
-	w->drain_until_ms = now_ms + SERVER_DRAIN_MS;
+	w->drain_until_ms = now_ms + atomic_load(&w->crew->drain_ms);
 	loop_accept_pause(&w->loop, UINT64_MAX);
 	shard_shutdown(w->shard, REASON_SERVER_SHUTTING_DOWN);
 }
@@ -95,19 +102,38 @@ static void wake_all(struct crew *crew)
 		loop_wake(&crew->workers[i].loop);
 }
 
+/* When all clients have gone, what they left is written down in one piece: the next start need not
+ * follow the log. One worker asks for it, all wait, since each has its part in it. */
+static bool is_written_down(struct worker *w)
+{
+	struct crew *crew = w->crew;
+	if (!store_is_usable(crew->store) ||
+	    w->loop.now_ms >= w->drain_until_ms + LAST_CHECKPOINT_MS)
+		return true;
+	uint64_t count = store_checkpoint_count(crew->store), goal = 0;
+	if (atomic_compare_exchange_strong(&crew->checkpoint_goal, &goal, count + 1)) {
+		broker_want_checkpoint(crew->broker);
+		return false;
+	}
+	return count >= goal;
+}
+
 /* A worker serves until all have drained: others may need its answers. */
 static bool is_done(struct worker *w)
 {
 	if (!w->is_stopping)
 		return false;
-	bool is_drained = shard_connection_count(w->shard) == 0 && w->loop.lingering.count == 0;
+	bool is_drained = shard_connection_count(w->shard) == 0;
+	bool is_late = w->loop.now_ms >= w->drain_until_ms;
 	if (is_drained && !w->is_drained)
 		atomic_fetch_add(&w->crew->drained_count, 1);
 	if (!is_drained && w->is_drained)
 		atomic_fetch_sub(&w->crew->drained_count, 1);
 	w->is_drained = is_drained;
-	return w->loop.now_ms >= w->drain_until_ms ||
-	       atomic_load(&w->crew->drained_count) == w->crew->worker_count;
+	if (atomic_load(&w->crew->drained_count) < w->crew->worker_count)
+		return is_late;
+	/* who does not close its end keeps us a while, but not from writing */
+	return is_written_down(w) && (is_late || w->loop.lingering.count == 0);
 }
 
 static uint64_t wait_ms_of(struct worker *w)
@@ -115,8 +141,8 @@ static uint64_t wait_ms_of(struct worker *w)
 	uint64_t wait_ms = shard_wait_ms(w->shard);
 	if (wait_ms > 0 && !shard_sleep(w->shard))
 		wait_ms = 0;
-	if (w->is_stopping && w->drain_until_ms - w->loop.now_ms < wait_ms)
-		wait_ms = w->drain_until_ms - w->loop.now_ms;
+	if (w->is_stopping && wait_ms > LAST_CHECKPOINT_LOOK_MS)
+		wait_ms = LAST_CHECKPOINT_LOOK_MS;
 	return wait_ms;
 }
 

@@ -7,16 +7,22 @@
 #include "daemon/clock.h"
 #include "daemon/listening.h"
 #include "daemon/log.h"
+#include "daemon/store.h"
 #include "io/loop.h"
 
 /* What all workers share. */
 struct crew {
 	struct logger *log;
 	struct listening *listening;
+	struct store *store;
+	struct broker *broker;
 	struct worker *workers;
 	unsigned worker_count;
 	int ended_fd; /* an eventfd: written by the last one to end */
 	atomic_bool is_stopping;
+	atomic_uint drain_ms; /* how long clients may take to hear the goodbye */
+	/* While stopping: the number of checkpoints to wait for; 0: none was asked for yet. */
+	atomic_uint_fast64_t checkpoint_goal;
 	atomic_uint drained_count; /* workers without a connection, while stopping */
 	atomic_uint running_count;
 	atomic_uint_fast64_t complaint_ms; /* steady: when accepting last failed, in the log */

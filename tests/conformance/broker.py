@@ -56,7 +56,8 @@ class Broker:
         return str(path)
 
     def start_ours(self, program, settings):
-        listening = ["listener 0 127.0.0.1"]
+        listening = ["listener 0 127.0.0.1",
+                     f"persistence_location {self.folder.name}/state"]
         if not any(line.startswith("allow_anonymous") for line in settings):
             listening.append("allow_anonymous true")
         self.start([program, "broker", "-c", self.configuration([*listening, *settings])])

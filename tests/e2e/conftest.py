@@ -34,6 +34,14 @@ def pytest_sessionstart():
         pytest.exit(f"no broker at {PROGRAM}: build it, or name one in NIGHTJAR", returncode=1)
 
 
+@pytest.fixture(autouse=True)
+def state_directory(tmp_path_factory, monkeypatch):
+    """Where brokers that a test starts by themselves keep what they store."""
+    path = tmp_path_factory.mktemp("state") / "nightjar"
+    monkeypatch.setenv("STATE_DIRECTORY", str(path))
+    return path
+
+
 @pytest.fixture
 def start_broker():
     """Starts brokers; each must still run, and end well, when the test is over."""

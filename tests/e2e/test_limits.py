@@ -112,7 +112,8 @@ def kept(clients, broker):
 @SHARDS
 def test_memory(start_broker, clients, shards):
     """Beyond it QoS 1 and 2 are refused and QoS 0 is not kept; when messages go, it serves again."""
-    broker = start_broker("memory_limit 8000000", "hold_back_ms 20", shards=shards)
+    broker = start_broker("memory_limit 8000000", "hold_back_ms 20", "persistence false",
+                          shards=shards)
     client = connected(clients, broker, 5, "absent", **KEEP)
     client.subscribe("t", qos=1)
     client.disconnect()

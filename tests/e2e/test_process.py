@@ -214,10 +214,10 @@ def test_root_becomes_another_user(tmp_path, start_process):
     process, _ = start_process()
     assert user_of(process.pid) != 0
     conf = tmp_path / "conf"
-    conf.write_text("user nobody\n")
+    conf.write_text("user nobody\npersistence false\n")
     process, _ = start_process("-c", str(conf))
     assert user_of(process.pid) == pwd.getpwnam("nobody").pw_uid
-    conf.write_text("user root\n")
+    conf.write_text("user root\npersistence false\n")
     process, _ = start_process("-c", str(conf))
     assert user_of(process.pid) == 0
     conf.write_text("user frobnicate\n")
@@ -273,9 +273,9 @@ def test_log_that_nobody_reads_does_not_stop_the_broker():
     os.close(write_end)
     try:
         head = b""
-        while b"\n" not in head:
+        while not re.search(LISTENING, head.decode(), re.M):
             head += os.read(read_end, 65536)
-        port = int(re.search(LISTENING, head.decode()).group(1))
+        port = int(re.search(LISTENING, head.decode(), re.M).group(1))
         os.set_blocking(read_end, False)
         with connected(port) as client:
             for _ in range(3000):
@@ -304,14 +304,15 @@ def read_all(end):
 # Descriptors
 
 def test_want_of_descriptors_only_delays(start_process):
-    few = 40
+    few = 60  # some of which the store takes
 
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (few, few))
     command = [PROGRAM, "broker", "-p", "0", "--shards", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=limit) as process:
         try:
-            port = int(re.search(LISTENING, process.stderr.readline().decode()).group(1))
+            started = iter(lambda: re.search(LISTENING, process.stderr.readline().decode()), 0)
+            port = int(next(match for match in started if match).group(1))
             clients = [Client(port, 4) for _ in range(few + 5)]
             for i, client in enumerate(clients):
                 client.send(p.connect(f"c{i}", version=4))
@@ -319,11 +320,11 @@ def test_want_of_descriptors_only_delays(start_process):
             before = cpu_seconds(process.pid)
             time.sleep(0.5)  # a busy loop would show now
             assert cpu_seconds(process.pid) - before < 0.25
-            for client in clients[:20]:
+            for client in clients[:40]:
                 client.cut()
-            for client in clients[20:]:
+            for client in clients[40:]:
                 client.expect(p.CONNACK)
-            for client in clients[20:]:
+            for client in clients[40:]:
                 client.cut()
         finally:
             process.terminate()

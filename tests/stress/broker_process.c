@@ -59,15 +59,22 @@ bool broker_process_start(struct broker_process *b, const char *program, const c
 	char asan_options[512];
 	const char *given = getenv("ASAN_OPTIONS");
 	snprintf(asan_options, sizeof(asan_options), "%s:" ASAN_MEMORY_OPTIONS, given ? given : "");
+	*b = (struct broker_process){.folder = "/tmp/nightjar-stress-XXXXXX"};
+	if (!mkdtemp(b->folder))
+		return false;
+	char state[sizeof(b->folder) + 8];
+	snprintf(state, sizeof(state), "%s/state", b->folder);
 	pid_t pid = fork();
 	if (pid == 0) {
 		setenv("ASAN_OPTIONS", asan_options, 1);
+		setenv("STATE_DIRECTORY", state, 1);
 		dup2(ends[1], STDERR_FILENO);
 		execl(program, program, "broker", "-p", "0", "--shards", shards, (char *)NULL);
 		_exit(127);
 	}
 	close(ends[1]);
-	*b = (struct broker_process){.pid = pid, .log = ends[0]};
+	b->pid = pid;
+	b->log = ends[0];
 	return pid > 0 && read_port(b) && fcntl(b->log, F_SETFL, O_NONBLOCK) == 0;
 }
 
@@ -115,6 +122,19 @@ static bool wait_for_end(struct broker_process *b, int *status)
 	return false;
 }
 
+static void remove_state(const struct broker_process *b)
+{
+	char path[sizeof(b->folder) + 8];
+	snprintf(path, sizeof(path), "%s/state", b->folder);
+	DIR *folder = opendir(path);
+	for (struct dirent *e; folder && (e = readdir(folder));)
+		unlinkat(dirfd(folder), e->d_name, 0);
+	if (folder)
+		closedir(folder);
+	rmdir(path);
+	rmdir(b->folder);
+}
+
 bool broker_process_stop(struct broker_process *b)
 {
 	if (b->pid <= 0)
@@ -129,6 +149,7 @@ bool broker_process_stop(struct broker_process *b)
 	broker_process_read_log(b);
 	close(b->log);
 	b->pid = 0;
+	remove_state(b);
 	if (!has_ended)
 		fprintf(stderr, "the broker did not end on SIGTERM\n");
 	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -8,9 +8,10 @@
 #include <sys/types.h>
 
 struct broker_process {
-	pid_t pid;     /* 0: not ours, or ended */
-	int log;       /* read end of its standard error */
-	uint16_t port; /* on 127.0.0.1 */
+	pid_t pid;       /* 0: not ours, or ended */
+	int log;         /* read end of its standard error */
+	uint16_t port;   /* on 127.0.0.1 */
+	char folder[32]; /* holds `state`, what it stores */
 };
 
 /* Starts `program broker -p 0 --shards N` and waits until it listens. False: it said why. */

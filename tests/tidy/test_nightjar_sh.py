@@ -76,9 +76,9 @@ def test_missing_packages_are_installed_and_named(machine):
     machine.stub('meson', 'exit 1')
     status, out, _ = machine.run('build')
     assert status == 1
-    assert 'installing ninja-build libxxhash-dev to build nightjar\n' in out
+    assert 'installing ninja-build libxxhash-dev libjansson-dev to build nightjar\n' in out
     install, = machine.calls('apt-get')
-    assert install.endswith('install -y --no-install-recommends ninja-build libxxhash-dev')
+    assert install.endswith('install -y --no-install-recommends ninja-build libxxhash-dev libjansson-dev')
 
 
 def test_command_of_another_origin_needs_no_package(machine):
@@ -86,7 +86,7 @@ def test_command_of_another_origin_needs_no_package(machine):
     machine.stub('meson', 'exit 1')
     machine.stub('ninja')
     machine.stub('pkg-config')
-    machine.installed('libc6-dev libxxhash-dev')
+    machine.installed('libc6-dev libxxhash-dev libjansson-dev')
     machine.run('build')
     assert machine.calls('apt-get') == []
 

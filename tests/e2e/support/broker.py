@@ -44,11 +44,12 @@ def free_port():
 class Broker:
     """
     Runs until stop(). `settings` are lines of a configuration file; with `port` None they hold
-    a listener.
+    a listener. `state` is the directory of its store; one of its own when it is not given.
     """
 
-    def __init__(self, settings=(), shards=None, verbose=True, port=0):
+    def __init__(self, settings=(), shards=None, verbose=True, port=0, state=None):
         self._folder = tempfile.TemporaryDirectory(prefix="nightjar-e2e-")
+        self.state = Path(state) if state else Path(self._folder.name) / "state"
         self.process = None
         try:
             start = self._start_mosquitto if IS_MOSQUITTO else self._start_ours
@@ -67,7 +68,8 @@ class Broker:
             command += ["--shards", str(shards)]
         if settings:
             command += ["-c", self._write_configuration(settings)]
-        self.process = Process(command)
+        self.process = Process(command,
+                               env={**os.environ, "STATE_DIRECTORY": str(self.state)})
         match = self._wait_for_either(r"running, listening on 127\.0\.0\.1:(\d+)")
         self.port = int(match.group(1))
 
