@@ -44,6 +44,8 @@ void start_turn(struct shard *s)
 	s->has_started = true;
 	if (!s->broker->log->is_kept)
 		return;
+	/* What is logged from here on stands behind LIMITS; what is not must not wait for it. */
+	s->limits = limits_of(s->settings);
 	append_limits(s);
 	if (s->broker->recovered_to)
 		append_restart(s);

@@ -40,9 +40,9 @@ def nobody_else_notices(bystanders):
 def nothing_leaks(broker, bystanders):
     """All connections of this module's offenders are gone at its end."""
     bystanders.exchange()
-    before = broker.descriptors()
+    before = broker.sockets()
     yield
-    eventually(lambda: broker.descriptors() <= before)
+    eventually(lambda: broker.sockets() <= before)
 
 
 # Before a session: what stands in the place of CONNECT
