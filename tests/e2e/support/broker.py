@@ -142,8 +142,12 @@ class Broker:
 
     def sockets(self):
         """How many are open; files of the store come and go by themselves."""
-        folder = Path(f"/proc/{self.pid}/fd")
-        return sum(os.readlink(path).startswith("socket:") for path in folder.iterdir())
+        def is_socket(path):
+            try:
+                return os.readlink(path).startswith("socket:")
+            except FileNotFoundError:
+                return False  # closed meanwhile
+        return sum(map(is_socket, Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def terminate(self):
         """SIGTERM, and the exit status."""
