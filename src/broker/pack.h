@@ -96,7 +96,7 @@ static inline struct span unpack_raw(struct unpacker *u, uint64_t len)
 		return SPAN_NONE;
 	}
 	struct span bytes = span_of(u->ptr, (size_t)len);
-	u->ptr += len;
+	u->ptr = len > 0 ? u->ptr + len : u->ptr;
 	return bytes;
 }
 

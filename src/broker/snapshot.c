@@ -17,8 +17,6 @@
 #include "route/share.h"
 
 #define CAPACITY_MIN 65536
-#define KEPT_FLAGS                                                                                 \
-	(QUEUED_RETAIN | QUEUED_DUP | QUEUED_RELEASED | QUEUED_IDENTIFIERS | QUEUED_WAS_QOS_2)
 
 /* A packer with room that grows: an item is packed twice, first to know its size. */
 struct sink {
@@ -262,7 +260,7 @@ static void put_session(struct sink *k, const struct of_shard *o, struct run *ru
 	while (waiting_walk_next(walk, &q)) {
 		if (q.position == 0)
 			continue; /* QoS 0: it does not survive */
-		q.flags &= KEPT_FLAGS;
+		q.flags &= SNAPSHOT_QUEUED_FLAGS;
 		if (q.flags & QUEUED_RELEASED)
 			q.stored = 0;
 		if (q.message && !q.bytes)
@@ -303,7 +301,7 @@ static void put_group(struct sink *k, const struct share *share, struct run *run
 	run_start(run, false);
 	group_walk_start(walk, share);
 	while (group_walk_next(walk, &q)) {
-		q.flags &= KEPT_FLAGS;
+		q.flags &= SNAPSHOT_QUEUED_FLAGS;
 		q.membership = 0;
 		if (q.stored)
 			add(k, run, &q);
@@ -325,7 +323,7 @@ static void put_returning(struct sink *k, const struct returning_group *g, struc
 	run_start(run, false);
 	queue_walk_start(walk, &g->messages);
 	while (queue_walk_next(walk, &q)) {
-		q.flags &= KEPT_FLAGS;
+		q.flags &= SNAPSHOT_QUEUED_FLAGS;
 		add(k, run, &q);
 	}
 	flush_run(k, run);

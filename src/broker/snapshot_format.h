@@ -26,7 +26,7 @@
 #ifndef NIGHTJAR_BROKER_SNAPSHOT_FORMAT_H
 #define NIGHTJAR_BROKER_SNAPSHOT_FORMAT_H
 
-#include "base/base.h"
+#include "queue/queue.h"
 
 #define SNAPSHOT_MAGIC SPAN_LITERAL("NJST")
 #define SNAPSHOT_MAJOR 1
@@ -60,6 +60,9 @@ enum snapshot_tag {
 /* Of an entry. */
 #define SNAPSHOT_CHANGES 1u
 #define SNAPSHOT_JUMPS 2u
+
+#define SNAPSHOT_QUEUED_FLAGS                                                                      \
+	(QUEUED_RETAIN | QUEUED_DUP | QUEUED_RELEASED | QUEUED_IDENTIFIERS | QUEUED_WAS_QOS_2)
 
 /* Entries and topics of one item: items stay small enough to be made in one piece of memory. */
 #define SNAPSHOT_ENTRIES_MAX 4096u

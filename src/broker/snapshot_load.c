@@ -19,6 +19,7 @@ struct loading {
 	bool is_of_session;
 	bool is_in_no_order;
 	uint16_t membership_count;
+	uint32_t set_count; /* of identifiers */
 	struct snapshot_entry_state before;
 };
 
@@ -80,12 +81,17 @@ static void unpack_entry(struct unpacker *u, bool has_positions, struct snapshot
 		s->position++;
 	if (head & SNAPSHOT_JUMPS)
 		s->position += (uint64_t)unzigzag(unpack_number(u, UINT64_MAX));
-	if (!(head & SNAPSHOT_CHANGES))
-		return;
-	s->qos = unpack_u8(u);
-	s->flags = unpack_u8(u);
-	s->identifier = (uint32_t)unpack_number(u, UINT32_MAX);
-	s->membership = (uint16_t)unpack_number(u, UINT16_MAX);
+	if (head & SNAPSHOT_CHANGES) {
+		s->qos = unpack_u8(u);
+		s->flags = unpack_u8(u);
+		s->identifier = (uint32_t)unpack_number(u, UINT32_MAX);
+		s->membership = (uint16_t)unpack_number(u, UINT16_MAX);
+	}
+	bool is_somewhere = s->stored > 0 || s->flags & QUEUED_RELEASED;
+	bool has_position = s->position > 0 || !has_positions;
+	if (s->stored >> 62 || s->qos > 2 || !is_somewhere || !has_position ||
+	    s->flags & ~SNAPSHOT_QUEUED_FLAGS)
+		unpack_fail(u);
 }
 
 /* The next retained topic; `topic` holds the one before. */
@@ -151,18 +157,22 @@ static int load_receive(struct session *session, struct unpacker *u)
 	return error;
 }
 
-static int load_identifiers(struct shard *s, struct session *session, struct unpacker *u)
+static int load_identifiers(struct loading *l, struct shard *s, struct unpacker *u)
 {
+	struct session *session = l->session;
 	int error = 0;
 	uint64_t sets = unpack_number(u, IDENTIFIER_SETS_MAX);
 	for (uint64_t i = 0; i < sets && !error && !u->is_failed; i++) {
 		uint64_t count = unpack_number(u, unpack_left(u));
+		if (count == 0)
+			unpack_fail(u);
 		uint32_t *set = mem_alloc((size_t)(count + 1) * sizeof(*set));
 		for (uint64_t n = 0; set && n < count; n++)
 			set[n] = (uint32_t)unpack_number(u, UINT32_MAX);
 		error = set ? identifiers_add(s, session, set, (uint32_t)count) : ERROR_NO_MEMORY;
 		mem_free(set);
 	}
+	l->set_count = (uint32_t)sets;
 	return error;
 }
 
@@ -234,7 +244,7 @@ static int load_session(struct loading *l, struct unpacker *u)
 	if (!error)
 		error = load_receive(l->session, u);
 	if (!error)
-		error = load_identifiers(s, l->session, u);
+		error = load_identifiers(l, s, u);
 	if (!error && bits & SNAPSHOT_WILL)
 		error = load_will(l->session, u);
 	l->queue = &l->session->queue;
@@ -280,7 +290,9 @@ static int load_queue(struct loading *l, struct unpacker *u)
 		unpack_entry(u, l->is_of_session, s);
 		bool is_released = s->flags & QUEUED_RELEASED;
 		uint16_t membership_max = l->is_of_session ? l->membership_count : 0;
-		if (u->is_failed || s->qos > 2 || s->membership > membership_max)
+		bool is_known = !(s->flags & QUEUED_IDENTIFIERS) ||
+				(l->is_of_session && s->identifier < l->set_count);
+		if (u->is_failed || !is_known || s->membership > membership_max)
 			return ERROR_DAMAGED;
 		uint64_t share = bytes / count;
 		struct queued q = {.stored = is_released ? 0 : s->stored,

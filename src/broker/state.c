@@ -122,6 +122,7 @@ static const char *identifiers_of(const struct shard *s, const struct session *s
 		qsort(sorted, count, sizeof(*sorted), compare_numbers);
 	}
 	char *next = out->text;
+	*next = 0;
 	for (uint32_t i = 0; i < count; i++)
 		next += sprintf(next, "%u,", sorted[i]);
 	return out->text;
