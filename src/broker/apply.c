@@ -4,6 +4,7 @@
  * surviving needs at once.
  */
 #include "base/mem.h"
+#include "broker/fence.h"
 #include "broker/give.h"
 #include "broker/group.h"
 #include "broker/handle.h"
@@ -278,12 +279,21 @@ static void apply_publish(struct shard *s, struct command *command)
 	publish_arrive(s, command->message, &command->origin);
 }
 
+static void pass_fence(struct shard *s, const struct command *command)
+{
+	struct session *session = session_by_number(s, command->origin.session);
+	if (session)
+		fence_returned(s, session);
+}
+
 /* Whoever wanted to know that all before it is durable. */
 static void apply_nothing(struct shard *s, struct command *command)
 {
 	struct verdict v = {.reason_code = REASON_SUCCESS};
 	if (command->flags & COMMAND_NOTHING_MARKER)
 		checkpoint_mark(s);
+	else if (command->flags & COMMAND_NOTHING_FENCE)
+		pass_fence(s, command);
 	else
 		verdict_give(s, &command->origin, v);
 }

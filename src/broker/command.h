@@ -38,6 +38,7 @@ enum command_kind {
 
 /* Flags of commands; each kind has its own. */
 #define COMMAND_NOTHING_MARKER 0x01 /* of a checkpoint; not written down */
+#define COMMAND_NOTHING_FENCE 0x02  /* of fence.h; not written down */
 #define COMMAND_CONNECT_CLEAN 0x01
 #define COMMAND_AWAY_KEEP_WILL 0x01    /* it was lost, not ended: the will is due */
 #define COMMAND_SUBSCRIBE_REFUSED 0x01 /* no room for more: every filter is answered 0x97 */

@@ -230,7 +230,8 @@ void connection_flush(struct connection *c)
 	}
 	for (int round = 0; !c->is_doomed && !c->is_blocked && round < FLUSH_ROUNDS; round++) {
 		write_some(c);
-		if (c->is_blocked || c->is_doomed || !c->session || !deliver_is_due(c->session))
+		if (c->is_blocked || c->is_doomed || !c->session ||
+		    !deliver_is_due(c->shard, c->session))
 			break;
 		deliver_pump(c->shard, c->session);
 	}

@@ -6,6 +6,7 @@
 #include "broker/deliver.h"
 
 #include "base/mem.h"
+#include "broker/fence.h"
 #include "broker/fetch.h"
 #include "broker/group.h"
 #include "broker/hold.h"
@@ -102,9 +103,11 @@ static enum delivered send_qos_0(struct shard *s, struct session *session, struc
 }
 
 /* May this one (a position, or 0 = whichever is next) be sent now, as far as the window goes? */
-static bool is_open_for(const struct send *send, uint64_t position)
+static bool is_open_for(struct shard *s, struct session *session, uint64_t position)
 {
-	return position ? send_is_open_at(send, position) : send_is_open(send);
+	const struct send *send = &session->send;
+	return position ? send_is_open_at(send, position) && fence_is_open(s, session, position)
+			: send_is_open(send);
 }
 
 /* Into the window: at its queue position, or with the next id. */
@@ -276,10 +279,11 @@ static enum delivered enqueue(struct shard *s, struct session *session, struct d
 	return session->connection && session_is_slow(s, session) ? DELIVERED_SLOWLY : DELIVERED;
 }
 
-static bool may_send_now(const struct session *session, uint64_t position)
+static bool may_send_now(struct shard *s, struct session *session, uint64_t position)
 {
-	return session->queue.count == 0 && is_open_for(&session->send, position) &&
-	       session->connection->output.bytes < OUTPUT_ENOUGH_BYTES;
+	return session->queue.count == 0 &&
+	       session->connection->output.bytes < OUTPUT_ENOUGH_BYTES &&
+	       is_open_for(s, session, position);
 }
 
 static enum delivered deliver_qos_0(struct shard *s, struct session *session, struct delivery *d)
@@ -300,7 +304,7 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 		return deliver_qos_0(s, session, d);
 	/* whatever becomes of it: packet ids follow from the log and from nothing else */
 	uint64_t position = waiting_is_kept(s, session) ? session->queue_next++ : 0;
-	if (!is_open(session->connection) || !may_send_now(session, position))
+	if (!is_open(session->connection) || !may_send_now(s, session, position))
 		return enqueue(s, session, d, position);
 	struct message *m = publication_message(d->publication);
 	struct queued q = {.message = m,
@@ -456,20 +460,20 @@ static bool send_popped(struct shard *s, struct session *session, const struct q
 }
 
 /* Does the window let the next one that waits pass? */
-static bool may_go(const struct send *send, const struct queued *next)
+static bool may_go(struct shard *s, struct session *session, const struct queued *next)
 {
 	if (next->qos == 0)
 		return true;
 	if (next->flags & QUEUED_RELEASED)
-		return send_has_room_at(send, next->position);
-	return is_open_for(send, next->position);
+		return send_has_room_at(&session->send, next->position);
+	return is_open_for(s, session, next->position);
 }
 
 static bool send_one_waiting(struct shard *s, struct session *session)
 {
 	const struct queued *next = queue_peek(&session->queue);
 	struct queued q;
-	if (!next || !may_go(&session->send, next))
+	if (!next || !may_go(s, session, next))
 		return false;
 	if (UNLIKELY(next->flags & QUEUED_RELEASED))
 		return send_released(s, session);
@@ -478,13 +482,13 @@ static bool send_one_waiting(struct shard *s, struct session *session)
 	return send_popped(s, session, &q);
 }
 
-bool deliver_is_due(struct session *session)
+bool deliver_is_due(struct shard *s, struct session *session)
 {
 	const struct queued *next;
 	if (session->send.resend != session->send.next)
 		return session->send.quota_used < session->send.receive_maximum;
 	next = queue_peek(&session->queue);
-	return next && may_go(&session->send, next);
+	return next && may_go(s, session, next);
 }
 
 void deliver_pump(struct shard *s, struct session *session)

@@ -22,7 +22,7 @@ enum delivered {
 enum delivered deliver(struct shard *s, struct session *session, struct delivery *d);
 /* Sends what may be sent: again after a reconnect, then what waits. */
 void deliver_pump(struct shard *s, struct session *session);
-bool deliver_is_due(struct session *session);
+bool deliver_is_due(struct shard *s, struct session *session);
 /* A message left a queue undelivered: says why, tells the log, drops the reference. */
 void deliver_give_up(struct shard *s, struct session *session, const struct queued *q,
 		     const char *why);

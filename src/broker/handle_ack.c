@@ -192,7 +192,7 @@ static void handle_answer(struct connection *c, const struct ack *p)
 		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_SUCCESS);
 	if (steps & STEP_SEND_PUBREL_NOT_FOUND)
 		ack_send(c, PACKET_PUBREL, p->packet_id, REASON_PACKET_IDENTIFIER_NOT_FOUND);
-	if (deliver_is_due(session) || session->holdings)
+	if (deliver_is_due(c->shard, session) || session->holdings)
 		deliver_pump(c->shard, session);
 }
 

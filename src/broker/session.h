@@ -62,10 +62,13 @@ struct session {
 	                        packet id follows from it */
 	uint64_t sent_to;    /* queue positions below it may have been sent: DUP when sent again */
 	uint32_t expiry_interval; /* seconds; 0 = ends with the connection, UINT32_MAX = never */
+	uint32_t fence_block;     /* of queue positions up to which may be sent (fence.h) */
+	uint32_t fence_next;      /* with is_fenced: the block that is waited for */
 	uint16_t client_id_len;
 	uint8_t finish_slot;     /* its newest range in the shard's `finishing`, + 1; 0 = none */
 	uint8_t fetch_count : 3; /* of its messages' reads under way (fetch.c) */
 	bool is_waiting_to_fetch : 1;
+	bool is_fenced : 1;
 	bool is_away : 1;         /* its AWAY was applied, and no CONNECT since */
 	bool has_logged_qos0 : 1; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
