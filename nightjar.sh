@@ -14,6 +14,7 @@ build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-co
 	libjansson-dev'
 test_packages='gcc libcmocka-dev python3 python3-pytest python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
+	strace e2fsprogs
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
 

@@ -2,7 +2,6 @@
 #include "broker.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,13 +50,14 @@ static void write_configuration(struct broker *b)
 	if (b->is_mosquitto) {
 		b->port = free_port();
 		fprintf(file,
-			"listener %u 127.0.0.1\nallow_anonymous true\nuser root\n"
+			"listener %u 127.0.0.1\nallow_anonymous true\n"
 			"persistence true\npersistence_location %s/\nautosave_interval 1\n",
 			b->port, store);
 	} else if (!b->is_volatile) {
 		fprintf(file, "persistence true\npersistence_location %s\n", store);
 	}
-	fprintf(file, "%s\n", b->settings);
+	/* As root a broker takes another user, who may not enter this folder. */
+	fprintf(file, "%s%s\n", geteuid() == 0 ? "user root\n" : "", b->settings);
 	ASSERT(fclose(file) == 0);
 }
 
@@ -154,27 +154,11 @@ static bool is_listening(struct broker *b)
 	return true;
 }
 
-/* A nightjar that runs has something in its store. */
-static bool has_store(const struct broker *b)
-{
-	char path[PATH_BYTES];
-	unsigned entries = 0;
-	path_of(b, "store", path);
-	DIR *folder = opendir(path);
-	while (folder && readdir(folder))
-		entries++;
-	if (folder)
-		closedir(folder);
-	return entries > 2;
-}
-
 enum broker_start broker_wait_start(struct broker *b, unsigned ms_max)
 {
 	for (unsigned ms = 0; ms <= ms_max; ms++) {
 		if (is_listening(b))
-			return b->is_volatile || b->is_mosquitto || has_store(b)
-				       ? BROKER_RUNS
-				       : BROKER_KEEPS_NONE;
+			return BROKER_RUNS;
 		if (waitpid(b->pid, NULL, WNOHANG) == b->pid) {
 			b->pid = 0;
 			return BROKER_ENDED;

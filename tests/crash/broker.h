@@ -32,7 +32,6 @@ struct broker {
 enum broker_start {
 	BROKER_RUNS,
 	BROKER_ENDED,       /* it said why */
-	BROKER_KEEPS_NONE,  /* this version has no store */
 	BROKER_STILL_STARTS /* not within that time */
 };
 

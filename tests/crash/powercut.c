@@ -20,7 +20,6 @@
  */
 #include "store_fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -375,13 +374,16 @@ static int open_any(int folder, const char *path, int flags, mode_t mode)
 	pthread_mutex_lock(&lock);
 	bool was_there = !(flags & O_CREAT) || faccessat(folder, path, F_OK, 0) == 0;
 	errno = error;
-	int fd = real(folder, path, flags, mode);
+	/* What an open cuts off may come back, as with ftruncate. */
+	char whole[PATH_MAX];
+	bool cuts = flags & O_TRUNC && was_there && store_name_at(folder, path, whole);
+	int fd = real(folder, path, cuts ? flags & ~O_TRUNC : flags, mode);
 	error = errno;
 	opened(fd, flags, !was_there);
 	pthread_mutex_unlock(&lock);
 	errno = error;
-	if (fd >= 0 && is_watched(fd) && was_there && flags & O_TRUNC)
-		give_up("O_TRUNC is not supported");
+	if (fd >= 0 && cuts && ftruncate(fd, 0) != 0)
+		give_up("cannot cut off a file");
 	return fd;
 }
 
@@ -432,6 +434,14 @@ EXPORT int close(int fd)
 	REAL(close);
 	store_fd_of(fd)->kind = FD_ELSEWHERE;
 	return real(fd);
+}
+
+/* It closes without close(). */
+EXPORT int closedir(DIR *folder)
+{
+	REAL(closedir);
+	store_fd_of(dirfd(folder))->kind = FD_ELSEWHERE;
+	return real(folder);
 }
 
 static int rename_any(int from_folder, const char *from, int to_folder, const char *to)

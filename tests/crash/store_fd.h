@@ -6,6 +6,7 @@
 #ifndef NIGHTJAR_CRASH_STORE_FD_H
 #define NIGHTJAR_CRASH_STORE_FD_H
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>

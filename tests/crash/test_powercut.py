@@ -103,6 +103,12 @@ def test_truncation_may_be_undone(tmp_path):
     assert b'o' * 512 in found and b'o' * 1024 in found
 
 
+def test_truncation_by_open_may_be_undone(tmp_path):
+    program = "os.open('a', os.O_RDWR | os.O_TRUNC)\n"
+    found = {dict(f)['a'] for f in outcomes(tmp_path, program, [('a', b'o' * 512)])}
+    assert found == {b'', b'o' * 512, b'\0' * 512} or found == {b'', b'o' * 512}
+
+
 def test_threads_that_sync_keep_what_they_wrote(tmp_path):
     program = OPEN + SYNC_NAMES + """
 def work(n):
