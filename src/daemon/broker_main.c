@@ -258,6 +258,7 @@ static int run_with_store(struct process *p, struct span notices)
 static int run_with_log(struct process *p, struct span notices)
 {
 	process_raise_descriptors();
+	process_allow_priority();
 	int error = listening_open(&p->listening, p->config, p->reason);
 	if (error != 0)
 		return error;

@@ -14,6 +14,8 @@
 
 /* The kernel's own default maximum (fs.nr_open): tried where the hard limit says "unlimited". */
 #define DESCRIPTORS_USUAL_MAX 1048576
+/* The lowest of the real-time priorities is enough to run when the disk is done. */
+#define WRITER_PRIORITY 1
 
 void process_fill_standard(void)
 {
@@ -36,6 +38,14 @@ uint64_t process_raise_descriptors(void)
 	if (raised.rlim_cur > limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) == 0)
 		return raised.rlim_cur;
 	return limit.rlim_cur;
+}
+
+void process_allow_priority(void)
+{
+	struct rlimit limit;
+	struct rlimit wanted = {.rlim_cur = WRITER_PRIORITY, .rlim_max = WRITER_PRIORITY};
+	if (getrlimit(RLIMIT_RTPRIO, &limit) == 0 && limit.rlim_cur < WRITER_PRIORITY)
+		(void)!setrlimit(RLIMIT_RTPRIO, &wanted); /* as root; the journal tells if not */
 }
 
 unsigned process_core_count(void)

@@ -13,6 +13,9 @@
 void process_fill_standard(void);
 /* Raises the limit of open descriptors as far as allowed; returns what it is then. */
 uint64_t process_raise_descriptors(void);
+/* The journal's writer may take a real-time priority, also after privileges are dropped: as far as
+ * this process may allow it. */
+void process_allow_priority(void);
 /* Cores that this process may run on; at least 1. */
 unsigned process_core_count(void);
 /* Unpredictable. */
