@@ -268,6 +268,8 @@ static void become_known(struct shard *s, unsigned to, uint64_t sequence)
 		struct interest_waiting w = i->waiting[done++];
 		go_on(s, &w);
 	}
+	if (done == 0)
+		return; /* there may be no list at all */
 	i->waiting_count -= done;
 	memmove(i->waiting, i->waiting + done, i->waiting_count * sizeof(*i->waiting));
 }
