@@ -245,8 +245,8 @@ void shard_shutdown(struct shard *s, uint8_t reason_code)
 	while (l != &s->connections) {
 		struct connection *c = CONTAINER_OF(l, struct connection, link);
 		l = l->next;
-		/* wills are for lost connections; this one ends in order */
-		if (c->session)
+		/* [MQTT-3.1.2-8]; where nothing is kept nobody will be left to hear it */
+		if (c->session && !s->broker->log->is_kept)
 			session_drop_will(c->session);
 		connection_end(c, &why);
 	}

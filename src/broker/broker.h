@@ -93,8 +93,9 @@ uint64_t shard_wait_ms(const struct shard *s);
 bool shard_sleep(struct shard *s) MUST_USE;
 
 /* Says goodbye (v5: DISCONNECT with that reason) to all connections and closes them when their
- * output is flushed, at the latest after some turns; wills are not published on 0x8B... they stay
- * with their sessions. Call on the shard's thread, then go on taking turns until
+ * output is flushed, at the latest after some turns. Their wills are due, as after any connection
+ * that was not ended by its client; without a kept log nobody is left to hear them, and they go.
+ * Call on the shard's thread, then go on taking turns until
  * shard_connection_count() is 0 or patience ends. */
 void shard_shutdown(struct shard *s, uint8_t reason_code);
 uint64_t shard_connection_count(const struct shard *s);

@@ -89,7 +89,6 @@ static bool end_in_order(struct crash *c)
 {
 	struct load *l = &c->load;
 	c->orderly_ends++;
-	load_expect_end(&c->load);
 	broker_ask_to_end(&c->broker);
 	load_drain(l);
 	if (broker_wait_end(&c->broker))
@@ -111,7 +110,6 @@ static bool end_broker(struct crash *c)
 		return end_in_order(c);
 	if (chance < 22) {
 		c->kills_in_end++;
-		load_expect_end(&c->load);
 		broker_ask_to_end(&c->broker);
 		wait_us(random_below(&c->random, 20000));
 	}

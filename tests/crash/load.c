@@ -22,8 +22,6 @@
 #define WITNESS_PLACE (CLIENT_SUBSCRIPTIONS - 1)
 /* A will with this delay never comes while its client comes back within half of it. */
 #define LONG_DELAY_S 120
-/* A busy broker has noticed the end of a connection after so long. */
-#define UNNOTICED_MS 500
 
 uint64_t load_now_ms(void)
 {
@@ -135,8 +133,6 @@ static void note_end(struct load *s, struct client *c, struct mourned *m)
 {
 	c->is_will_armed = false;
 	m->gone_ms = load_now_ms();
-	if (s->ends_in_order)
-		return;
 	if (c->will_delay_s == LONG_DELAY_S) {
 		m->may_return = true;
 		return;
@@ -144,19 +140,6 @@ static void note_end(struct load *s, struct client *c, struct mourned *m)
 	ledger_will_is_due(&s->world.ledger, c->will_stream, c->will_number);
 	m->is_missed = true;
 	s->wills_due++;
-}
-
-void load_expect_end(struct load *s)
-{
-	s->ends_in_order = true;
-	for (unsigned i = 0; i < LOAD_MOURNED; i++) {
-		const struct client *c = &s->clients[first_mourned(s) + i];
-		struct mourned *m = &s->mourned[i];
-		if (!m->is_missed || load_now_ms() - m->gone_ms > UNNOTICED_MS)
-			continue;
-		m->is_missed = false;
-		s->world.ledger.streams[c->will_stream].messages[c->will_number].accepted_at = 0;
-	}
 }
 
 static void note_return(struct load *s, struct client *c, struct mourned *m)
@@ -255,7 +238,7 @@ static void act(struct load *s)
 void load_next_round(struct load *s)
 {
 	s->round++;
-	s->world.is_broker_ending = s->ends_in_order = false;
+	s->world.is_broker_ending = false;
 	for (unsigned i = LOAD_WITNESSES; i < first_mourned(s); i++) {
 		if (random_percent(&s->world.random, 8))
 			s->absent_until[i] = s->round + 1 + random_below(&s->world.random, 4);

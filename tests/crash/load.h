@@ -30,7 +30,6 @@ struct load {
 	unsigned round;
 	struct mourned mourned[LOAD_MOURNED];
 	uint32_t kept_streams[KEPT_TOPICS];
-	bool ends_in_order;
 	/* Called while the load waits; false: the broker is gone, and nothing goes on. */
 	bool (*is_broker_well)(void *context);
 	void *context;
@@ -46,9 +45,6 @@ bool load_begin(struct load *s);
 void load_next_round(struct load *s);
 /* All act at random for so long; false when the broker ended meanwhile. */
 bool load_run(struct load *s, uint64_t ms);
-/* The broker is about to be asked to end: it will take the wills of its connections along, those
- * included of which it does not know yet that they have ended. */
-void load_expect_end(struct load *s);
 /* The broker ends or was ended: reads what it still said, until all connections are closed. */
 void load_drain(struct load *s);
 /* All come back and stay until all that they are owed has come. */
