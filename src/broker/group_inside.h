@@ -51,9 +51,10 @@ void group_kept_dispatch(struct shard *s, struct share *share);
 void group_kept_take(struct shard *s, struct span filter, uint64_t given);
 void group_kept_gave(struct shard *s, struct span filter);
 void group_kept_failed(struct shard *s, struct span filter, uint64_t given);
-/* Back among those that wait, in log order; with the message, which is borrowed, or NULL. */
+/* Back among those that wait, in log order; without the message. */
 void group_kept_put_back(struct shard *s, struct span filter, const struct queued *q);
-/* A member that the log does not know has acknowledged it. */
+/* A member that the log does not know gives it back; false: it was not out. Or has acknowledged it. */
+bool group_kept_unfinished(struct shard *s, struct share *share, uint64_t position, uint8_t dup);
 void group_kept_done(struct shard *s, struct span filter, uint64_t position);
 /* The log has read what was asked for. */
 void group_kept_read(struct shard *s, struct log_read *read);

@@ -21,6 +21,9 @@
 #define GIVES_MAX 256 /* of one group in the log and not applied: about a turn's worth */
 #define READ_MAX 64   /* messages read at once for members that the log does not know */
 
+/* Sent before, to a member that the log does not know: so it does not know of that either. */
+#define DUP_HERE 0x20
+
 bool group_is_kept(const struct shard *s, const struct share *share)
 {
 	return share->is_surviving && s->broker->log->is_kept;
@@ -114,10 +117,11 @@ static bool take_out(struct shard *s, struct share *share, struct share_member *
 		     const struct queued *q, struct outcome *o)
 {
 	struct share_member member = *chosen; /* may move or go meanwhile */
-	struct queued e;
+	struct queued e, as_sent = *q;
+	as_sent.flags |= q->flags & DUP_HERE ? QUEUED_DUP : 0;
 	mark_out(share, q);
-	bool is_gone = gets_by_log(&member, q) ? give(s, share, &member, q, o)
-					       : hand_over(s, share, &member, q, o);
+	bool is_gone = gets_by_log(&member, q) ? give(s, share, &member, &as_sent, o)
+					       : hand_over(s, share, &member, &as_sent, o);
 	if (is_gone)
 		return true;
 	if (unmark(share, q->stored, &e)) {
@@ -224,8 +228,9 @@ void group_kept_read(struct shard *s, struct log_read *read)
 {
 	struct group_read *r = read_of(read);
 	struct share *share = group_find(s, span_of(r->filter, r->filter_len));
-	if (share && share->waiting) {
+	if (share)
 		share->is_reading = false;
+	if (share && share->waiting) {
 		take_in(s, share, read);
 		group_drain(s, share);
 	}
@@ -339,17 +344,27 @@ void group_kept_put_back(struct shard *s, struct span filter, const struct queue
 {
 	struct queued old, e = *q;
 	struct share *share = group_find(s, filter);
-	if (!share)
+	if (!share || !group_is_kept(s, share))
 		return;
 	e.message = NULL;
-	if (unmark(share, q->stored, &old))
-		e.bytes = old.bytes;
-	else if (s->is_recovering && share->waiting &&
-		 queue_take_stored(share->waiting, q->stored, &old))
+	if (s->is_recovering && share->waiting &&
+	    queue_take_stored(share->waiting, q->stored, &old))
 		drop_message(&old);
 	int error = queue_insert(queue_of(&share->waiting), &e);
 	ASSERT(!error);
 	group_drain(s, share);
+}
+
+bool group_kept_unfinished(struct shard *s, struct share *share, uint64_t position, uint8_t dup)
+{
+	struct queued q;
+	if (!unmark(share, position, &q))
+		return false;
+	q.flags |= dup ? DUP_HERE : 0;
+	int error = queue_insert(queue_of(&share->waiting), &q);
+	ASSERT(!error);
+	group_drain(s, share);
+	return true;
 }
 
 void group_kept_done(struct shard *s, struct span filter, uint64_t position)

@@ -99,17 +99,24 @@ static bool is_connected_and_unknown(const void *context, const struct share_mem
 	return member->is_connected && !member->log_id;
 }
 
+/* The log does not know that the group has it: only members that it does not know may get it. */
+static struct outcome give_to_unknown(struct shard *s, struct share *share, struct publication *p,
+				      uint8_t flags, const struct origin *origin)
+{
+	struct outcome o = {.reason_code = REASON_NO_MATCHING_SUBSCRIBERS};
+	struct share_member *member = share_choose(share, is_connected_and_unknown, NULL);
+	return member ? group_hand_over(s, share, member, p, flags, origin) : o;
+}
+
 struct outcome group_publish(struct shard *s, struct share *share, struct publication *p,
 			     const struct origin *origin)
 {
-	struct outcome o = {.reason_code = REASON_NO_MATCHING_SUBSCRIBERS};
 	if (p->parts.qos == 0 || !group_is_kept(s, share))
 		return dispatch(s, share, p, 0, origin);
 	if (p->message && p->message->position)
 		return group_kept_publish(s, share, p);
 	/* the SUBSCRIBE of members that the log knows stands behind it */
-	struct share_member *member = share_choose(share, is_connected_and_unknown, NULL);
-	return member ? group_hand_over(s, share, member, p, 0, origin) : o;
+	return give_to_unknown(s, share, p, 0, origin);
 }
 
 static bool has_connected(const struct share *share)
@@ -149,7 +156,7 @@ void group_drain(struct shard *s, struct share *share)
 	struct queued q;
 	if (!queue || !has_connected(share))
 		return;
-	if (s->broker->log->is_kept) { /* what waits stands in it, even if it keeps it no more */
+	if (group_is_kept(s, share)) {
 		group_kept_dispatch(s, share);
 		return;
 	}
@@ -173,6 +180,15 @@ void group_waiting_free(struct share *share)
 	queue_free(&share->out);
 }
 
+/* With the last member that the log knows, what waits is the log's no more: nothing keeps it. */
+static void members_changed(struct shard *s, struct share *share)
+{
+	bool was_kept = group_is_kept(s, share);
+	routes_share_changed(s->routes, share);
+	if (was_kept && !group_is_kept(s, share))
+		group_waiting_free(share);
+}
+
 /* Interest is compared around each change of membership. */
 int group_owner_join(struct shard *s, struct span filter, const struct share_member *member)
 {
@@ -188,7 +204,7 @@ int group_owner_join(struct shard *s, struct span filter, const struct share_mem
 		routes_share_free(s->routes, share);
 		return error;
 	}
-	routes_share_changed(s->routes, share);
+	members_changed(s, share);
 	interest_changed(s, inner, before);
 	group_drain(s, share);
 	return error;
@@ -205,7 +221,7 @@ void group_owner_leave(struct shard *s, struct span filter, uint64_t session, ui
 		return;
 	struct interest before = routes_interest(s->routes, inner);
 	share_leave(share, session);
-	routes_share_changed(s->routes, share);
+	members_changed(s, share);
 	if (share->member_count == 0) {
 		group_waiting_free(share);
 		routes_share_free(s->routes, share);
@@ -227,7 +243,7 @@ void group_owner_presence(struct shard *s, struct span filter, const struct shar
 	member->is_sated = news->is_sated;
 	if (!s->broker->log->is_kept) /* else a matter of the log */
 		member->survives = news->survives;
-	routes_share_changed(s->routes, share);
+	members_changed(s, share);
 	interest_changed(s, inner, before);
 	if (member->is_connected)
 		group_drain(s, share);
@@ -239,17 +255,13 @@ void group_owner_return(struct shard *s, struct span filter, struct message *m, 
 	struct share *share = group_find(s, filter);
 	if (!share)
 		return;
-	if (m->position && group_is_kept(s, share)) {
-		struct queued q = {.message = m,
-				   .stored = m->position,
-				   .qos = m->qos,
-				   .flags = flags & QUEUED_DUP};
-		q.flags |= m->retain ? QUEUED_RETAIN : 0;
-		group_kept_put_back(s, filter, &q);
+	if (m->position && group_kept_unfinished(s, share, m->position, flags & QUEUED_DUP))
 		return;
-	}
 	publication_of_message(&p, m);
-	dispatch(s, share, &p, flags | DELIVER_ACCEPTED, NULL);
+	if (group_is_kept(s, share))
+		(void)give_to_unknown(s, share, &p, flags | DELIVER_ACCEPTED, NULL);
+	else
+		(void)dispatch(s, share, &p, flags | DELIVER_ACCEPTED, NULL);
 	publication_release(&p);
 }
 

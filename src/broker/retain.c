@@ -85,7 +85,8 @@ void retain_apply(struct shard *s, struct message *m)
 void replay_start(struct shard *s, struct session *session, struct span filter, uint8_t qos,
 		  uint32_t identifier)
 {
-	if (retained_count(s->retained) == 0)
+	/* whether it was done before the restart nobody knows: it is not begun again */
+	if (retained_count(s->retained) == 0 || s->is_recovering)
 		return;
 	struct replay_item *item = mem_zalloc(sizeof(*item) + filter.len);
 	if (!session->replay) {

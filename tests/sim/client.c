@@ -120,6 +120,7 @@ static void reset_connection(struct client *c)
 	buffer_release(&c->answers);
 	c->answer_count = c->open_count = 0;
 	c->is_stopped = c->is_lazy = c->is_faulty = c->is_goodbye = false;
+	c->is_orphaned = false;
 	c->aliases_out = 0;
 	memset(c->aliases_in, 0, sizeof(c->aliases_in));
 }

@@ -50,6 +50,7 @@ static void doubt_groups(struct world *w)
 	for (unsigned i = 0; i < w->client_count; i++) {
 		if (w->clients[i].expiry_min > 0)
 			continue;
+		w->clients[i].is_orphaned = true;
 		for (uint32_t id = 1; id <= w->message_count; id++) {
 			struct got *got = &w->got[i][id];
 			memset(got->group_exact, 0, sizeof(got->group_exact));

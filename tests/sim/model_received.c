@@ -141,6 +141,8 @@ static void receive_shared(struct world *w, struct client *c, const struct recep
 	if (r->qos > qos_max || r->qos > m->qos)
 		world_fail(w, "%s: message %u of a group at QoS %u", c->id, m->id, r->qos);
 	got->group_copies[g]++;
+	if (c->is_orphaned)
+		return; /* others get it too */
 	got->group_exact[g] += r->qos == 2;
 	got->group_sure[g] += !r->dup;
 	judge_count(w, c, m, sum_of_group(w, m->id, g, true), copies_max(w, m));

@@ -103,7 +103,7 @@ static void run_world(const struct options *o, uint64_t seed, struct totals *t)
 	w->is_traced = o->is_traced;
 	unsigned shards = shard_counts[random_below(&w->random, ARRAY_COUNT(shard_counts))];
 	bool is_kept = random_chance(&w->random, o->kept);
-	w->has_groups = w->has_retained = !is_kept;
+	w->has_groups = w->has_retained = true;
 	choose_settings(w);
 	choose_clients(w);
 	mem_count_start();
