@@ -252,8 +252,12 @@ static void return_some(struct returning *r)
 void group_return(struct shard *s, struct session *session)
 {
 	struct returning r = {.shard = s, .session = session};
-	if (session->memberships && session->queue.count > 0 && waiting_is_kept(s, session))
-		return_some(&r);
+	if (!session->memberships || !waiting_is_kept(s, session))
+		return;
+	/* should the session end now, who reads the log must know what it has finished before */
+	if (session->finish_slot)
+		finish_append(s);
+	return_some(&r);
 }
 
 void group_start(struct shard *s)
