@@ -38,20 +38,16 @@ static struct session *session_for(struct shard *s, struct span client_id, bool 
 	return session ? session : session_new(s, client_id);
 }
 
-/* From here on it is the session of this CONNECT. One that does not survive is none of the log's
- * business any more. */
+/* From here on it is the session of this CONNECT. What the log once has it keeps until the session
+ * ends, though that be with the connection: what waits for it stands in the log. */
 static void begin_session(struct shard *s, struct session *session, struct command *command)
 {
 	struct connect_options *o = command->connect;
-	bool survives = o->expiry_interval > 0;
+	bool survives = o->expiry_interval > 0 || session->log_id;
 	uint64_t position = command->entry.position;
 	if (survives && !session->log_id) {
 		session->log_id = position;
 		session->queue_next = 1;
-	}
-	if (!survives) {
-		group_convert(s, session);
-		session->log_id = 0;
 	}
 	session->connect_id = position;
 	session->is_away = false;

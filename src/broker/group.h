@@ -60,8 +60,6 @@ void group_applied_unsubscribe(struct shard *s, const struct command *c);
  * (interest_prepared) will come. It never got into the log: they need not any more. */
 uint16_t group_prepare(struct shard *s, const struct command *c);
 void group_unprepare(struct shard *s, const struct command *c);
-/* The session is none of the log's business any more; it stays a member as long as it lives. */
-void group_convert(struct shard *s, struct session *session);
 /* The connection of a session that the log keeps is gone, and all that it had waits in its queue:
  * what is a group's goes back. */
 void group_return(struct shard *s, struct session *session);

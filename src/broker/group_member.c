@@ -369,34 +369,6 @@ void group_leave_all(struct shard *s, struct session *session)
 	session->memberships = NULL;
 }
 
-static void convert(struct shard *s, struct session *session, struct membership *m)
-{
-	static const struct origin nobody;
-	struct share_member member = group_member_of(s, session, m);
-	part_kept(s, session, m, true);
-	if (s->is_recovering) { /* its connection is gone, and it with it */
-		group_owner_leave(shard_at(s, m->owner), filter_of(m), member.session,
-				  member.log_id);
-		return;
-	}
-	if (m->owner != s->index)
-		give_leave(s, session, filter_of(m)); /* for the log: the letter comes before */
-	member.log_id = 0;
-	member.survives = false;
-	if (m->owner == s->index)
-		(void)!group_owner_join(s, filter_of(m), &member);
-	else
-		group_send(s, m->owner, LETTER_GROUP_JOIN, filter_of(m), &member, &nobody);
-}
-
-void group_convert(struct shard *s, struct session *session)
-{
-	struct memberships *all = session->memberships;
-	for (uint32_t i = 0; waiting_is_kept(s, session) && all && i < all->count; i++)
-		if (all->slots[i].owner != MEMBERSHIP_FREE)
-			convert(s, session, &all->slots[i]);
-}
-
 void group_forget(struct session *session)
 {
 	struct memberships *all = session->memberships;

@@ -7,6 +7,7 @@
  */
 #include "broker/start.h"
 
+#include "base/mem.h"
 #include "broker/group.h"
 #include "broker/shard.h"
 
@@ -37,6 +38,19 @@ static void append_restart(struct shard *s)
 	command_append(s, c, all_shards(s));
 }
 
+/* Before a client of theirs is heard. */
+static void end_expired(struct shard *s)
+{
+	uint32_t cursor = 0;
+	struct session *session;
+	while ((session = map_next(&s->sessions, &cursor))) {
+		if (!session->is_away || session->expires_ms > s->now.wall_ms)
+			continue;
+		timer_cancel(&s->session_timers, &session->timer);
+		session_timeout(s, session);
+	}
+}
+
 void start_turn(struct shard *s)
 {
 	if (s->has_started)
@@ -50,20 +64,25 @@ void start_turn(struct shard *s)
 	if (s->broker->recovered_to)
 		append_restart(s);
 	group_start(s);
+	end_expired(s);
 }
 
 void start_apply(struct shard *s, const struct command *restart)
 {
-	uint32_t cursor = 0;
-	struct session *session;
+	uint32_t cursor = 0, count = 0;
+	struct session *session, **gone;
 	struct command away = {.flags = COMMAND_AWAY_KEEP_WILL, .time_ms = restart->time_ms};
-	if (!s->is_recovering)
-		return; /* done */
-	while ((session = map_next(&s->sessions, &cursor))) {
-		if (session->is_away || session->connect_id > restart->last)
-			continue;
-		away.expiry_interval = session->expiry_interval;
-		away.sent_to = session->queue_next; /* as far as anybody knows */
-		session_leave(s, session, &away);
+	if (!s->is_recovering || s->sessions.count == 0)
+		return;                                      /* done */
+	gone = mem_alloc(s->sessions.count * sizeof(*gone)); /* some end: first all are found */
+	ASSERT(gone);
+	while ((session = map_next(&s->sessions, &cursor)))
+		if (!session->is_away && session->connect_id <= restart->last)
+			gone[count++] = session;
+	for (uint32_t i = 0; i < count; i++) {
+		away.expiry_interval = gone[i]->expiry_interval;
+		away.sent_to = gone[i]->queue_next; /* as far as anybody knows */
+		session_leave(s, gone[i], &away);
 	}
+	mem_free(gone);
 }

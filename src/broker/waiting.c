@@ -30,7 +30,8 @@ static struct queued unsent(const struct sending *entry, uint64_t position)
 {
 	struct message *m = entry->message;
 	bool is_released = entry->state == SEND_WAIT_PUBCOMP;
-	uint8_t flags = entry->flags & (QUEUED_RETAIN | QUEUED_DUP | QUEUED_IDENTIFIERS);
+	uint8_t flags =
+		entry->flags & (QUEUED_RETAIN | QUEUED_DUP | QUEUED_IDENTIFIERS | QUEUED_WAS_QOS_2);
 	return (struct queued){.message = m,
 			       .stored = m ? m->position : 0,
 			       .position = position,
