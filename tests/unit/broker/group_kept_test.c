@@ -25,6 +25,7 @@ static int setup(void **state)
 	memset(&stage, 0, sizeof(stage));
 	settings_init(&stage.set);
 	stage.set.hold_back_ms_max = 0;
+	stage.set.receive_maximum = 65535;
 	*state = &stage;
 	return 0;
 }
@@ -192,6 +193,36 @@ static void test_kept_group_options(void **state)
 	     "a > UNSUBSCRIBE m2 f=$share/g/t/#\na < UNSUBACK m2 00\n");
 }
 
+/* More than goes into the log or into a member's queue at once. */
+static void test_kept_group_has_a_long_queue(void **state)
+{
+	struct stage *st = *state;
+	st->set.absent_queue_messages_max = 0;
+	begin(st, 1, 1);
+	play_lines(&st->play, MEMBER("a", "") "a cut\n" PUBLISHER
+					      "repeat 1500 p + PUBLISH q1 m%d t=t/%d p=%d\n"
+					      "wait 1\np < 1500 PUBACK\n" AGAIN(
+						      "a", " rmax=10") "a < 10 PUBLISH\n");
+	check(st);
+	/* most still wait for the group */
+	play_lines(&st->play, MEMBER("b", "") "b < 512 PUBLISH q1\n");
+	take_checkpoint(st);
+	play_lines(&st->play, "a cut\n");
+	check(st);
+	buffer_release(&play_actor(&st->play, "b")->in);
+	finish(st);
+}
+
+/* At QoS 1 and 2 they come by the log, a few at a time. */
+static void test_kept_retained(void **state)
+{
+	PLAY(PUBLISHER "repeat 300 p + PUBLISH q2 m%d retain t=r/%d p=%d\n"
+		       "wait 1\np < 300 PUBREC\n" CONNECT("a", ""),
+	     "a > SUBSCRIBE m1 f=r/+,q1\na < SUBACK m1 01\na < 300 PUBLISH q1\n",
+	     "a cut\n" AGAIN("a", "") "a < 300 PUBLISH q1\n",
+	     "a > SUBSCRIBE m2 f=r/7,q0\na < SUBACK m2 00\na < PUBLISH q0 retain t=r/7 p=7\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +232,8 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_group_member_ends, setup),
 		cmocka_unit_test_setup(test_kept_group_of_both_kinds, setup),
 		cmocka_unit_test_setup(test_kept_group_options, setup),
+		cmocka_unit_test_setup(test_kept_group_has_a_long_queue, setup),
+		cmocka_unit_test_setup(test_kept_retained, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
