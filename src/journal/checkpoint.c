@@ -20,6 +20,8 @@
 #define WANTED_SEGMENTS 4
 #define WANTED_IMAGES 4
 #define RETRY_MS 1000
+/* Who was asked could not, then: it is not heard of again. */
+#define ASKED_MS 60000
 
 /* One that is being written. */
 struct checkpoint_write {
@@ -286,27 +288,55 @@ static uint64_t log_since(struct journal *j, uint64_t end)
 	return len;
 }
 
+static bool is_asked(struct journal *j)
+{
+	struct checkpoints *c = j->checkpoints;
+	return c->is_asked && journal_now(j) - c->asked_ms < ASKED_MS;
+}
+
 void checkpoint_ask(struct journal *j)
 {
-	if (j->checkpoints->is_asked || !j->hooks.checkpoint_wanted || atomic_load(&j->is_closing))
+	if (is_asked(j) || !j->hooks.checkpoint_wanted || atomic_load(&j->is_closing))
 		return;
 	j->checkpoints->is_asked = true;
+	j->checkpoints->asked_ms = journal_now(j);
 	j->hooks.checkpoint_wanted(j->hooks.context);
+}
+
+/* So much log makes a checkpoint worth its bytes; where room is scarce it is worth more. */
+static uint64_t limit_of(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	bool is_scarce = j->room.is_scarce;
+	pthread_mutex_unlock(&j->lock);
+	uint64_t log = (is_scarce ? 1 : WANTED_SEGMENTS) * (uint64_t)j->store.segment_bytes;
+	uint64_t images = (is_scarce ? 1 : WANTED_IMAGES) * j->checkpoints->newest.image_len;
+	return log > images ? log : images;
+}
+
+/* Would one more give up a segment? Only those go that lie below the previous one. */
+static bool would_free(const struct checkpoints *c, uint64_t end)
+{
+	uint32_t newest = position_segment(c->newest.position);
+	return position_segment(c->previous.position) < newest || newest < position_segment(end);
 }
 
 static void ask(struct journal *j)
 {
 	struct checkpoints *c = j->checkpoints;
 	uint64_t end = atomic_load(&j->written_end);
-	uint64_t segment = j->store.segment_bytes;
+	if (is_asked(j))
+		return;
+	/* The log does not grow by much any more: this may be the only way to room. */
+	if (atomic_load(&j->log.health) == LOG_FULL && would_free(c, end)) {
+		checkpoint_ask(j);
+		return;
+	}
 	/* Looked at again after a sixteenth of a segment. */
-	if (c->is_asked || (end >= c->asked_end && end - c->asked_end < segment / 16))
+	if (end >= c->asked_end && end - c->asked_end < j->store.segment_bytes / 16)
 		return;
 	c->asked_end = end;
-	uint64_t limit = WANTED_SEGMENTS * segment;
-	if (limit < WANTED_IMAGES * c->newest.image_len)
-		limit = WANTED_IMAGES * c->newest.image_len;
-	if (log_since(j, end) >= limit)
+	if (log_since(j, end) >= limit_of(j))
 		checkpoint_ask(j);
 }
 

@@ -21,6 +21,7 @@ struct checkpoints {
 	bool is_counted; /* live_records of the segments were counted for these two */
 	bool is_known;   /* and are right */
 	bool is_asked;   /* checkpoint_wanted was called, no image came yet */
+	uint64_t asked_ms;
 	uint64_t asked_end;
 	uint64_t retry_ms;
 	struct checkpoint_write *write;

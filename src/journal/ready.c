@@ -9,6 +9,7 @@
  * The first segments are written through, so that a commit overwrites; later ones are only reserved
  * (written through they would cost a growing backlog twice) and are recycled when they are empty.
  */
+#include "journal/checkpoint.h"
 #include "journal/inside.h"
 
 #include <errno.h>
@@ -255,10 +256,19 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* The next ones will be about as long as the last, and must stand before anything goes: two are
+ * kept, and a third while it is written. */
+static uint64_t room_for_checkpoints(const struct journal *j)
+{
+	const struct checkpoints *c = j->checkpoints;
+	return c->newest.bytes * (c->previous.number > 0 ? 1 : 2);
+}
+
 static struct view look(struct journal *j)
 {
 	uint64_t free = UINT64_MAX / 4, total;
 	(void)!j->disk->ops->space(j->disk, &free, &total);
+	free -= smaller(free, room_for_checkpoints(j));
 	pthread_mutex_lock(&j->lock);
 	uint64_t used = j->room.segment_bytes + j->room.other_bytes;
 	uint64_t idle = (uint64_t)j->segments.spare_count * j->store.segment_bytes;
