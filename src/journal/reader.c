@@ -11,6 +11,7 @@
 #include "journal/reader.h"
 
 #include "base/mem.h"
+#include "journal/compact.h"
 
 #define WINDOW_BYTES ((size_t)256 << 10)
 #define WINDOW_BYTES_MIN ((size_t)8 << 10) /* most records fit: no second read */
@@ -199,6 +200,31 @@ static int read_record(struct reader *r, uint64_t position, uint64_t reach, uint
 	return error;
 }
 
+/* Once more, from the device: what the system has in memory, or a read that failed, is no reason to
+ * call a message lost. */
+static int read_again(struct reader *r, uint64_t position, uint32_t *len_out)
+{
+	char name[DISK_NAME_MAX];
+	uint8_t head[RECORD_HEAD_BYTES];
+	struct room to = {head, sizeof(head)};
+	struct disk_file *file;
+	uint64_t offset;
+	if (locate(r, position, &file, &offset) != 0)
+		return ERROR_DAMAGED;
+	if (r->segment->compacted)
+		file_name(name, FILE_COMPACTED, r->segment->compacted->head.first);
+	else
+		file_name(name, FILE_SEGMENT, r->segment->number);
+	if (r->j->disk->ops->open(r->j->disk, name, DISK_READ | DISK_DIRECT, &file) != 0)
+		return ERROR_DAMAGED;
+	int error = ERROR_DAMAGED;
+	if (file->ops->read(file, to, offset) == (long)sizeof(head) &&
+	    record_head_peek(head, position, len_out))
+		error = read_large(r, file, offset, position, *len_out);
+	file->ops->close(file);
+	return error;
+}
+
 /* How far it is worth reading for those that come next. */
 static uint64_t reach_of(const struct log_read *request, uint32_t i)
 {
@@ -223,6 +249,8 @@ static void answer(struct reader *r, struct log_read *request)
 		struct log_record *record = &request->records[i];
 		uint32_t len = 0;
 		record->error = read_record(r, request->positions[i], reach_of(request, i), &len);
+		if (record->error == ERROR_DAMAGED)
+			record->error = read_again(r, request->positions[i], &len);
 		record->body.len = record->error ? 0 : len;
 		r->body_at[i] = r->bodies_len;
 		r->bodies_len += record->body.len;

@@ -444,6 +444,20 @@ static void test_damaged_record_is_not_given_out(void **state)
 	assert_true(rig_status(&rig).is_degraded);
 }
 
+/* A read that fails once, or what the system has in memory, is no reason to lose a message. */
+static void test_record_is_read_again_from_the_device(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	uint64_t position = rig_write(&rig, 100);
+	for (unsigned n = 1; n <= 2; n++) {
+		simdisk_fail(rig.medium, SIMDISK_READ, n, EIO, 0);
+		assert_int_equal(rig_read(&rig, position, 0, 0, 100), 0);
+		simdisk_fail(rig.medium, SIMDISK_READ, 0, 0, 0);
+	}
+	assert_false(rig_status(&rig).is_degraded);
+}
+
 int main(void)
 {
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -466,6 +480,7 @@ int main(void)
 		ON_RIG(test_batch_without_records_keeps_its_turn),
 		ON_RIG(test_neighbours_are_read_together),
 		ON_RIG(test_damaged_record_is_not_given_out),
+		ON_RIG(test_record_is_read_again_from_the_device),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
