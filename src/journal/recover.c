@@ -39,9 +39,12 @@ static void found(void *context, const char *name)
 	uint32_t number;
 	if (strcmp(name, DAMAGED_FILE) == 0)
 		l->is_degraded = true;
-	if (file_name_parse(name, &number) != FILE_CHECKPOINT || r->count == CHECKPOINTS_MAX)
+	if (file_name_parse(name, &number) != FILE_CHECKPOINT)
 		return;
-	uint32_t at = r->count++;
+	if (r->count == CHECKPOINTS_MAX && r->checkpoints[r->count - 1] > number)
+		return;
+	/* The oldest makes way. */
+	uint32_t at = r->count == CHECKPOINTS_MAX ? r->count - 1 : r->count++;
 	for (; at > 0 && r->checkpoints[at - 1] < number; at--)
 		r->checkpoints[at] = r->checkpoints[at - 1];
 	r->checkpoints[at] = number;

@@ -359,7 +359,8 @@ static int check_reach(struct replay *r)
 int replay_run(struct replay *r)
 {
 	int error = look_at_segments(r);
-	r->durable = r->after + (r->after > 0);
+	if (r->durable <= r->after && r->after > 0)
+		r->durable = r->after + 1;
 	for (r->index = 0; r->index < r->count && !error && !r->is_over; r->index++)
 		error = replay_segment(r);
 	return error ? error : check_reach(r);

@@ -102,12 +102,48 @@ static void test_damage_is_refused_when_asked(void **state)
 	model_release(&m);
 }
 
+/* Its position says how far the log went, though its image is of no use. */
+static void test_damaged_checkpoint_vouches_for_the_log(void **state)
+{
+	char reason[JOURNAL_REASON_MAX], name[DISK_NAME_MAX];
+	static const uint8_t zeros[DISK_BLOCK];
+	struct model m;
+	uint64_t len;
+	(void)state;
+	model_init(&m, 3, 0);
+	assert_int_equal(model_open(&m, reason), 0);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		model_append(&m);
+		model_checkpoint(&m);
+		model_work(&m, 1000);
+	}
+	uint64_t position = 0;
+	for (size_t i = 0; i < m.count; i++)
+		if (m.entries[i].kind == MODEL_CHECKPOINT)
+			position = m.entries[i].position;
+	model_close(&m);
+	/* All of its segment that stands behind the checkpoint before. */
+	file_name(name, FILE_SEGMENT, position_segment(position));
+	assert_true(simdisk_size(m.disk, name, &len));
+	for (uint64_t at = position_offset(position) / DISK_BLOCK * DISK_BLOCK; at < len;
+	     at += DISK_BLOCK)
+		assert_true(simdisk_overwrite(m.disk, name, at, span_of(zeros, DISK_BLOCK)));
+	assert_true(simdisk_flip(m.disk, "ckpt-3", DISK_BLOCK + 1, 2));
+	m.has_gap_allowed = true;
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_true(m.missing > 0);
+	assert_true(m.stretch_count > 0);
+	model_close(&m);
+	model_release(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_damage_stays_reported_until_removed),
 		cmocka_unit_test(test_damage_met_again_is_reported_once),
 		cmocka_unit_test(test_damage_is_refused_when_asked),
+		cmocka_unit_test(test_damaged_checkpoint_vouches_for_the_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
