@@ -5,6 +5,7 @@
 #include "journal/commit.h"
 #include "journal/log_disk.h"
 #include "journal/reader.h"
+#include "journal/recovery.h"
 #include "journal/threads.h"
 
 #include <errno.h>
@@ -85,6 +86,18 @@ static PRINTF_LIKE(3, 4) int refuse(char reason[JOURNAL_REASON_MAX], int error, 
 	return error;
 }
 
+/* The length of a segment is the store's, whatever the options say by now. */
+static int check_room(uint64_t bytes_max, uint32_t segment_bytes, char reason[JOURNAL_REASON_MAX])
+{
+	if (bytes_max == 0 || bytes_max / segment_bytes >= SEGMENTS_MIN)
+		return 0;
+	return refuse(reason, ERROR_INVALID,
+		      "The journal needs room for %d segments of %u bytes: allow it at least %llu "
+		      "bytes.",
+		      SEGMENTS_MIN, segment_bytes,
+		      (unsigned long long)SEGMENTS_MIN * segment_bytes);
+}
+
 static int check_options(const struct journal_options *o, char reason[JOURNAL_REASON_MAX])
 {
 	if (o->segment_bytes % DISK_BLOCK || o->segment_bytes < SEGMENT_BYTES_MIN)
@@ -92,12 +105,6 @@ static int check_options(const struct journal_options *o, char reason[JOURNAL_RE
 			      "The length of a segment must be a multiple of %u and at least %u "
 			      "bytes, not %u.",
 			      DISK_BLOCK, SEGMENT_BYTES_MIN, o->segment_bytes);
-	if (o->bytes_max && o->bytes_max / o->segment_bytes < SEGMENTS_MIN)
-		return refuse(reason, ERROR_INVALID,
-			      "The journal needs room for %d segments of %u bytes: allow it at "
-			      "least %llu bytes.",
-			      SEGMENTS_MIN, o->segment_bytes,
-			      (unsigned long long)SEGMENTS_MIN * o->segment_bytes);
 	return 0;
 }
 
@@ -146,14 +153,28 @@ struct names {
 	struct journal *j;
 };
 
+/* Not finished, and ours: the directory may be somebody's by mistake. */
+static bool is_temporary(const char *name)
+{
+	char stem[DISK_NAME_MAX];
+	uint32_t number;
+	size_t len = strlen(name);
+	if (len <= strlen(TEMPORARY) || len - strlen(TEMPORARY) >= sizeof(stem) ||
+	    strcmp(name + len - strlen(TEMPORARY), TEMPORARY) != 0)
+		return false;
+	memcpy(stem, name, len - strlen(TEMPORARY));
+	stem[len - strlen(TEMPORARY)] = '\0';
+	return file_name_parse(stem, &number) != FILE_OTHER || strcmp(stem, FORMAT_FILE) == 0 ||
+	       strcmp(stem, DAMAGED_FILE) == 0 || strncmp(stem, "damaged-", 8) == 0;
+}
+
 static void found(void *context, const char *name)
 {
 	struct names *names = context;
 	uint32_t number;
-	size_t len = strlen(name);
 	if (file_name_parse(name, &number) != FILE_OTHER)
 		names->has_journal = true;
-	if (len > strlen(TEMPORARY) && strcmp(name + len - strlen(TEMPORARY), TEMPORARY) == 0)
+	if (is_temporary(name))
 		(void)!names->j->disk->ops->remove(names->j->disk, name);
 }
 
@@ -231,7 +252,11 @@ static int open_store(struct journal *j, char reason[JOURNAL_REASON_MAX])
 		return refuse(reason, error, "The journal's directory cannot be read: %s.",
 			      strerror(errno));
 	error = read_facts(j, reason);
-	if (error == ERROR_NOT_FOUND)
+	bool is_missing = error == ERROR_NOT_FOUND;
+	uint32_t segment_bytes = is_missing ? j->options.segment_bytes : j->store.segment_bytes;
+	if (is_missing || !error)
+		error = check_room(j->options.bytes_max, segment_bytes, reason);
+	if (!error && is_missing)
 		error = make_store(j, &names, reason);
 	if (error)
 		return error;

@@ -285,6 +285,40 @@ static void test_closing_asks_for_no_checkpoint(void **state)
 	assert_int_equal(rig.wanted, 1);
 }
 
+/* The room must be enough for the segments that the store has, not for those of the options. */
+static void test_room_is_compared_with_the_stores_segments(void **state)
+{
+	(void)state;
+	rig.options.segment_bytes = 2 * RIG_SEGMENT_BYTES;
+	rig_open(&rig);
+	rig_close(&rig);
+	rig.options.segment_bytes = RIG_SEGMENT_BYTES;
+	rig.options.bytes_max = 4 * RIG_SEGMENT_BYTES;
+	assert_open_fails(ERROR_INVALID, "524288 bytes");
+}
+
+static void make_file(const char *name)
+{
+	struct disk *disk = simdisk_attach(rig.medium);
+	struct disk_file *file = NULL;
+	assert_int_equal(disk->ops->open(disk, name, DISK_WRITE, &file), 0);
+	file->ops->close(file);
+	disk->ops->free(disk);
+}
+
+static void test_files_of_others_stay(void **state)
+{
+	uint64_t len;
+	(void)state;
+	make_file("letter.tmp");
+	make_file("ckpt-3.tmp");
+	make_file("seg-0000000000000007.cmp.tmp");
+	rig_open(&rig);
+	assert_true(simdisk_size(rig.medium, "letter.tmp", &len));
+	assert_false(simdisk_size(rig.medium, "ckpt-3.tmp", &len));
+	assert_false(simdisk_size(rig.medium, "seg-0000000000000007.cmp.tmp", &len));
+}
+
 /* Each call of one kind fails in turn: no batch is lost, doubled or out of order, and what came
  * back without an error can be read. */
 static void run_with_fault(enum simdisk_call call, uint64_t n, int error_number)
@@ -372,6 +406,8 @@ int main(void)
 		ON_RIG(test_numbers_are_never_used_again),
 		ON_RIG(test_open_says_what_is_wrong),
 		ON_RIG(test_closing_asks_for_no_checkpoint),
+		ON_RIG(test_room_is_compared_with_the_stores_segments),
+		ON_RIG(test_files_of_others_stay),
 		ON_RIG(test_each_call_fails_in_turn),
 		ON_RIG(test_start_without_memory),
 	};
