@@ -369,7 +369,10 @@ static void give_up_segment(struct committer *c)
 static bool has_segment(struct committer *c, uint64_t payload, int *error_out)
 {
 	uint64_t len = frame_bytes(payload);
-	*error_out = 0;
+	/* More than positions can say. */
+	*error_out = SEGMENT_HEAD_BYTES + len > UINT32_MAX ? ERROR_LIMIT : 0;
+	if (*error_out)
+		return false;
 	if (c->segment && c->at + len <= c->segment->bytes)
 		return true;
 	if (c->segment) {

@@ -204,7 +204,8 @@ static bool find_run(const struct journal *j, uint32_t *from, uint32_t *to)
 {
 	for (uint32_t i = 0; i < j->segments.count; i++) {
 		const struct segment *s = j->segments.all[i];
-		if (!is_worth_it(s) || !may_join(j, s, 0) || is_inside_copy(j, i))
+		/* In this order: what is not old may be the committer's. */
+		if (!may_join(j, s, 0) || !is_worth_it(s) || is_inside_copy(j, i))
 			continue;
 		uint64_t live = 0;
 		uint32_t end = i;

@@ -158,7 +158,9 @@ static int file_write(struct disk_file *file, const struct span *parts, unsigned
 		ssize_t n = pwritev(f->fd, at, (int)count, (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (n == 0)
+			errno = EIO; /* nothing would ever change that */
+		if (n <= 0)
 			return error_of_errno();
 		offset += (uint64_t)n;
 		at = advance(at, &count, (size_t)n);

@@ -8,6 +8,9 @@ int scan_open(struct scan *s, struct disk *disk, uint64_t store_id, uint32_t num
 	int error = window_open(&s->window, disk, name, sync);
 	if (error)
 		return error;
+	/* No position says what lies behind. */
+	if (s->window.len > UINT32_MAX)
+		s->window.len = UINT32_MAX / DISK_BLOCK * DISK_BLOCK;
 	const uint8_t *block = window_at(&s->window, 0, SEGMENT_HEAD_BYTES);
 	s->has_head = block && segment_head_decode(block, &s->head) &&
 		      s->head.store_id == store_id && s->head.number == number;
