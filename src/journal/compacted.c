@@ -6,6 +6,7 @@
 
 #define COMPACTED_MAGIC 0x31504d43524a544eull /* "NTJRCMP1" */
 #define HEAD_CHECK_AT (COMPACTED_HEAD_BYTES - 8)
+#define FOUND_MIN 64 /* a power of two, as all capacities are */
 
 void compacted_head_encode(uint8_t to[COMPACTED_HEAD_BYTES], const struct compacted_head *head)
 {
@@ -84,6 +85,82 @@ static int verify(struct window *w, struct compacted *c, uint64_t store_id, uint
 	return error || !each ? error : read_index(w, c, each, context);
 }
 
+/* --- when header or index are damaged --- */
+
+/* Each record says itself which position it has. */
+static bool record_at(struct window *w, uint64_t store_id, uint64_t offset, uint64_t *position_out,
+		      uint64_t *behind_out)
+{
+	uint32_t len;
+	const uint8_t *bytes = window_at(w, offset, RECORD_HEAD_BYTES);
+	uint64_t position = bytes ? load_le64(bytes + 8) : 0;
+	if (position == 0 || !record_head_peek(bytes, position, &len))
+		return false;
+	bytes = window_at(w, offset, RECORD_HEAD_BYTES + (size_t)len);
+	if (!bytes ||
+	    !record_is_valid(span_of(bytes, RECORD_HEAD_BYTES + (size_t)len), store_id, position))
+		return false;
+	*position_out = position;
+	*behind_out = offset + record_bytes(len);
+	return true;
+}
+
+static int note_found(struct compacted *c, uint64_t position, uint64_t offset)
+{
+	uint64_t count = c->head.count;
+	bool is_full = count == 0 || (count >= FOUND_MIN && (count & (count - 1)) == 0);
+	if (is_full) {
+		uint64_t capacity = count ? 2 * count : FOUND_MIN;
+		struct index_entry *more = mem_realloc(c->found, capacity * sizeof(*more));
+		if (!more)
+			return ERROR_NO_MEMORY;
+		c->found = more;
+	}
+	c->found[c->head.count++] = (struct index_entry){position, offset};
+	c->head.last = position_segment(position);
+	return 0;
+}
+
+/* Records ascend; what does not is a leftover. */
+static int rebuild(struct window *w, struct compacted *c, uint64_t store_id, uint32_t first,
+		   int (*each)(void *context, uint64_t position), void *context)
+{
+	uint64_t newest = position_of(first, 0);
+	int error = 0;
+	c->bytes = w->len;
+	c->blocks = 0;
+	c->head = (struct compacted_head){.store_id = store_id, .first = first, .last = first};
+	for (uint64_t at = COMPACTED_HEAD_BYTES; at < w->len && !error;) {
+		uint64_t position, behind;
+		if (!record_at(w, store_id, at, &position, &behind) || position <= newest) {
+			at += LOG_ALIGN;
+			continue;
+		}
+		error = note_found(c, position, at);
+		newest = position;
+		c->head.records_end = at = behind;
+	}
+	for (uint64_t i = 0; i < c->head.count && !error; i++)
+		error = each(context, c->found[i].position);
+	return !error && c->head.count == 0 ? ERROR_DAMAGED : error;
+}
+
+static int find_found(const struct compacted *c, uint64_t position, uint64_t *offset_out)
+{
+	uint64_t low = 0, high = c->head.count;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (c->found[middle].position < position)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == c->head.count || c->found[low].position != position)
+		return ERROR_NOT_FOUND;
+	*offset_out = c->found[low].offset;
+	return 0;
+}
+
 int compacted_open(struct disk *disk, uint64_t store_id, const char *name, uint32_t first,
 		   struct compacted **out, int (*each)(void *context, uint64_t position),
 		   void *context)
@@ -94,6 +171,8 @@ int compacted_open(struct disk *disk, uint64_t store_id, const char *name, uint3
 		return error;
 	struct compacted *c = mem_zalloc(sizeof(*c));
 	error = c ? verify(&w, c, store_id, first, each, context) : ERROR_NO_MEMORY;
+	if (error == ERROR_DAMAGED && each)
+		error = rebuild(&w, c, store_id, first, each, context);
 	window_release(&w);
 	if (!error)
 		error = disk->ops->open(disk, name, DISK_READ, &c->file);
@@ -111,6 +190,7 @@ void compacted_free(struct compacted *c)
 	if (c->file)
 		c->file->ops->close(c->file);
 	mem_free(c->tops);
+	mem_free(c->found);
 	mem_free(c);
 }
 
@@ -131,6 +211,8 @@ static int64_t block_of(const struct compacted *c, uint64_t position)
 int compacted_find(const struct compacted *c, uint64_t position, uint64_t *offset_out)
 {
 	uint8_t bytes[DISK_BLOCK] __attribute__((aligned(DISK_BLOCK)));
+	if (c->found)
+		return find_found(c, position, offset_out);
 	int64_t block = block_of(c, position);
 	if (block < 0)
 		return ERROR_NOT_FOUND;
@@ -163,8 +245,9 @@ struct loading {
 	uint32_t count;
 	uint32_t capacity;
 	int error;
-	/* While one file is read. */
+	/* While one file is read: segments, and how many records of each it holds. */
 	struct segment **segments;
+	uint64_t *counts;
 	uint32_t segment_count;
 	uint32_t last;
 };
@@ -193,20 +276,25 @@ static int note_segment(void *context, uint64_t position)
 {
 	struct loading *l = context;
 	uint32_t number = position_segment(position);
-	if (number == l->last)
+	if (number == l->last) {
+		l->counts[l->segment_count - 1]++;
 		return 0;
+	}
 	l->last = number;
 	struct segment *s = segments_find(l->j, number);
 	if (!s)
 		s = segments_add(l->j, number);
 	if (!s)
 		return ERROR_NO_MEMORY;
-	struct segment **more =
-		mem_realloc(l->segments, (l->segment_count + 1) * sizeof(*l->segments));
-	if (!more)
+	uint32_t count = l->segment_count + 1;
+	struct segment **segments = mem_realloc(l->segments, count * sizeof(*segments));
+	l->segments = segments ? segments : l->segments;
+	uint64_t *counts = mem_realloc(l->counts, count * sizeof(*counts));
+	l->counts = counts ? counts : l->counts;
+	if (!segments || !counts)
 		return ERROR_NO_MEMORY;
-	l->segments = more;
-	l->segments[l->segment_count++] = s;
+	l->segments[l->segment_count] = s;
+	l->counts[l->segment_count++] = 1;
 	return 0;
 }
 
@@ -216,16 +304,27 @@ static void drop_user(struct compacted *c)
 		compacted_free(c);
 }
 
-/* A file that holds the segment's records in a wider range is the newer one. */
-static void adopt(struct journal *j, struct segment *s, struct compacted *c)
+/* Is it to be read instead of what stands for the segment already? A file that holds its records in
+ * a wider range is the newer one; what was found without an index is the last resort. */
+static bool is_better(const struct segment *s, const struct compacted *c)
 {
-	struct compacted *old = s->compacted;
-	if (old && old->head.last - old->head.first > c->head.last - c->head.first)
+	const struct compacted *old = s->compacted;
+	if (c->found)
+		return !old && s->bytes == 0;
+	return !old || old->found ||
+	       old->head.last - old->head.first <= c->head.last - c->head.first;
+}
+
+static void adopt(struct segment *s, struct compacted *c, uint64_t records)
+{
+	if (!is_better(s, c))
 		return;
-	(void)j;
-	drop_user(old);
+	drop_user(s->compacted);
 	s->compacted = c;
 	s->state = SEGMENT_COMPACTED;
+	s->records = records;
+	/* On average, as good as what is live of it is known. */
+	s->record_bytes = records * ((c->head.records_end - COMPACTED_HEAD_BYTES) / c->head.count);
 	c->users++;
 }
 
@@ -240,10 +339,16 @@ static int load_one(struct loading *l, uint32_t number, struct damage_log *damag
 	int error = compacted_open(j->disk, j->store.store_id, name, number, &c, note_segment, l);
 	if (error == ERROR_DAMAGED)
 		return damage_add_line(damage, "%s: header or index damaged, not used\n", name);
-	if (error)
+	if (!error && c->found)
+		error = damage_add_line(
+			damage, "%s: header or index damaged, %llu records found without them\n",
+			name, (unsigned long long)c->head.count);
+	if (error) {
+		compacted_free(c);
 		return error;
+	}
 	for (uint32_t i = 0; i < l->segment_count; i++)
-		adopt(j, l->segments[i], c);
+		adopt(l->segments[i], c, l->counts[i]);
 	j->room.other_bytes += c->bytes;
 	if (c->users > 0)
 		return 0;
@@ -263,6 +368,7 @@ int compact_load(struct journal *j, struct damage_log *damage)
 		error = load_one(&l, l.numbers[i], damage);
 	mem_free(l.numbers);
 	mem_free(l.segments);
+	mem_free(l.counts);
 	return error;
 }
 

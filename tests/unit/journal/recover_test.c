@@ -137,6 +137,60 @@ static void test_damaged_checkpoint_vouches_for_the_log(void **state)
 	model_release(&m);
 }
 
+/* The first copy that is there; false: none. */
+static bool find_copy(struct model *m, char name[DISK_NAME_MAX])
+{
+	const char *text;
+	uint32_t number;
+	for (unsigned n = 0; (text = simdisk_name(m->disk, n)); n++) {
+		if (file_name_parse(text, &number) != FILE_COMPACTED)
+			continue;
+		memcpy(name, text, strlen(text) + 1);
+		return true;
+	}
+	return false;
+}
+
+/* Records say themselves which they are: without header or index no more is lost. */
+static void run_with_damaged_copy(bool is_header)
+{
+	char reason[JOURNAL_REASON_MAX], name[DISK_NAME_MAX];
+	struct model m;
+	uint64_t len;
+	model_init(&m, 5, 0);
+	assert_int_equal(model_open(&m, reason), 0);
+	for (unsigned turn = 0; turn < 2000 && !find_copy(&m, name); turn++) {
+		model_append(&m);
+		if (m.wants_checkpoint)
+			model_checkpoint(&m);
+		model_work(&m, 1000);
+		m.now += 10;
+	}
+	model_close(&m);
+	assert_true(find_copy(&m, name));
+	assert_true(simdisk_size(m.disk, name, &len));
+	assert_true(simdisk_flip(m.disk, name, is_header ? 40 : len - 8, 1));
+	m.has_gap_allowed = true;
+	assert_int_equal(model_open(&m, reason), 0);
+	assert_true(is_degraded(&m));
+	assert_int_equal(m.missing, 0);
+	assert_int_equal(model_read_all(&m), 0);
+	model_close(&m);
+	model_release(&m);
+}
+
+static void test_copy_is_read_without_its_index(void **state)
+{
+	(void)state;
+	run_with_damaged_copy(false);
+}
+
+static void test_copy_is_read_without_its_header(void **state)
+{
+	(void)state;
+	run_with_damaged_copy(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +198,8 @@ int main(void)
 		cmocka_unit_test(test_damage_met_again_is_reported_once),
 		cmocka_unit_test(test_damage_is_refused_when_asked),
 		cmocka_unit_test(test_damaged_checkpoint_vouches_for_the_log),
+		cmocka_unit_test(test_copy_is_read_without_its_index),
+		cmocka_unit_test(test_copy_is_read_without_its_header),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
