@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #define BUFFER_BYTES ((size_t)256 << 10) /* one write; also a step's work */
-#define SEGMENTS_FEW 8
+#define SEGMENTS_FEW 2                   /* so much garbage is left where it is */
 #define RETRY_MS 1000
 
 struct compaction {
@@ -112,89 +112,21 @@ void compact_unuse(struct journal *j, struct compacted *c)
 
 /* --- which --- */
 
-/* Of a segment that recovery did not read. */
-static int measure(struct journal *j, struct segment *s)
-{
-	char name[DISK_NAME_MAX];
-	struct scan scan;
-	struct frame_head frame;
-	file_name(name, FILE_SEGMENT, s->number);
-	int error = scan_open(&scan, j->disk, j->store.store_id, s->number, name, false);
-	if (error)
-		return error;
-	uint64_t at = SEGMENT_HEAD_BYTES;
-	while ((at = scan_next_frame(&scan, at, s->end, &frame)) < s->end) {
-		s->records += frame.records;
-		s->record_bytes += frame.payload_len;
-		at += frame_bytes(frame.payload_len);
-	}
-	scan_release(&scan);
-	if (s->records == 0)
-		s->records = s->record_bytes = 1;
-	return 0;
-}
-
-/* Estimated: references are known, lengths only on average. Each is counted for both images. */
-static uint64_t live_bytes(const struct segment *s)
-{
-	uint64_t records = (s->live_records + 1) / 2;
-	if (s->records == 0 || records >= s->records)
-		return s->record_bytes;
-	return records * (s->record_bytes / s->records + 1);
-}
-
-/* Below the previous checkpoint nothing is written to any more. */
-static bool is_old(const struct journal *j, const struct segment *s)
-{
-	return s->number < position_segment(checkpoint_floor(j)) &&
-	       (s->state == SEGMENT_SEALED || s->state == SEGMENT_FAILED ||
-		s->state == SEGMENT_COMPACTED);
-}
-
-/* All segments of a copy go together. */
-static bool is_inside_copy(const struct journal *j, uint32_t index)
-{
-	const struct segment *s = j->segments.all[index];
-	return index > 0 && s->compacted && j->segments.all[index - 1]->compacted == s->compacted;
-}
-
-/* Sets log and live bytes of the whole store. */
-static int weigh(struct journal *j, uint64_t *log_out, uint64_t *live_out)
-{
-	*log_out = *live_out = 0;
-	for (uint32_t i = 0; i < j->segments.count; i++) {
-		struct segment *s = j->segments.all[i];
-		bool is_ready = s->number > position_segment(atomic_load(&j->written_end));
-		if (is_ready)
-			continue;
-		*log_out += s->bytes;
-		if (s->compacted && !is_inside_copy(j, i))
-			*log_out += s->compacted->bytes;
-		if (!is_old(j, s)) {
-			*live_out += s->bytes;
-			continue;
-		}
-		int error = s->records == 0 && s->state != SEGMENT_COMPACTED ? measure(j, s) : 0;
-		if (error)
-			return error;
-		s->live_bytes = live_bytes(s);
-		*live_out += s->live_bytes;
-	}
-	atomic_store(&j->counters.live_bytes, *live_out);
-	return 0;
-}
-
+/* A copy is weighed as a whole: segments of it of which nothing is wanted are not in the table any
+ * more, but take their room in it. */
 static bool is_worth_it(const struct segment *s)
 {
-	uint64_t bytes = s->state == SEGMENT_COMPACTED ? s->record_bytes : s->end;
-	return s->live_bytes * 2 < bytes;
+	const struct compacted *c = s->compacted;
+	if (c)
+		return c->live_bytes * 2 < c->head.records_end - COMPACTED_HEAD_BYTES;
+	return s->live_bytes * 2 < s->end;
 }
 
 /* May it go along with `live` bytes of neighbours? A copy does not pay if it is much larger than
  * they are: it would be copied again and again. */
 static bool may_join(const struct journal *j, const struct segment *s, uint64_t live)
 {
-	if (!is_old(j, s) || s->keeps_damage || live + s->live_bytes > j->store.segment_bytes)
+	if (!weigh_is_old(j, s) || s->keeps_damage || live + s->live_bytes > j->store.segment_bytes)
 		return false;
 	return is_worth_it(s) || (s->state == SEGMENT_COMPACTED && s->live_bytes <= 2 * live);
 }
@@ -205,15 +137,15 @@ static bool find_run(const struct journal *j, uint32_t *from, uint32_t *to)
 	for (uint32_t i = 0; i < j->segments.count; i++) {
 		const struct segment *s = j->segments.all[i];
 		/* In this order: what is not old may be the committer's. */
-		if (!may_join(j, s, 0) || !is_worth_it(s) || is_inside_copy(j, i))
+		if (!may_join(j, s, 0) || !is_worth_it(s) || weigh_is_inside_copy(j, i))
 			continue;
 		uint64_t live = 0;
 		uint32_t end = i;
 		while (end < j->segments.count &&
-		       (may_join(j, j->segments.all[end], live) || is_inside_copy(j, end)))
+		       (may_join(j, j->segments.all[end], live) || weigh_is_inside_copy(j, end)))
 			live += j->segments.all[end++]->live_bytes;
 		/* Not half of a copy. */
-		while (end > i && end < j->segments.count && is_inside_copy(j, end))
+		while (end > i && end < j->segments.count && weigh_is_inside_copy(j, end))
 			end--;
 		if (end == i)
 			continue;
@@ -522,16 +454,18 @@ static void give_up(struct journal *j, struct compaction *c, int error)
 
 static bool start(struct journal *j, struct compaction *c)
 {
-	uint64_t log, live;
+	uint64_t old, live;
 	uint32_t from, to;
 	uint64_t few = SEGMENTS_FEW * (uint64_t)j->store.segment_bytes;
 	if (!j->checkpoints->is_known || c->retry_ms > journal_now(j))
 		return false;
-	int error = weigh(j, &log, &live);
-	bool is_wanted = log > (2 * live > few ? 2 * live : few) || j->room.is_scarce;
-	if (error || !is_wanted || !find_run(j, &from, &to))
+	if (weigh_step(j))
+		return true;
+	weigh(j, &old, &live);
+	bool is_wanted = old > 2 * live + few || j->room.is_scarce;
+	if (!is_wanted || !find_run(j, &from, &to))
 		return false;
-	error = begin(j, c, from, to);
+	int error = begin(j, c, from, to);
 	for (uint32_t i = 0; i < c->count && !error; i++)
 		c->run[i]->in_copy = true;
 	if (error)

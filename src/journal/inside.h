@@ -8,6 +8,7 @@
  *     log_disk.c     struct log                          threads.c     three threads, or journal_step
  *     recover.c      what is there at the start          checkpoint.c  images
  *     compact.c      garbage, copies (.cmp)              survey.c      looking without changing
+ *     weigh.c        how much is still wanted
  *
  * Threads. Batches belong to the committer; `lock` guards the table of segments, their fields and
  * `room`. It is never held over reading, writing or syncing. Counters are atomic. Before

@@ -128,6 +128,118 @@ static void test_checkpoint_that_never_came_is_asked_for_again(void **state)
 	assert_int_equal(rig.wanted, 2);
 }
 
+/* --- bounds --- */
+
+#define PINS_MAX 400
+static uint64_t pins[PINS_MAX];
+static unsigned pin_numbers[PINS_MAX];
+static unsigned pin_count;
+
+static struct log_image *image_of_pins(void)
+{
+	struct log_image *image = mem_zalloc(sizeof(*image) + sizeof(struct room));
+	assert_non_null(image);
+	image->count = 1;
+	image->parts[0] = (struct room){mem_alloc(8 * pin_count + 1), 8 * pin_count};
+	assert_non_null(image->parts[0].ptr);
+	for (unsigned i = 0; i < pin_count; i++)
+		store_le64(image->parts[0].ptr + (size_t)8 * i, pins[i]);
+	return image;
+}
+
+static void answer_with_pins(void)
+{
+	while (answered < rig.wanted) {
+		answered = rig.wanted;
+		rig_append(&rig, 1, 10, RIG_EAGER);
+		rig_work(&rig);
+		uint64_t position = rig.committed[rig.count - 1].first;
+		rig.log->ops->checkpoint(rig.log, position, image_of_pins());
+		rig_work(&rig);
+	}
+}
+
+static uint64_t live_bytes(uint32_t len)
+{
+	return pin_count * record_bytes(len);
+}
+
+/* Behind the previous checkpoint are eight segments, one of them open, and two are ready; two are
+ * garbage that is not worth a copy, and there may be spares for the next. */
+static void assert_bounds(uint32_t len)
+{
+	uint64_t bytes = rig_status(&rig).log_bytes;
+	uint64_t checkpoints = 2 * (2 * DISK_BLOCK + 8 * (uint64_t)pin_count);
+	uint64_t most = 2 * live_bytes(len) + 14 * (uint64_t)RIG_SEGMENT_BYTES + checkpoints;
+	if (bytes > most)
+		fail_msg("%llu bytes are used, %llu are the most", (unsigned long long)bytes,
+			 (unsigned long long)most);
+}
+
+static void pass(unsigned messages, uint32_t len)
+{
+	for (unsigned i = 0; i < messages; i++) {
+		rig.count = 0;
+		unsigned number = rig.appended;
+		uint64_t position;
+		rig_append(&rig, 1, len, RIG_EAGER);
+		rig_work(&rig);
+		position = rig.committed[rig.count - 1].first;
+		if (i % 100 == 0 && pin_count < PINS_MAX) {
+			pin_numbers[pin_count] = number;
+			pins[pin_count++] = position;
+		}
+		answer_with_pins();
+		rig_work(&rig);
+		rig.now += 5;
+		if (i > 500 && i % 10 == 0)
+			assert_bounds(len);
+	}
+}
+
+/* One message of a hundred is wanted for ever. */
+static void test_disk_use_is_bounded(void **state)
+{
+	const uint32_t len = 4000;
+	(void)state;
+	pin_count = 0;
+	rig_open(&rig);
+	for (unsigned run = 0; run < 4; run++) {
+		pass(10000, len);
+		struct log_status status = rig_status(&rig);
+		assert_true(status.written_bytes < status.record_bytes * 3 / 2);
+		rig_close(&rig);
+		rig_open(&rig);
+		answered = rig.wanted;
+	}
+	for (unsigned i = 0; i < pin_count; i++)
+		assert_int_equal(rig_read(&rig, pins[i], pin_numbers[i], 0, len), 0);
+	assert_true(pin_count > 300);
+}
+
+/* Copies that were made before a restart are made smaller after it. */
+static void test_old_copies_shrink(void **state)
+{
+	const uint32_t len = 4000;
+	(void)state;
+	pin_count = 0;
+	rig_open(&rig);
+	pass(20000, len);
+	rig_close(&rig);
+	rig_open(&rig);
+	answered = rig.wanted;
+	/* Every tenth of them is still wanted. */
+	unsigned left = 0;
+	for (unsigned i = 0; i < pin_count; i += 10) {
+		pin_numbers[left] = pin_numbers[i];
+		pins[left++] = pins[i];
+	}
+	pin_count = left;
+	pass(2000, len);
+	for (unsigned i = 0; i < pin_count; i++)
+		assert_int_equal(rig_read(&rig, pins[i], pin_numbers[i], 0, len), 0);
+}
+
 int main(void)
 {
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -137,6 +249,8 @@ int main(void)
 		ON_RIG(test_small_disks_go_on),
 		ON_RIG(test_room_is_kept_for_a_checkpoint),
 		ON_RIG(test_checkpoint_that_never_came_is_asked_for_again),
+		ON_RIG(test_disk_use_is_bounded),
+		ON_RIG(test_old_copies_shrink),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
