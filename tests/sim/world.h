@@ -109,7 +109,7 @@ struct client {
 	bool is_faulty;        /* we did something to this connection that ends it */
 	uint64_t fault_ms;     /* since when */
 	bool is_goodbye;       /* sent DISCONNECT 0x00 */
-	bool is_orphaned;      /* its connection is to a broker that died, and its session with it */
+	bool is_orphaned; /* its connection is to a broker that died, and its session with it */
 	uint64_t last_write_ms;
 	uint16_t keep_alive;
 	uint64_t connect_ms; /* when it was opened */
