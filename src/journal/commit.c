@@ -17,6 +17,7 @@
 
 #define SEAL_AFTER_MS 1000
 #define DAY_MS 86400000u
+#define CANNOT_MAKE_MS 30000
 /* What a wear budget stretches the commits to, and how much of a day may be spent in advance. */
 #define GATHER_MAX_MS 500
 #define BUDGET_BURST 24
@@ -108,13 +109,6 @@ static struct log_batch *pop(struct committer *c)
 
 /* When */
 
-static void spend(struct committer *c, uint64_t bytes)
-{
-	struct journal *j = c->j;
-	atomic_fetch_add_explicit(&j->counters.written_bytes, bytes, memory_order_relaxed);
-	c->budget_bytes -= (int64_t)bytes;
-}
-
 static uint32_t gather_ms(struct committer *c, uint64_t now)
 {
 	uint64_t a_day = c->j->options.budget_bytes_per_day;
@@ -157,86 +151,6 @@ static uint64_t commit_due(struct committer *c, uint64_t now)
 }
 
 /* Writing */
-
-/* Fills the buffer, and hands it to the file when it is full. */
-struct writer {
-	struct committer *c;
-	uint64_t offset; /* in the file, of the buffer's start */
-	size_t len;
-	int error;
-};
-
-static void flush(struct writer *w)
-{
-	struct span part = span_of(w->c->buffer, w->len);
-	struct disk_file *file = w->c->segment->writing;
-	if (w->error || w->len == 0)
-		return;
-	w->error = file->ops->write(file, &part, 1, w->offset);
-	spend(w->c, w->len);
-	w->offset += w->len;
-	w->len = 0;
-}
-
-static void put(struct writer *w, struct span bytes)
-{
-	while (bytes.len && !w->error) {
-		size_t len = COMMIT_BUFFER_BYTES - w->len;
-		if (len > bytes.len)
-			len = bytes.len;
-		memcpy(w->c->buffer + w->len, bytes.ptr, len);
-		bytes = span_of(bytes.ptr + len, bytes.len - len);
-		w->len += len;
-		if (w->len == COMMIT_BUFFER_BYTES)
-			flush(w);
-	}
-}
-
-static void pad(struct writer *w, size_t to)
-{
-	/* The buffer's length is a multiple too. */
-	size_t len = (size_t)(round_up(w->len, to) - w->len);
-	memset(w->c->buffer + w->len, 0, len);
-	w->len += len;
-}
-
-static void put_head(struct writer *w)
-{
-	struct committer *c = w->c;
-	struct segment *segment = c->segment;
-	segment->head = (struct segment_head){
-		.store_id = c->j->store.store_id,
-		.number = segment->number,
-		.incarnation = c->j->incarnation,
-		.previous_end = c->log_end,
-		.file_bytes = segment->bytes,
-		.is_begun = true,
-	};
-	segment_head_encode(c->buffer, &segment->head);
-	w->len = SEGMENT_HEAD_BYTES;
-	w->offset = 0;
-}
-
-/* Begins a frame at c->at; what follows is its payload. */
-static struct writer begin_frame(struct committer *c, uint64_t payload_len, uint32_t records,
-				 uint32_t flags)
-{
-	struct writer w = {.c = c, .offset = c->at};
-	struct frame_head head = {
-		.position = position_of(c->segment->number, c->at),
-		.durable = atomic_load_explicit(&c->j->durable_end, memory_order_relaxed),
-		.commit = c->commit + 1,
-		.incarnation = c->j->incarnation,
-		.payload_len = (uint32_t)payload_len,
-		.records = records,
-		.flags = flags,
-	};
-	if (!c->segment->has_head)
-		put_head(&w);
-	frame_head_encode(c->buffer + w.len, c->j->store.store_id, &head);
-	w.len += FRAME_HEAD_BYTES;
-	return w;
-}
 
 /* The first batches that go into one frame of the open segment. */
 struct group {
@@ -282,13 +196,13 @@ static struct group gather(struct committer *c)
 static int write_group(struct committer *c, const struct group *g)
 {
 	const struct log_batch *batch = c->first;
-	struct writer w = begin_frame(c, g->payload, g->records, 0);
+	struct writer w = writer_begin(c, g->payload, g->records, 0);
 	for (unsigned i = 0; i < g->batches; i++, batch = batch->next) {
-		put(&w, span_of(batch->bytes, batch->bytes_len));
-		pad(&w, LOG_ALIGN);
+		writer_put(&w, span_of(batch->bytes, batch->bytes_len));
+		writer_pad(&w, LOG_ALIGN);
 	}
-	pad(&w, DISK_BLOCK);
-	flush(&w);
+	writer_pad(&w, DISK_BLOCK);
+	writer_flush(&w);
 	return w.error;
 }
 
@@ -365,6 +279,18 @@ static void give_up_segment(struct committer *c)
 			"Nothing durable is taken any more.");
 }
 
+/* Room may come; a disk on which no file can be made at all is broken, though perhaps not for good. */
+static void wait_for_segment(struct committer *c)
+{
+	uint64_t now = journal_now(c->j);
+	if (c->waits_since_ms == 0 || !segments_cannot_make(c->j))
+		c->waits_since_ms = now;
+	bool is_over = c->failures > 0 || now - c->waits_since_ms >= CANNOT_MAKE_MS;
+	if (is_over && segments_cannot_make(c->j))
+		fail(c, "The journal cannot be written: no segment can be made. Nothing durable is "
+			"taken any more.");
+}
+
 /* Makes room for a frame with such a payload. False: not yet, or never (*error_out, or failed). */
 static bool has_segment(struct committer *c, uint64_t payload, int *error_out)
 {
@@ -383,9 +309,10 @@ static bool has_segment(struct committer *c, uint64_t payload, int *error_out)
 	}
 	c->segment = segments_take(c->j, SEGMENT_HEAD_BYTES + len, error_out);
 	c->at = SEGMENT_HEAD_BYTES;
-	if (!c->segment && c->failures > 0 && segments_cannot_make(c->j))
-		fail(c, "The journal cannot be written: a segment failed, and no other can be "
-			"made. Nothing durable is taken any more.");
+	if (!c->segment)
+		wait_for_segment(c);
+	else
+		c->waits_since_ms = 0;
 	return c->segment != NULL;
 }
 
@@ -489,9 +416,9 @@ static void seal(struct committer *c)
 	c->is_unsealed = false;
 	if (!segment || !segment->has_head || c->at + DISK_BLOCK > segment->bytes)
 		return;
-	struct writer w = begin_frame(c, 0, 0, FRAME_SEAL);
-	pad(&w, DISK_BLOCK);
-	flush(&w);
+	struct writer w = writer_begin(c, 0, 0, FRAME_SEAL);
+	writer_pad(&w, DISK_BLOCK);
+	writer_flush(&w);
 	/* The next segment's head will say that all of this one is on stable storage. */
 	if (!w.error && c->j->options.durability != DURABILITY_ALWAYS)
 		w.error = segment->writing->ops->sync(segment->writing);

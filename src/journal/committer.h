@@ -29,7 +29,8 @@ struct committer {
 	uint8_t *memory;
 	uint8_t *buffer; /* in `memory`, aligned */
 
-	unsigned failures; /* segments given up for the commit that is to be written */
+	unsigned failures;       /* segments given up for the commit that is to be written */
+	uint64_t waits_since_ms; /* for a segment, while none can be made; 0: it does not */
 	bool has_failed;
 	bool is_hurried;
 
@@ -41,5 +42,21 @@ struct committer {
 	int64_t budget_bytes; /* below 0: too much was written */
 	uint64_t budget_ms;
 };
+
+/* writer.c: fills the buffer, and hands it to the file when it is full. */
+struct writer {
+	struct committer *c;
+	uint64_t offset; /* in the file, of the buffer's start */
+	size_t len;
+	int error;
+};
+/* A frame at c->at, with block 0 where the segment has none; what follows is its payload. */
+struct writer writer_begin(struct committer *c, uint64_t payload_len, uint32_t records,
+			   uint32_t flags);
+void writer_put(struct writer *w, struct span bytes);
+/* With zeros. */
+void writer_pad(struct writer *w, size_t to);
+/* What is left goes to the file too; `error` says how it went. */
+void writer_flush(struct writer *w);
 
 #endif

@@ -458,6 +458,29 @@ static void test_record_is_read_again_from_the_device(void **state)
 	assert_false(rig_status(&rig).is_degraded);
 }
 
+/* Nobody waits for ever for an answer. */
+static void test_no_file_can_be_made_is_the_end(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	rig_work(&rig);
+	simdisk_fail(rig.medium, SIMDISK_OPEN, 1, EMFILE, SIMDISK_LASTING);
+	for (unsigned i = 0; i < 6; i++)
+		rig_append(&rig, 1, 50000, RIG_EAGER);
+	unsigned seconds = 0;
+	for (; rig.count < 6 && seconds < 100; seconds++) {
+		rig_work(&rig);
+		if (seconds < 20)
+			assert_int_equal(rig_status(&rig).health, LOG_GOOD);
+		rig.now += 1000;
+	}
+	assert_int_equal(rig_status(&rig).health, LOG_FAILED);
+	assert_int_equal(rig.count, 6);
+	assert_int_equal(rig.committed[0].error, 0);
+	assert_int_equal(rig.committed[5].error, ERROR_SYSTEM);
+	simdisk_fail(rig.medium, SIMDISK_OPEN, 0, 0, 0);
+}
+
 int main(void)
 {
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -481,6 +504,7 @@ int main(void)
 		ON_RIG(test_neighbours_are_read_together),
 		ON_RIG(test_damaged_record_is_not_given_out),
 		ON_RIG(test_record_is_read_again_from_the_device),
+		ON_RIG(test_no_file_can_be_made_is_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
