@@ -23,7 +23,7 @@
 /* The session that the CONNECT shall have. A connection that was opened after this CONNECT was
  * appended ends here; others were ended before. */
 static struct session *session_for(struct shard *s, struct span client_id, bool clean_start,
-				   bool *is_present_out)
+				   bool survives, bool *is_present_out)
 {
 	struct session *session = session_find(s, client_id);
 	if (session && session->connection) { /* [MQTT-3.1.4-3] */
@@ -35,7 +35,13 @@ static struct session *session_for(struct shard *s, struct span client_id, bool 
 		session = NULL;
 	}
 	*is_present_out = session != NULL;
-	return session ? session : session_new(s, client_id);
+	if (!session)
+		session = session_new(s, client_id);
+	if (session && survives && session_keep(session)) {
+		session_end(s, session, NULL);
+		return NULL;
+	}
+	return session;
 }
 
 /* From here on it is the session of this CONNECT. What the log once has it keeps until the session
@@ -47,7 +53,7 @@ static void begin_session(struct shard *s, struct session *session, struct comma
 	uint64_t position = command->entry.position;
 	if (survives && !session->log_id) {
 		session->log_id = position;
-		session->queue_next = 1;
+		session->kept->queue_next = 1;
 	}
 	session->connect_id = position;
 	session->is_away = false;
@@ -56,16 +62,18 @@ static void begin_session(struct shard *s, struct session *session, struct comma
 	session_drop_will(session); /* it came back in time [MQTT-3.1.3-9] */
 	session->will = o->will;
 	o->will = NULL;
-	timer_cancel(&s->session_timers, &session->timer);
+	if (session->kept)
+		timer_cancel(&s->session_timers, &session->kept->timer);
 }
 
 static void apply_connect(struct shard *s, struct command *command)
 {
 	static const struct farewell gone = {.is_clean = true};
 	struct connection *c = command->connection;
+	const struct connect_options *o = command->connect;
 	bool is_present;
-	struct session *session =
-		session_for(s, command_text(command), command->connect->clean_start, &is_present);
+	struct session *session = session_for(s, command_text(command), o->clean_start,
+					      o->expiry_interval > 0, &is_present);
 	connect_returned(s, command);
 	if (!session) {
 		if (c)

@@ -20,7 +20,7 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer)
 {
 	size_t address_len = strnlen(peer->address, sizeof(peer->address) - 1);
-	struct connection *c = mem_zalloc(sizeof(*c) + address_len + 1);
+	struct connection *c = mem_zalloc(offsetof(struct connection, address) + address_len + 1);
 	struct stream copy = *stream;
 	if (!c) {
 		copy.ops->close(&copy);

@@ -123,9 +123,10 @@ static int begin(struct session *session, const struct queued *q, struct outgoin
 	if (error)
 		return error;
 	o->packet_id = send_packet_id(q->position);
-	o->dup |= q->position < session->sent_to;
-	if (session->sent_to <= q->position)
-		session->sent_to = q->position + 1;
+	struct kept *kept = session->kept;
+	o->dup |= q->position < kept->sent_to;
+	if (kept->sent_to <= q->position)
+		kept->sent_to = q->position + 1;
 	return 0;
 }
 
@@ -186,8 +187,8 @@ bool session_is_slow(const struct shard *s, const struct session *session)
 {
 	const struct settings *set = s->settings;
 	uint32_t count_max = set->queue_messages_max ? set->queue_messages_max : SLOW_MESSAGES;
-	return session->queue.count >= count_max / 2 ||
-	       (set->queue_bytes_max && session->queue.bytes >= set->queue_bytes_max / 2);
+	return session->queue->count >= count_max / 2 ||
+	       (set->queue_bytes_max && session->queue->bytes >= set->queue_bytes_max / 2);
 }
 
 /* What stands in the log need not be in memory: it is no matter of the broker's memory. */
@@ -198,9 +199,9 @@ static bool has_room(const struct shard *s, const struct session *session, size_
 	if (!is_stored && is_over_memory(s, bytes))
 		return false;
 	if (session->connection)
-		return queue_has_room(&session->queue, bytes, set->queue_messages_max,
+		return queue_has_room(session->queue, bytes, set->queue_messages_max,
 				      set->queue_bytes_max);
-	return queue_has_room(&session->queue, bytes, set->absent_queue_messages_max,
+	return queue_has_room(session->queue, bytes, set->absent_queue_messages_max,
 			      set->absent_queue_bytes_max);
 }
 
@@ -244,7 +245,7 @@ static enum delivered fail(struct shard *s, struct session *session, uint64_t po
 /* Does it wait in memory? A reader that is away, or far behind, gets it from the log later. */
 static bool may_be_resident(const struct shard *s, const struct session *session, size_t bytes)
 {
-	const struct queue *q = &session->queue;
+	const struct queue *q = session->queue;
 	return session->connection && q->absent == 0 && q->ring_count < RESIDENT_MESSAGES_MAX &&
 	       q->resident_bytes + bytes <= RESIDENT_BYTES_MAX && !is_over_memory(s, bytes);
 }
@@ -281,7 +282,7 @@ static enum delivered enqueue(struct shard *s, struct session *session, struct d
 
 static bool may_send_now(struct shard *s, struct session *session, uint64_t position)
 {
-	return session->queue.count == 0 &&
+	return session->queue->count == 0 &&
 	       session->connection->output.bytes < OUTPUT_ENOUGH_BYTES &&
 	       is_open_for(s, session, position);
 }
@@ -291,7 +292,7 @@ static enum delivered deliver_qos_0(struct shard *s, struct session *session, st
 	bool may_wait =
 		s->settings->queue_qos0_absent && session->subscriber.survives && !s->is_recovering;
 	/* while it was absent others were queued: they come first */
-	if (is_open(session->connection) && !(may_wait && session->queue.count > 0))
+	if (is_open(session->connection) && !(may_wait && session->queue->count > 0))
 		return send_qos_0(s, session, d);
 	if (may_wait)
 		(void)enqueue(s, session, d, 0);
@@ -303,7 +304,7 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 	if (d->qos == 0)
 		return deliver_qos_0(s, session, d);
 	/* whatever becomes of it: packet ids follow from the log and from nothing else */
-	uint64_t position = waiting_is_kept(s, session) ? session->queue_next++ : 0;
+	uint64_t position = waiting_is_kept(s, session) ? session->kept->queue_next++ : 0;
 	if (!is_open(session->connection) || !may_send_now(s, session, position))
 		return enqueue(s, session, d, position);
 	struct message *m = publication_message(d->publication);
@@ -429,7 +430,7 @@ static bool send_released(struct shard *s, struct session *session)
 /* Its packet id may wait at the client for what follows: it can't be given up any more. */
 static bool is_begun(const struct session *session, const struct queued *q)
 {
-	return q->qos == 2 && q->position && q->position < session->sent_to;
+	return q->qos == 2 && q->position && q->position < session_sent_to(session);
 }
 
 /* The message at the front, which is in memory and for which the window is open. */
@@ -471,7 +472,7 @@ static bool may_go(struct shard *s, struct session *session, const struct queued
 
 static bool send_one_waiting(struct shard *s, struct session *session)
 {
-	const struct queued *next = queue_peek(&session->queue);
+	const struct queued *next = queue_peek(session->queue);
 	struct queued q;
 	if (!next || !may_go(s, session, next))
 		return false;
@@ -487,7 +488,7 @@ bool deliver_is_due(struct shard *s, struct session *session)
 	const struct queued *next;
 	if (session->send.resend != session->send.next)
 		return session->send.quota_used < session->send.receive_maximum;
-	next = queue_peek(&session->queue);
+	next = queue_peek(session->queue);
 	return next && may_go(s, session, next);
 }
 
@@ -499,7 +500,7 @@ void deliver_pump(struct shard *s, struct session *session)
 	while (c->output.bytes < OUTPUT_ENOUGH_BYTES && c->state == CONNECTION_OPEN)
 		if (!send_one_again(session) && !send_one_waiting(s, session))
 			break;
-	if (session->queue.absent > 0)
+	if (session->queue->absent > 0)
 		fetch_ahead(s, session);
 	if (session->memberships)
 		group_appetite(s, session);

@@ -24,7 +24,7 @@ bool fence_is_open(struct shard *s, struct session *session, uint64_t position)
 {
 	uint32_t block = (uint32_t)(position / FENCE_BLOCK);
 	const struct send *send = &session->send;
-	if (LIKELY(block <= session->fence_block || block < 2))
+	if (LIKELY(block <= session->kept->fence_block || block < 2))
 		return true;
 	if (session->is_fenced)
 		return false;
@@ -33,10 +33,10 @@ bool fence_is_open(struct shard *s, struct session *session, uint64_t position)
 		return false;
 	finish_append(s);
 	if (s->appended == s->applied) {
-		session->fence_block = block;
+		session->kept->fence_block = block;
 		return true;
 	}
-	session->fence_next = block;
+	session->kept->fence_next = block;
 	if (!wait_for_log(s, session))
 		connection_doom(session->connection); /* for want of memory */
 	return false;
@@ -45,6 +45,6 @@ bool fence_is_open(struct shard *s, struct session *session, uint64_t position)
 void fence_returned(struct shard *s, struct session *session)
 {
 	session->is_fenced = false;
-	session->fence_block = session->fence_next;
+	session->kept->fence_block = session->kept->fence_next;
 	deliver_pump(s, session);
 }

@@ -100,7 +100,7 @@ static bool must_wait(struct shard *s, struct session *session)
 
 static bool wants_more(const struct session *session, uint32_t size)
 {
-	const struct queue *q = &session->queue;
+	const struct queue *q = session->queue;
 	if (session->fetch_count == SESSION_FETCHES_MAX || !queue_wants_fetch(q, AHEAD, size))
 		return false;
 	return q->covered == 0 || q->resident_bytes < RESIDENT_BYTES_MAX;
@@ -109,7 +109,7 @@ static bool wants_more(const struct session *session, uint32_t size)
 void fetch_ahead(struct shard *s, struct session *session)
 {
 	struct log *log = s->broker->log;
-	struct queue *q = &session->queue;
+	struct queue *q = session->queue;
 	while (q->absent > 0 && log->ops->read && session->connection) {
 		uint32_t size = request_size(q);
 		if (!wants_more(session, size) || must_wait(s, session))
@@ -146,9 +146,9 @@ void fetch_arrived(struct shard *s, struct log_read *read)
 static void give_up(struct shard *s, struct session *session, uint64_t stored)
 {
 	struct queued q;
-	s->memory_bytes -= session->queue.resident_bytes;
-	bool is_found = queue_take_stored(&session->queue, stored, &q);
-	s->memory_bytes += session->queue.resident_bytes;
+	s->memory_bytes -= session->queue->resident_bytes;
+	bool is_found = queue_take_stored(session->queue, stored, &q);
+	s->memory_bytes += session->queue->resident_bytes;
 	if (!is_found)
 		return;
 	s->status.queued_messages--;
@@ -158,7 +158,7 @@ static void give_up(struct shard *s, struct session *session, uint64_t stored)
 
 static void take_in(struct shard *s, struct session *session, const struct log_read *read)
 {
-	struct queue *q = &session->queue;
+	struct queue *q = session->queue;
 	uint32_t hint = 0;
 	for (uint32_t i = 0; i < read->count; i++) {
 		const struct log_record *record = &read->records[i];

@@ -183,7 +183,7 @@ static void enqueue_stored(struct shard *s, struct session *session, const struc
 			   uint16_t membership)
 {
 	struct queued q = {.stored = c->given,
-			   .position = session->queue_next++,
+			   .position = session->kept->queue_next++,
 			   .identifier = c->subscription_identifier,
 			   .membership = membership,
 			   .qos = c->qos,
@@ -233,7 +233,7 @@ static void enter_member(struct shard *s, const struct command *c, struct sessio
 		return;
 	}
 	if (!session->connection && !s->is_recovering) {
-		q.position = session->queue_next++;
+		q.position = session->kept->queue_next++;
 		give_return(s, session, filter, &q);
 		return;
 	}

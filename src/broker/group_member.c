@@ -204,7 +204,7 @@ static void keep_sent(struct taking *t)
 
 static void give_back_waiting(struct taking *t)
 {
-	queue_extract(&t->session->queue, is_of_group, take_queued, t);
+	queue_extract(t->session->queue, is_of_group, take_queued, t);
 }
 
 /* Giving back, of sessions that the log keeps: by RETURN. */
@@ -220,7 +220,7 @@ struct returning {
 static bool goes_back(void *context, const struct queued *q)
 {
 	const struct returning *r = context;
-	bool is_sent = q->position < r->session->sent_to;
+	bool is_sent = q->position < session_sent_to(r->session);
 	if (q->membership == 0 || (r->index && q->membership != r->index) ||
 	    q->flags & QUEUED_RELEASED)
 		return false;
@@ -232,7 +232,7 @@ static void take_returned(void *context, const struct queued *q)
 	struct returning *r = context;
 	const struct membership *m = &r->session->memberships->slots[q->membership - 1];
 	struct queued e = *q;
-	e.flags |= q->position < r->session->sent_to ? QUEUED_DUP : 0;
+	e.flags |= q->position < session_sent_to(r->session) ? QUEUED_DUP : 0;
 	give_return(r->shard, r->session, filter_of(m), &e);
 	if (q->message)
 		message_unref(q->message);
@@ -241,7 +241,7 @@ static void take_returned(void *context, const struct queued *q)
 static void return_some(struct returning *r)
 {
 	struct shard *s = r->shard;
-	struct queue *queue = &r->session->queue;
+	struct queue *queue = r->session->queue;
 	s->memory_bytes -= queue->resident_bytes;
 	s->status.queued_messages -= queue->count;
 	queue_extract(queue, goes_back, take_returned, r);
@@ -286,9 +286,9 @@ static void take_rest(void *context, const struct queued *q)
 static void free_rest(struct returning *r)
 {
 	struct queued q;
-	queue_extract(&r->session->queue, is_of_membership, take_rest, r);
+	queue_extract(r->session->queue, is_of_membership, take_rest, r);
 	while (queue_pop(&r->rest, &q)) {
-		int error = queue_insert(&r->session->queue, &q);
+		int error = queue_insert(r->session->queue, &q);
 		ASSERT(!error);
 	}
 	queue_release(&r->rest);
@@ -472,7 +472,7 @@ void group_finished(struct shard *s, struct session *session, uint16_t membershi
 void group_appetite(struct shard *s, struct session *session)
 {
 	struct memberships *all = session->memberships;
-	uint32_t count = session->queue.count;
+	uint32_t count = session->queue->count;
 	if (!s->broker->log->is_kept || s->is_recovering)
 		return;
 	if (all->is_sated ? count > HUNGRY_COUNT : count < SATED_COUNT)

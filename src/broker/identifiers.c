@@ -89,7 +89,7 @@ int identifiers_index(struct shard *s, const struct session *session, const uint
 		      uint32_t count, uint32_t *index_out)
 {
 	/* subscriptions come and go: when nothing waits, the table begins anew */
-	if (session->queue.count == 0 && send_is_idle(&session->send))
+	if (session->queue->count == 0 && send_is_idle(&session->send))
 		identifiers_release(s, session);
 	struct identifier_sets *all = sets_of(s, session);
 	if (!all)

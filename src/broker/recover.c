@@ -169,7 +169,7 @@ static void count(struct shard *s, struct recovery_report *report)
 	report->sessions += s->sessions.count;
 	report->subscriptions += routes_subscription_count(s->routes);
 	while ((session = map_next(&s->sessions, &cursor)))
-		report->queued_messages += session->queue.count;
+		report->queued_messages += session->queue->count;
 	if (s->index == 0)
 		report->retained_messages = retained_count(s->retained);
 }

@@ -105,8 +105,8 @@ static void doubt_all(struct broker *b)
 		struct known_session *known = hash_slot_pointer(slot);
 		for (unsigned i = 0; i < b->shard_count; i++) {
 			struct session *session = session_by_number(&b->shards[i], known->number);
-			if (session && session->queue_next < known->doubtful_from)
-				known->doubtful_from = session->queue_next;
+			if (session && session->kept->queue_next < known->doubtful_from)
+				known->doubtful_from = session->kept->queue_next;
 		}
 	}
 }

@@ -179,7 +179,7 @@ void replay_came_back(struct session *session)
 
 static bool may_take_more(const struct session *session)
 {
-	return session->queue.count == 0 && session->connection &&
+	return session->queue->count == 0 && session->connection &&
 	       session->replay->given < GIVES_MAX &&
 	       session->connection->output.bytes < REPLAY_OUTPUT_BYTES;
 }

@@ -78,7 +78,7 @@ void see_queued(struct shard *s, const struct session *session, struct span topi
 {
 	struct event *e = shard_event(s, EVENT_QUEUED, session->connection);
 	e->session = session->number;
-	e->number = session->queue.count;
+	e->number = session->queue->count;
 	e->qos = qos;
 	note_topic(e, topic);
 	if (!shard_is_watched(s))

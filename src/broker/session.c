@@ -75,8 +75,7 @@ struct session *session_new(struct shard *s, struct span client_id)
 	memcpy(session->client_id, client_id.ptr, client_id.len);
 	send_init(&session->send, s->settings->in_flight_max);
 	receive_init(&session->receive);
-	queue_init(&session->queue);
-	session->queue.pager = s->pager.file ? &s->pager : NULL;
+	session->queue = queue_empty();
 	if (number_take(s, session)) {
 		mem_free(session);
 		return NULL;
@@ -88,6 +87,31 @@ struct session *session_new(struct shard *s, struct span client_id)
 	}
 	atomic_fetch_add(&s->broker->session_count, 1);
 	return session;
+}
+
+int session_keep(struct session *session)
+{
+	if (session->kept)
+		return 0;
+	session->kept = mem_zalloc(sizeof(*session->kept));
+	if (!session->kept)
+		return ERROR_NO_MEMORY;
+	session->kept->session = session;
+	session->kept->queue_next = 1;
+	return 0;
+}
+
+struct queue *session_queue(struct shard *s, struct session *session)
+{
+	if (LIKELY(session->queue != queue_empty()))
+		return session->queue;
+	struct queue *q = mem_alloc(sizeof(*q));
+	if (!q)
+		return NULL;
+	queue_init(q);
+	q->pager = s->pager.file ? &s->pager : NULL;
+	session->queue = q;
+	return q;
 }
 
 static void drop_sending(void *context, struct sending *entry)
@@ -150,10 +174,15 @@ void session_drop_will(struct session *session)
 static void release(struct shard *s, struct session *session)
 {
 	routes_remove_subscriber(s->routes, &session->subscriber);
-	timer_cancel(&s->session_timers, &session->timer);
-	s->memory_bytes -= session->queue.resident_bytes;
-	s->status.queued_messages -= session->queue.count;
-	queue_release(&session->queue);
+	if (session->kept)
+		timer_cancel(&s->session_timers, &session->kept->timer);
+	mem_free(session->kept);
+	s->memory_bytes -= session->queue->resident_bytes;
+	s->status.queued_messages -= session->queue->count;
+	if (session->queue != queue_empty()) {
+		queue_release(session->queue);
+		mem_free(session->queue);
+	}
 	send_release(&session->send, drop_sending, s);
 	receive_release(&session->receive);
 	acks_release(session);
@@ -194,15 +223,15 @@ void session_forget(struct shard *s, struct session *session)
 
 void session_set_timer(struct shard *s, struct session *session)
 {
-	uint64_t due = session->expires_ms;
+	uint64_t due = session->kept->expires_ms;
 	if (session->will && !session->will->is_under_way && session->will->due_ms < due)
 		due = session->will->due_ms;
 	if (due == UINT64_MAX) {
-		timer_cancel(&s->session_timers, &session->timer);
+		timer_cancel(&s->session_timers, &session->kept->timer);
 		return;
 	}
 	uint64_t wait = due > s->now.wall_ms ? due - s->now.wall_ms : 0;
-	timer_set(&s->session_timers, &session->timer, s->now.steady_ms + wait);
+	timer_set(&s->session_timers, &session->kept->timer, s->now.steady_ms + wait);
 }
 
 static struct command *command_about(struct shard *s, struct session *session, uint8_t kind)
@@ -220,7 +249,7 @@ static struct command *command_about(struct shard *s, struct session *session, u
 /* Later, then. */
 static void try_again(struct shard *s, struct session *session)
 {
-	timer_set(&s->session_timers, &session->timer, s->now.steady_ms + RETRY_MS);
+	timer_set(&s->session_timers, &session->kept->timer, s->now.steady_ms + RETRY_MS);
 }
 
 static void append_away(struct shard *s, struct session *session, uint32_t expiry_interval)
@@ -232,7 +261,7 @@ static void append_away(struct shard *s, struct session *session, uint32_t expir
 	}
 	c->flags = session->will ? COMMAND_AWAY_KEEP_WILL : 0;
 	c->expiry_interval = expiry_interval;
-	c->sent_to = session->sent_to;
+	c->sent_to = session->kept->sent_to;
 	command_append(s, c, shard_bit(s));
 }
 
@@ -260,9 +289,10 @@ void session_detach(struct shard *s, struct session *session, const struct farew
 
 void session_leave(struct shard *s, struct session *session, const struct command *away)
 {
+	struct kept *kept = session->kept;
 	session->is_away = true;
-	if (session->sent_to < away->sent_to)
-		session->sent_to = away->sent_to;
+	if (kept->sent_to < away->sent_to)
+		kept->sent_to = away->sent_to;
 	if (!(away->flags & COMMAND_AWAY_KEEP_WILL))
 		session_drop_will(session);
 	session->expiry_interval = away->expiry_interval;
@@ -270,9 +300,9 @@ void session_leave(struct shard *s, struct session *session, const struct comman
 		session_end(s, session, NULL);
 		return;
 	}
-	session->expires_ms = session->expiry_interval == UINT32_MAX
-				      ? UINT64_MAX
-				      : away->time_ms + session->expiry_interval * 1000ull;
+	kept->expires_ms = session->expiry_interval == UINT32_MAX
+				   ? UINT64_MAX
+				   : away->time_ms + session->expiry_interval * 1000ull;
 	if (session->will)
 		session->will->due_ms = away->time_ms + session->will->delay * 1000ull;
 	if (!s->is_recovering)
@@ -287,7 +317,7 @@ void session_timeout(struct shard *s, struct session *session)
 		append_away(s, session, session->expiry_interval);
 		return;
 	}
-	bool is_over = session->expires_ms <= s->now.wall_ms;
+	bool is_over = session->kept->expires_ms <= s->now.wall_ms;
 	if (session->will && (is_over || session->will->due_ms <= s->now.wall_ms))
 		session_publish_will(s, session);
 	if (!is_over) {
@@ -303,6 +333,6 @@ void session_timeout(struct shard *s, struct session *session)
 
 void session_not_logged(struct shard *s, struct session *session)
 {
-	if (!session->connection && !timer_is_set(&session->timer))
+	if (!session->connection && session->kept && !timer_is_set(&session->kept->timer))
 		try_again(s, session);
 }

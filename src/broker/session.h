@@ -44,26 +44,19 @@ struct session {
 	struct subscriber subscriber;
 	struct send send;
 	struct receive receive;
-	struct queue queue;
+	struct queue *queue;           /* &queue_none until something waits (session_queue) */
 	struct connection *connection; /* NULL while absent */
+	struct kept *kept;             /* NULL when it never was to survive its connection */
 	struct will *will;             /* NULL when there is none */
 	struct acks *acks;             /* answers under way; NULL when there are none */
 	struct memberships *memberships;
 	struct holdings *holdings; /* acknowledgements of publishers that wait for this reader */
 	struct replay *replay;     /* retained messages still to be looked up for it */
-	struct timer timer;        /* will delay or session expiry, whichever is next */
 	uint64_t number;           /* unique in the broker, never used again */
 	uint64_t logged;           /* its newest command: sequence among its shard's */
-	uint64_t expires_ms;       /* wall clock; meaningful while absent */
-	/* Of a session that survives, all as the log has it: */
 	uint64_t log_id;     /* position of the CONNECT that began it; 0 = it does not survive */
 	uint64_t connect_id; /* position of its newest CONNECT */
-	uint64_t queue_next; /* queue position of the next message; the first is 1. A message's
-	                        packet id follows from it */
-	uint64_t sent_to;    /* queue positions below it may have been sent: DUP when sent again */
 	uint32_t expiry_interval; /* seconds; 0 = ends with the connection, UINT32_MAX = never */
-	uint32_t fence_block;     /* of queue positions up to which may be sent (fence.h) */
-	uint32_t fence_next;      /* with is_fenced: the block that is waited for */
 	uint16_t client_id_len;
 	uint8_t finish_slot;     /* its newest range in the shard's `finishing`, + 1; 0 = none */
 	uint8_t fetch_count : 3; /* of its messages' reads under way (fetch.c) */
@@ -72,6 +65,18 @@ struct session {
 	bool is_away : 1;         /* its AWAY was applied, and no CONNECT since */
 	bool has_logged_qos0 : 1; /* QoS 0 messages (retained ones) are among its newest commands */
 	char client_id[];
+};
+
+/* What only a session needs that survives its connection, or was to. */
+struct kept {
+	struct session *session;
+	struct timer timer;   /* will delay or session expiry, whichever is next */
+	uint64_t expires_ms;  /* wall clock; meaningful while absent */
+	uint64_t queue_next;  /* queue position of the next message; the first is 1. A message's
+	                        packet id follows from it */
+	uint64_t sent_to;     /* queue positions below it may have been sent: DUP when sent again */
+	uint32_t fence_block; /* of queue positions up to which may be sent (fence.h) */
+	uint32_t fence_next;  /* with is_fenced: the block that is waited for */
 };
 
 struct memberships {
@@ -89,6 +94,14 @@ struct session *session_find(struct shard *s, struct span client_id);
 struct session *session_by_number(struct shard *s, uint64_t number);
 /* A fresh session under that id, which must not be in use. NULL without memory. */
 struct session *session_new(struct shard *s, struct span client_id);
+/* Gives it what a session needs that survives. 0 or ERROR_NO_MEMORY. */
+int session_keep(struct session *session) MUST_USE;
+/* Its queue, to put something into it; NULL without memory. */
+struct queue *session_queue(struct shard *s, struct session *session);
+static inline uint64_t session_sent_to(const struct session *s)
+{
+	return s->kept ? s->kept->sent_to : 0;
+}
 /* Ends it: subscriptions, groups, queues, everything; its connection must be gone. `why` is shown;
  * NULL when it was never meant to last. */
 void session_end(struct shard *s, struct session *session, const char *why);

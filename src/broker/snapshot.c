@@ -167,9 +167,9 @@ static void pack_session(struct packer *p, const void *object)
 	pack_number(p, session->expiry_interval);
 	pack_u8(p, (session->is_away ? SNAPSHOT_AWAY : 0) | (session->will ? SNAPSHOT_WILL : 0));
 	if (session->is_away)
-		pack_number(p, session->expires_ms + 1);
-	pack_number(p, session->queue_next);
-	pack_number(p, session->sent_to);
+		pack_number(p, session->kept->expires_ms + 1);
+	pack_number(p, session->kept->queue_next);
+	pack_number(p, session->kept->sent_to);
 	pack_filters(p, session);
 	pack_memberships(p, session);
 	pack_receive(p, o->shard, session);

@@ -221,9 +221,9 @@ static void load_numbers(struct session *session, struct unpacker *u, uint8_t *b
 	*bits_out = unpack_u8(u);
 	session->is_away = *bits_out & SNAPSHOT_AWAY;
 	if (session->is_away)
-		session->expires_ms = unpack_number(u, UINT64_MAX) - 1;
-	session->queue_next = unpack_number(u, UINT64_MAX);
-	session->sent_to = unpack_number(u, UINT64_MAX);
+		session->kept->expires_ms = unpack_number(u, UINT64_MAX) - 1;
+	session->kept->queue_next = unpack_number(u, UINT64_MAX);
+	session->kept->sent_to = unpack_number(u, UINT64_MAX);
 }
 
 static int load_session(struct loading *l, struct unpacker *u)
@@ -234,7 +234,7 @@ static int load_session(struct loading *l, struct unpacker *u)
 	if (u->is_failed || session_find(s, client_id))
 		return ERROR_DAMAGED;
 	l->session = session_new(s, client_id);
-	if (!l->session)
+	if (!l->session || session_keep(l->session))
 		return ERROR_NO_MEMORY;
 	load_numbers(l->session, u, &bits);
 	if (u->is_failed || l->session->log_id == 0)
@@ -247,7 +247,7 @@ static int load_session(struct loading *l, struct unpacker *u)
 		error = load_identifiers(l, s, u);
 	if (!error && bits & SNAPSHOT_WILL)
 		error = load_will(l->session, u);
-	l->queue = &l->session->queue;
+	l->queue = l->session->queue;
 	l->is_of_session = true;
 	l->is_in_no_order = false;
 	l->before = (struct snapshot_entry_state){0};
@@ -285,6 +285,10 @@ static int load_queue(struct loading *l, struct unpacker *u)
 	uint64_t bytes = unpack_number(u, UINT64_MAX);
 	if (!l->queue || count == 0)
 		return ERROR_DAMAGED;
+	if (l->is_of_session)
+		l->queue = session_queue(shard_of_session(l), l->session);
+	if (!l->queue)
+		return ERROR_NO_MEMORY;
 	for (uint64_t i = 0; i < count; i++) {
 		struct snapshot_entry_state *s = &l->before;
 		unpack_entry(u, l->is_of_session, s);

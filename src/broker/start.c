@@ -44,9 +44,9 @@ static void end_expired(struct shard *s)
 	uint32_t cursor = 0;
 	struct session *session;
 	while ((session = map_next(&s->sessions, &cursor))) {
-		if (!session->is_away || session->expires_ms > s->now.wall_ms)
+		if (!session->is_away || session->kept->expires_ms > s->now.wall_ms)
 			continue;
-		timer_cancel(&s->session_timers, &session->timer);
+		timer_cancel(&s->session_timers, &session->kept->timer);
 		session_timeout(s, session);
 	}
 }
@@ -81,7 +81,7 @@ void start_apply(struct shard *s, const struct command *restart)
 			gone[count++] = session;
 	for (uint32_t i = 0; i < count; i++) {
 		away.expiry_interval = gone[i]->expiry_interval;
-		away.sent_to = gone[i]->queue_next; /* as far as anybody knows */
+		away.sent_to = gone[i]->kept->queue_next; /* as far as anybody knows */
 		session_leave(s, gone[i], &away);
 	}
 	mem_free(gone);

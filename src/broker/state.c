@@ -140,7 +140,7 @@ static void say_pending(struct lines *l, const struct shard *s, const char *id,
 		if (q.position == 0)
 			continue; /* QoS 0: it does not survive */
 		bool is_released = q.flags & QUEUED_RELEASED;
-		bool is_dup = q.flags & QUEUED_DUP || q.position < session->sent_to;
+		bool is_dup = q.flags & QUEUED_DUP || q.position < session_sent_to(session);
 		if (is_released)
 			say(l, "session %s message %llu released", id,
 			    (unsigned long long)q.position);
@@ -165,9 +165,9 @@ static void say_session(struct lines *l, const struct shard *s, const struct ses
 	say(l, "session %s is %llx connect %llx expiry %u away %u until %llu next %llu sent %llu",
 	    id, (unsigned long long)session->log_id, (unsigned long long)session->connect_id,
 	    session->expiry_interval, session->is_away,
-	    session->is_away ? (unsigned long long)session->expires_ms : 0,
-	    (unsigned long long)session->queue_next,
-	    session->is_away ? (unsigned long long)session->sent_to : 0);
+	    session->is_away ? (unsigned long long)session->kept->expires_ms : 0,
+	    (unsigned long long)session->kept->queue_next,
+	    session->is_away ? (unsigned long long)session_sent_to(session) : 0);
 	while ((packet_id = receive_next(&session->receive, &cursor)))
 		say(l, "session %s receives %u", id, packet_id);
 	say_will(l, id, session);

@@ -113,7 +113,7 @@ static void fire_timers(struct shard *s)
 	while ((t = timer_next(&s->connection_timers, s->now.steady_ms)))
 		connection_timeout(CONTAINER_OF(t, struct connection, timer));
 	while ((t = timer_next(&s->session_timers, s->now.steady_ms)))
-		session_timeout(s, CONTAINER_OF(t, struct session, timer));
+		session_timeout(s, CONTAINER_OF(t, struct kept, timer)->session);
 }
 
 static void flush_outputs(struct shard *s)

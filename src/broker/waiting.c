@@ -16,13 +16,13 @@ struct counted {
 
 static struct counted count_before(const struct session *session)
 {
-	return (struct counted){session->queue.resident_bytes, session->queue.count};
+	return (struct counted){session->queue->resident_bytes, session->queue->count};
 }
 
 static void count_change(struct shard *s, const struct session *session, struct counted before)
 {
-	s->memory_bytes += session->queue.resident_bytes - before.bytes;
-	s->status.queued_messages += (uint64_t)session->queue.count - before.count;
+	s->memory_bytes += session->queue->resident_bytes - before.bytes;
+	s->status.queued_messages += (uint64_t)session->queue->count - before.count;
 }
 
 /* As it stands in the window; flags and QoS share a byte there. */
@@ -50,6 +50,13 @@ static uint32_t count_unfinished(const struct send *send)
 	return count;
 }
 
+static int reserve_front(struct shard *s, struct session *session)
+{
+	struct queue *queue = session_queue(s, session);
+	return queue ? queue_reserve_front(queue, count_unfinished(&session->send))
+		     : ERROR_NO_MEMORY;
+}
+
 static void return_unfinished(struct shard *s, struct session *session)
 {
 	struct send *send = &session->send;
@@ -60,7 +67,7 @@ static void return_unfinished(struct shard *s, struct session *session)
 		struct queued q = unsent(entry, position);
 		if (q.message)
 			s->memory_bytes -= message_bytes(q.message);
-		int error = queue_push_front(&session->queue, &q);
+		int error = queue_push_front(session->queue, &q);
 		ASSERT(!error); /* there was room for all */
 	}
 	send_clear(send);
@@ -71,10 +78,9 @@ void waiting_return(struct shard *s, struct session *session)
 	struct counted before = count_before(session);
 	if (!waiting_is_kept(s, session))
 		return;
-	if (!send_is_idle(&session->send) &&
-	    queue_reserve_front(&session->queue, count_unfinished(&session->send)) == 0)
+	if (!send_is_idle(&session->send) && reserve_front(s, session) == 0)
 		return_unfinished(s, session);
-	queue_store_all(&session->queue);
+	queue_store_all(session->queue);
 	count_change(s, session, before);
 }
 
@@ -88,21 +94,22 @@ static void drop(void *context, const struct queued *q)
 void waiting_finish(struct shard *s, struct session *session, uint64_t from, uint64_t to)
 {
 	struct counted before = count_before(session);
-	queue_finish(&session->queue, from, to, drop, NULL);
+	queue_finish(session->queue, from, to, drop, NULL);
 	count_change(s, session, before);
 }
 
 void waiting_mark_released(struct shard *s, struct session *session, uint64_t position)
 {
 	struct counted before = count_before(session);
-	queue_mark_released(&session->queue, position);
+	queue_mark_released(session->queue, position);
 	count_change(s, session, before);
 }
 
 int waiting_push(struct shard *s, struct session *session, const struct queued *q)
 {
 	struct counted before = count_before(session);
-	int error = queue_push(&session->queue, q);
+	struct queue *queue = session_queue(s, session);
+	int error = queue ? queue_push(queue, q) : ERROR_NO_MEMORY;
 	count_change(s, session, before);
 	return error;
 }
@@ -110,7 +117,8 @@ int waiting_push(struct shard *s, struct session *session, const struct queued *
 void waiting_put_back(struct shard *s, struct session *session, const struct queued *q)
 {
 	struct counted before = count_before(session);
-	if (queue_push_front(&session->queue, q))
+	struct queue *queue = session_queue(s, session);
+	if (!queue || queue_push_front(queue, q))
 		drop(NULL, q);
 	count_change(s, session, before);
 }
@@ -118,7 +126,7 @@ void waiting_put_back(struct shard *s, struct session *session, const struct que
 bool waiting_pop(struct shard *s, struct session *session, struct queued *out)
 {
 	struct counted before = count_before(session);
-	bool is_there = queue_pop(&session->queue, out);
+	bool is_there = queue_pop(session->queue, out);
 	count_change(s, session, before);
 	return is_there;
 }
@@ -127,7 +135,7 @@ void waiting_walk_start(struct waiting_walk *w, const struct session *session)
 {
 	w->send = &session->send;
 	w->position = 0;
-	queue_walk_start(&w->queue, &session->queue);
+	queue_walk_start(&w->queue, session->queue);
 }
 
 bool waiting_walk_next(struct waiting_walk *w, struct queued *out)

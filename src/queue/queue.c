@@ -6,6 +6,8 @@
 
 #define QUEUE_CAPACITY_MIN 16
 
+const struct queue queue_none = {0};
+
 static struct queued *slot(const struct queue *q, uint32_t i)
 {
 	return &q->ring[(q->head + i) & (q->capacity - 1)];
@@ -342,6 +344,8 @@ static void unlink_empty(struct queue *q)
 void queue_extract(struct queue *q, bool (*wanted)(void *context, const struct queued *),
 		   queue_take *take, void *context)
 {
+	if (q->count == 0)
+		return;
 	extract_from_ring(q, wanted, take, context, context);
 	for (struct queue_chunk *chunk = chunk_first(q); chunk; chunk = chunk_next(q, chunk))
 		extract_from_chunk(q, chunk, wanted, take, context, context);
@@ -412,6 +416,8 @@ static void take_found(void *context, const struct queued *e)
 bool queue_take_stored(struct queue *q, uint64_t stored, struct queued *element_out)
 {
 	struct place place = {.stored = stored};
+	if (q->count == 0)
+		return false;
 	if (q->ring_count > 0 && slot(q, 0)->stored == stored)
 		return queue_pop(q, element_out);
 	extract_from_ring(q, is_stored_there, take_found, &place, &place);
@@ -492,6 +498,8 @@ static void ring_to_chunks(struct queue *q)
 
 void queue_store_all(struct queue *q)
 {
+	if (q->count == 0)
+		return;
 	q->covered = 0;
 	for (uint32_t i = 0; i < q->ring_count; i++)
 		let_go(q, slot(q, i));

@@ -58,6 +58,12 @@ static inline void queue_init(struct queue *q)
 {
 	*q = (struct queue){0};
 }
+/* One that is empty, for all who have none of their own yet; nothing may be put into it. */
+extern const struct queue queue_none;
+static inline struct queue *queue_empty(void)
+{
+	return (struct queue *)(uintptr_t)&queue_none; /* looking and taking out change nothing */
+}
 /* Drops everything; the pager stays set. */
 void queue_release(struct queue *q);
 
