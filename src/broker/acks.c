@@ -36,8 +36,10 @@ int acks_open(struct session *s, const struct ack_waiting *ack, uint32_t *ticket
 		return ERROR_NO_MEMORY;
 	struct acks *a = s->acks;
 	*ticket_out = a->next;
-	*at(a, a->next++) = *ack;
-	a->puback_count += ack->type == PACKET_PUBACK;
+	struct ack_waiting *mine = at(a, a->next++);
+	*mine = *ack;
+	mine->is_counted = ack->type == PACKET_PUBACK || ack->reason_code >= 0x80;
+	a->puback_count += mine->is_counted;
 	return 0;
 }
 
@@ -119,7 +121,7 @@ static void leave_all_ready(struct session *s)
 	struct acks *a = s->acks;
 	while (a->oldest != a->next && may_leave(s, a->oldest)) {
 		struct ack_waiting ack = *at(a, a->oldest++);
-		a->puback_count -= ack.type == PACKET_PUBACK;
+		a->puback_count -= ack.is_counted;
 		leave(s, &ack);
 	}
 	if (a->oldest == a->next && a->capacity > ACKS_CAPACITY_MIN * 8) {

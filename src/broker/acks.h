@@ -26,6 +26,7 @@ struct ack_waiting {
 	uint8_t type;
 	uint8_t reason_code;
 	bool is_released; /* of a refused QoS 2 message: the log was told that its id is free */
+	bool is_counted;  /* against our Receive Maximum; set by acks_open */
 };
 
 struct acks {
@@ -34,7 +35,8 @@ struct acks {
 	uint32_t oldest;   /* ticket of the oldest; tickets count on, wrapping */
 	uint32_t next;
 	uint32_t held_count;   /* of those whose publishes wait for room in the log (full.c) */
-	uint32_t puback_count; /* PUBACKs among them: they count against our Receive Maximum */
+	uint32_t puback_count; /* PUBACKs and refusals among them: open messages that are in no
+	                          receive set */
 };
 
 /* Someone's opinion of a publish or subscribe. */

@@ -90,6 +90,10 @@ void ack_answer(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t 
 	struct session *session = c->session;
 	struct ack_waiting ack = {.type = type, .packet_id = packet_id, .reason_code = reason_code};
 	uint32_t ticket;
+	int error;
+	/* at once: should the refusal not leave any more, the message comes again and is new */
+	if (type == PACKET_PUBREC && reason_code >= 0x80)
+		receive_event(&session->receive, RECEIVE_EVENT_REFUSED, packet_id, &error);
 	if (acks_count(session->acks) == 0 || acks_open(session, &ack, &ticket))
 		ack_send(c, type, packet_id, reason_code);
 }
