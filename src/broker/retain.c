@@ -146,14 +146,23 @@ void replay_resume(struct shard *s, struct session *session)
 		list_append(&s->replays, &session->replay->link);
 }
 
+/* What the log has said of it and was not applied yet (GIVE) must find it still, as it will find it
+ * when the log is read again: then it goes another time. */
+static void expire(struct shard *s, struct message *m)
+{
+	if (s->broker->log->is_kept && s->applied != s->appended)
+		return;
+	struct message *gone = retained_clear(s->retained, message_topic(m));
+	s->retained_bytes -= gone->payload_len;
+	message_unref(gone);
+}
+
 static void deliver_retained(struct shard *s, struct session *session,
 			     const struct replay_item *item, struct message *m)
 {
 	struct publication p;
 	if (m->has_expiry && m->expires_ms <= s->now.wall_ms) {
-		struct message *gone = retained_clear(s->retained, message_topic(m));
-		s->retained_bytes -= gone->payload_len;
-		message_unref(gone);
+		expire(s, m);
 		return;
 	}
 	uint8_t qos = m->qos < item->qos ? m->qos : item->qos;

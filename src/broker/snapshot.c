@@ -17,6 +17,9 @@
 #include "route/share.h"
 
 #define CAPACITY_MIN 65536
+/* Retained messages are left out when they have expired so long ago: then no GIVE that was appended
+ * before can still be behind this image in the log. */
+#define EXPIRED_MS 3600000
 
 /* A packer with room that grows: an item is packed twice, first to know its size. */
 struct sink {
@@ -387,7 +390,8 @@ static void put_retained(struct sink *k, const struct shard *s)
 	topics->count = 0;
 	do {
 		m = retained_each(s->retained, &walk);
-		bool is_expired = m && m->has_expiry && m->expires_ms <= s->now.wall_ms;
+		bool is_expired =
+			m && m->has_expiry && m->expires_ms + EXPIRED_MS <= s->now.wall_ms;
 		if (m && !is_expired)
 			topics->items[topics->count++] = m;
 		if (topics->count == SNAPSHOT_ENTRIES_MAX || (!m && topics->count > 0)) {
