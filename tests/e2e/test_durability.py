@@ -372,6 +372,19 @@ def test_nothing_is_accepted_when_writes_fail(begin, clients, failing, fault):
     assert got.kind == p.PINGRESP or got.payload == b"after"
 
 
+def test_failed_write_frees_no_packet_id(begin, clients, failing):
+    """What was not acknowledged may be there after all: its id must not be used for another."""
+    broker = begin("on_failure stay")
+    publisher, _ = surviving(clients, broker, "Pub")
+    failing.say("write EIO")
+    publisher.send(p.publish("t", b"after", 2, 9))
+    got = publisher.receive()
+    while got is not None:
+        assert got.kind != p.PUBREC
+        got = publisher.receive()
+    assert failing.has_failed()
+
+
 def test_failed_disk_ends_the_broker(begin, clients, failing):
     broker = begin()
     publisher = clients(broker)
