@@ -58,7 +58,7 @@ int connection_attach(struct connection *c)
 static void want(struct connection *c)
 {
 	bool may_read = !c->is_paused && !c->is_congested && !c->is_full && !c->is_waiting &&
-			(c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN);
+			!c->is_held && (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN);
 	if (stream_is_open(&c->stream))
 		c->stream.ops->want(&c->stream, may_read, c->is_blocked);
 }
@@ -279,6 +279,18 @@ void connection_go_on(struct connection *c)
 	resume(c);
 }
 
+void connection_hold(struct connection *c)
+{
+	c->is_held = true;
+	want(c);
+}
+
+void connection_let_go(struct connection *c)
+{
+	c->is_held = false;
+	resume(c);
+}
+
 void connection_congest(struct connection *c)
 {
 	c->is_congested = true;
@@ -350,7 +362,7 @@ void connection_timeout(struct connection *c)
 		close_now(c);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
-	} else if (c->is_paused || c->is_congested || c->is_waiting) {
+	} else if (c->is_paused || c->is_congested || c->is_waiting || c->is_held) {
 		c->last_packet_ms = s->now.steady_ms; /* it may have sent: we do not look */
 		connection_start_keep_alive(c);
 	} else if (keep_alive_deadline(c) <= s->now.steady_ms) {

@@ -57,7 +57,8 @@ struct connection {
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */
 	bool is_paused : 1;    /* not reading: too many answers outstanding, or congestion */
 	bool is_congested : 1; /* not reading: another shard can't keep up */
-	bool is_waiting : 1;   /* not reading: for other shards, or for room in the log */
+	bool is_waiting : 1;   /* not reading: for other shards */
+	bool is_held : 1;      /* not reading: for room in the log */
 	bool is_full : 1;      /* not reading: the peer does not read our answers */
 	bool is_resumed : 1;   /* in the list of next_resumed */
 	bool is_doomed : 1;    /* to be ended at the end of the turn: could not be written */
@@ -96,6 +97,9 @@ void connection_unpause(struct connection *c);
 /* Stops reading until what the last packet started is under way. */
 void connection_wait(struct connection *c);
 void connection_go_on(struct connection *c);
+/* Stops reading until what it has published is let into the log. */
+void connection_hold(struct connection *c);
+void connection_let_go(struct connection *c);
 /* Stops reading until the peer has read. Answers to it may add this to what is waiting for it. */
 #define OUTPUT_FULL_BYTES (512u << 10)
 /* Stops reading until another shard can keep up. */

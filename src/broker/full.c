@@ -60,7 +60,7 @@ int full_hold(struct shard *s, struct publication *p, struct session *publisher,
 	s->held.last = held;
 	s->held.bytes += message_bytes(m);
 	if (s->held.bytes > HELD_BYTES_MAX)
-		connection_wait(publisher->connection);
+		connection_hold(publisher->connection);
 	return ERROR_AGAIN;
 }
 
@@ -95,6 +95,10 @@ static void enter(struct shard *s, struct session *session, struct held_publish 
 		struct origin origin = {session->number, held->ticket, (uint16_t)s->index};
 		verdict_give(s, &origin, (struct verdict){.reason_code = (uint8_t)result});
 	} else if (result != ERROR_AGAIN) {
+		/* it shall be sent again */
+		if (held->type == PACKET_PUBREC)
+			receive_event(&session->receive, RECEIVE_EVENT_REFUSED, held->packet_id,
+				      &result);
 		connection_fail(c, &flaw_memory);
 	}
 }
@@ -109,8 +113,8 @@ void full_turn(struct shard *s)
 		s->held.first = held->next;
 		ASSERT(session && session->connection && held_count(session) > 0);
 		session->acks->held_count--;
-		if (session->connection->is_waiting)
-			connection_go_on(session->connection);
+		if (session->connection->is_held)
+			connection_let_go(session->connection);
 		enter(s, session, held);
 		held_free(s, held);
 	}

@@ -64,7 +64,7 @@ static void handle_open(struct connection *c, const struct fixed_header *h, stru
 static bool may_go_on(const struct connection *c)
 {
 	return (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN) && !c->is_paused &&
-	       !c->is_full && !c->is_waiting;
+	       !c->is_full && !c->is_waiting && !c->is_held;
 }
 
 /* Whoever asks faster than answers can leave, or does not take them, waits. */
