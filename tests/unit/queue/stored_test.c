@@ -12,7 +12,7 @@
 #include "pages.h"
 
 #define STORED(n) ((uint64_t)(1 + (n) / 1000) << 32 | (uint64_t)((n) % 1000 + 1) * 8)
-#define MODEL_MAX 20000
+#define MODEL_MAX 8000
 
 struct model {
 	struct queued at[MODEL_MAX];
@@ -250,7 +250,7 @@ static void run(unsigned seed, struct queue_pager *pager)
 	for (unsigned i = 0; i < 400; i++) {
 		random = random * 6364136223846793005u + 1442695040888963407u;
 		step(&q, m, &next, (unsigned)(random >> 33) % 13, (uint32_t)(random >> 40) % 900);
-		if (i % 8 == 0)
+		if (i % 16 == 0)
 			assert_walk(&q, m);
 	}
 	assert_walk(&q, m);
@@ -291,8 +291,8 @@ static void test_queue_with_paged_chunks_is_a_queue(void **state)
 	assert_true(writes > 20);
 }
 
-/* A million stored messages: what they take, and what they take with a page file. */
-static void test_queue_of_a_million_is_small(void **state)
+/* Half a million stored messages: what they take, and what they take with a page file. */
+static void test_queue_of_half_a_million_is_small(void **state)
 {
 	struct queue_pager pager;
 	struct pages *pages = pages_new();
@@ -300,7 +300,7 @@ static void test_queue_of_a_million_is_small(void **state)
 	pager_init(&pager, &pages->file, 1 << 16);
 	for (int with_pager = 0; with_pager < 2; with_pager++) {
 		struct queue q = {.pager = with_pager ? &pager : NULL};
-		for (uint32_t n = 0; n < 1000000; n++) {
+		for (uint32_t n = 0; n < 500000; n++) {
 			struct queued e = {.stored = (uint64_t)(1 + n / 50000) << 32 |
 						     (n % 50000 + 1) * 8,
 					   .position = n + 1,
@@ -308,15 +308,15 @@ static void test_queue_of_a_million_is_small(void **state)
 					   .qos = (uint8_t)(1 + n % 2)};
 			assert_int_equal(queue_push(&q, &e), 0);
 		}
-		assert_int_equal(q.count, 1000000);
-		assert_true(q.bytes == 200000000);
+		assert_int_equal(q.count, 500000);
+		assert_true(q.bytes == 100000000);
 		/* with what the allocator adds to each of three blocks */
-		size_t overhead = 3 * 16 * (1000000 / 256);
+		size_t overhead = 3 * 16 * (500000 / 256);
 		assert_in_range(queue_memory(&q) + (with_pager ? 0 : overhead), 1,
-				with_pager ? 500000 : 6000000);
+				with_pager ? 250000 : 3000000);
 		assert_in_range(pager.bytes, 0, (1 << 16) + 20 * 2048);
 		struct queued e;
-		for (uint32_t n = 0; n < 1000000; n++) {
+		for (uint32_t n = 0; n < 500000; n++) {
 			assert_true(queue_pop(&q, &e));
 			assert_true(e.position == n + 1 && e.qos == 1 + n % 2);
 		}
@@ -430,7 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queue_with_stored_entries_is_a_queue),
 		cmocka_unit_test(test_queue_with_paged_chunks_is_a_queue),
-		cmocka_unit_test(test_queue_of_a_million_is_small),
+		cmocka_unit_test(test_queue_of_half_a_million_is_small),
 		cmocka_unit_test(test_queue_of_one_is_small),
 		cmocka_unit_test(test_queue_fill_knows_what_is_wanted),
 		cmocka_unit_test(test_stored_queue_without_memory),
