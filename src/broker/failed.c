@@ -22,7 +22,7 @@ static void fail_connect(struct shard *s, struct command *command)
 
 /* It shall be sent again. Its write may have been done all the same, and then the next start finds
  * it: whoever heard that the id of a QoS 2 message is free might use it for another one, which would
- * be taken for the one that is there, and be lost. So nobody hears that. */
+ * be taken for the one that is there, and be lost. So nobody whose session survives hears that. */
 static void fail_publish(struct session *session, struct command *command)
 {
 	int error;
@@ -32,7 +32,8 @@ static void fail_publish(struct session *session, struct command *command)
 		receive_event(&session->receive, RECEIVE_EVENT_REFUSED, command->packet_id, &error);
 	if (!session->connection || !acks_is_open(session, command->origin.ticket))
 		return;
-	if (session->connection->version == MQTT_5 && !command->packet_id)
+	bool may_be_there = command->packet_id && session->log_id;
+	if (session->connection->version == MQTT_5 && !may_be_there)
 		acks_fail(session, command->origin.ticket, REASON_QUOTA_EXCEEDED);
 	else
 		connection_fail(session->connection, &flaw_log);

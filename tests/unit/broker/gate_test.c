@@ -461,7 +461,9 @@ static void test_gate_failed(void **state)
 	(void)state;
 	over_all(ABSENT PUBLISHER "o > CONNECT v4 id=o clean\no < CONNACK 00\n"
 				  "q > CONNECT v5 id=q clean expiry=9\nq < CONNACK 00\n"
+				  "c > CONNECT v5 id=c clean\nc < CONNACK 00\n"
 				  "failed\n"
+				  "c > PUBLISH q2 m2 t=t p=1\nc < PUBREC m2 rc=97\n"
 				  "p > PUBLISH q1 m1 t=t p=1\np < PUBACK m1 rc=97\n"
 				  "p > PUBLISH q0 retain t=u p=1\n"
 				  "p > PINGREQ\np < PINGRESP\n"
