@@ -115,6 +115,7 @@ static void put_command(struct line *l, const struct dump *d, const struct comma
 		put_position(l, "message", c->given);
 		put_number(l, "qos", c->qos);
 		break;
+	case COMMAND_REPLAYED: put_position(l, "subscribe", c->asked); break;
 	case COMMAND_RETURN: put_position(l, "message", c->given); break;
 	case COMMAND_AWAY: put_number(l, "sent_to", c->sent_to); break;
 	default: break;

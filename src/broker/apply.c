@@ -117,9 +117,9 @@ static bool is_over_limits(const struct shard *s, struct session *session, struc
 }
 
 static uint8_t subscribe_plain(struct shard *s, struct session *session, struct span filter,
-			       const struct subscription_options *o, uint32_t identifier)
+			       const struct subscription_options *o, const struct command *command)
 {
-	struct subscription wanted = {.identifier = identifier,
+	struct subscription wanted = {.identifier = command->subscription_identifier,
 				      .qos = o->qos,
 				      .no_local = o->no_local,
 				      .retain_as_published = o->retain_as_published};
@@ -130,7 +130,11 @@ static uint8_t subscribe_plain(struct shard *s, struct session *session, struct 
 	interest_changed(s, filter, before);
 	if (o->retain_handling == RETAIN_SEND_ALWAYS ||
 	    (o->retain_handling == RETAIN_SEND_IF_NEW && !existed)) /* [MQTT-3.3.1-9, -10] */
-		replay_start(s, session, filter, o->qos, identifier);
+		replay_start(s, session,
+			     &(struct replay_wish){.asked = command->entry.position,
+						   .filter = filter,
+						   .identifier = wanted.identifier,
+						   .qos = o->qos});
 	return o->qos;
 }
 
@@ -148,7 +152,7 @@ static uint8_t subscribe_one(struct shard *s, struct session *session, struct sp
 		o->qos = s->limits.qos_max;
 	struct span name, inner;
 	if (!topic_filter_split_share(filter, &name, &inner))
-		return subscribe_plain(s, session, filter, o, command->subscription_identifier);
+		return subscribe_plain(s, session, filter, o, command);
 	int more = group_join(s, session, filter, o, command->subscription_identifier,
 			      &command->origin);
 	if (more < 0)
@@ -320,6 +324,14 @@ static void apply_received(struct shard *s, struct command *command)
 		ack_send(session->connection, PACKET_PUBREL, command->packet_id, REASON_SUCCESS);
 }
 
+/* Live they are done when they have been looked up. */
+static void apply_replayed(struct shard *s, struct command *command)
+{
+	struct session *session = session_of(s, command);
+	if (session && s->is_recovering)
+		replay_done(session, command->asked);
+}
+
 void apply(struct shard *s, struct command *command)
 {
 	switch (command->kind) {
@@ -337,6 +349,7 @@ void apply(struct shard *s, struct command *command)
 	case COMMAND_FINISH: apply_finish(s, command); break;
 	case COMMAND_RECEIVED: apply_received(s, command); break;
 	case COMMAND_GIVE: give_apply(s, command); break;
+	case COMMAND_REPLAYED: apply_replayed(s, command); break;
 	case COMMAND_RETURN: return_apply(s, command); break;
 	default: break;
 	}

@@ -170,8 +170,8 @@ void command_append(struct shard *s, struct command *c, uint64_t targets)
 	if (c->message)
 		batch->bytes += message_bytes(c->message);
 	/* nobody waits for these */
-	log->is_lazy &=
-		c->kind == COMMAND_FINISH || (c->kind == COMMAND_GIVE && c->session_id == 0);
+	log->is_lazy &= c->kind == COMMAND_FINISH || c->kind == COMMAND_REPLAYED ||
+			(c->kind == COMMAND_GIVE && c->session_id == 0);
 	c->sequence = ++s->appended;
 	c->entry.targets = targets;
 	if (log->last)

@@ -33,6 +33,7 @@ enum command_kind {
 	COMMAND_RETURN,      /* message `from` of a session's queue goes back to its group */
 	COMMAND_CHECKPOINT,  /* every shard writes down its state as it stands here */
 	COMMAND_RESTART,     /* a new process has the log: connections of the old one are gone */
+	COMMAND_REPLAYED,    /* retained messages were looked up for SUBSCRIBEs until `asked` */
 	COMMAND_KIND_COUNT,
 };
 
@@ -92,6 +93,7 @@ struct command {
 	union {
 		uint64_t to;      /* FINISH */
 		uint64_t given;   /* GIVE, RETURN: log position of the message */
+		uint64_t asked;   /* REPLAYED: log position of the last such SUBSCRIBE */
 		uint64_t sent_to; /* AWAY: queue positions below it have been sent */
 		uint64_t last;    /* RESTART: log position of the newest record of the old one */
 	};

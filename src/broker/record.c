@@ -47,6 +47,7 @@ static const char *const kind_names[COMMAND_KIND_COUNT] = {
 	[COMMAND_RESTART] = "RESTART",
 	[COMMAND_RETURN] = "RETURN",
 	[COMMAND_CHECKPOINT] = "CHECKPOINT",
+	[COMMAND_REPLAYED] = "REPLAYED",
 };
 
 /* Flags that a kind may have, for those whose second byte they are. */
@@ -179,6 +180,7 @@ static void pack_of_session(struct packer *p, const struct command *c)
 		pack_number(p, c->to - c->from);
 		break;
 	case COMMAND_RECEIVED: pack_number(p, c->from); break;
+	case COMMAND_REPLAYED: pack_u64(p, c->asked); break;
 	case COMMAND_GIVE: pack_give(p, c); break;
 	default: pack_return(p, c); break;
 	}
@@ -391,6 +393,7 @@ static void unpack_of_session(struct unpacker *u, struct command *c)
 		c->to = c->from + unpack_number(u, UINT64_MAX - c->from);
 		break;
 	case COMMAND_RECEIVED: c->from = unpack_number(u, UINT64_MAX); break;
+	case COMMAND_REPLAYED: c->asked = unpack_u64(u); break;
 	case COMMAND_GIVE: unpack_give(u, c); break;
 	default: unpack_return(u, c); break;
 	}

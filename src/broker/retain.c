@@ -20,6 +20,7 @@
 struct replay_item {
 	struct replay_item *next;
 	struct retained_cursor cursor;
+	uint64_t asked; /* log position of the SUBSCRIBE, 0 = not in the log */
 	uint32_t identifier;
 	uint8_t qos;
 	uint16_t filter_len;
@@ -82,13 +83,23 @@ void retain_apply(struct shard *s, struct message *m)
 	message_unref(old);
 }
 
-void replay_start(struct shard *s, struct session *session, struct span filter, uint8_t qos,
-		  uint32_t identifier)
+static struct replay_item *item_new(const struct replay_wish *wish)
 {
-	/* whether it was done before the restart nobody knows: it is not begun again */
-	if (retained_count(s->retained) == 0 || s->is_recovering)
-		return;
-	struct replay_item *item = mem_zalloc(sizeof(*item) + filter.len);
+	struct replay_item *item = mem_zalloc(sizeof(*item) + wish->filter.len);
+	if (!item)
+		return NULL;
+	memcpy(item->filter, wish->filter.ptr, wish->filter.len);
+	item->filter_len = (uint16_t)wish->filter.len;
+	item->asked = wish->asked;
+	item->qos = wish->qos;
+	item->identifier = wish->identifier;
+	retained_cursor_init(&item->cursor, span_of(item->filter, item->filter_len));
+	return item;
+}
+
+int replay_load(struct shard *s, struct session *session, const struct replay_wish *wish)
+{
+	struct replay_item *item = item_new(wish);
 	if (!session->replay) {
 		session->replay = mem_zalloc(sizeof(*session->replay));
 		if (session->replay)
@@ -96,21 +107,23 @@ void replay_start(struct shard *s, struct session *session, struct span filter, 
 	}
 	if (!item || !session->replay) {
 		mem_free(item);
-		return;
+		return ERROR_NO_MEMORY;
 	}
-	memcpy(item->filter, filter.ptr, filter.len);
-	item->filter_len = (uint16_t)filter.len;
-	item->qos = qos;
-	item->identifier = identifier;
-	retained_cursor_init(&item->cursor, span_of(item->filter, filter.len));
 	struct replay *r = session->replay;
 	if (r->first)
 		r->last->next = item;
 	else
 		r->first = item;
 	r->last = item;
-	r->bytes += sizeof(*item) + filter.len;
+	r->bytes += sizeof(*item) + item->filter_len;
 	replay_resume(s, session);
+	return 0;
+}
+
+void replay_start(struct shard *s, struct session *session, const struct replay_wish *wish)
+{
+	if (retained_count(s->retained) > 0)
+		(void)!replay_load(s, session, wish);
 }
 
 static void drop_first(struct replay *r)
@@ -120,6 +133,29 @@ static void drop_first(struct replay *r)
 	r->bytes -= sizeof(*item) + item->filter_len;
 	retained_cursor_release(&item->cursor);
 	mem_free(item);
+}
+
+void replay_done(struct session *session, uint64_t asked)
+{
+	struct replay *r = session->replay;
+	while (r && r->first && r->first->asked <= asked)
+		drop_first(r);
+	if (r && !r->first)
+		replay_drop(session);
+}
+
+bool replay_next(const struct session *session, const void **cursor, struct replay_wish *out)
+{
+	const struct replay_item *item = *cursor;
+	item = item ? item->next : session->replay ? session->replay->first : NULL;
+	while (item && !item->asked)
+		item = item->next;
+	*cursor = item;
+	if (!item)
+		return false;
+	*out = (struct replay_wish){item->asked, span_of(item->filter, item->filter_len),
+				    item->identifier, item->qos};
+	return true;
 }
 
 void replay_drop(struct session *session)
@@ -142,7 +178,7 @@ void replay_pause(struct session *session)
 
 void replay_resume(struct shard *s, struct session *session)
 {
-	if (session->replay && !link_is_listed(&session->replay->link))
+	if (session->replay && session->connection && !link_is_listed(&session->replay->link))
 		list_append(&s->replays, &session->replay->link);
 }
 
@@ -161,6 +197,8 @@ static void deliver_retained(struct shard *s, struct session *session,
 			     const struct replay_item *item, struct message *m)
 {
 	struct publication p;
+	if (item->asked && m->position > item->asked)
+		return; /* it came by the subscription */
 	if (m->has_expiry && m->expires_ms <= s->now.wall_ms) {
 		expire(s, m);
 		return;
@@ -193,6 +231,27 @@ static bool may_take_more(const struct session *session)
 	       session->connection->output.bytes < REPLAY_OUTPUT_BYTES;
 }
 
+/* Without memory for it a restart looks them up again. */
+static void tell_done(struct shard *s, const struct session *session, uint64_t asked)
+{
+	struct command *c = command_new(COMMAND_REPLAYED, SPAN_NONE);
+	if (!c)
+		return;
+	c->origin.session = session->number;
+	c->session_id = session->log_id;
+	c->asked = asked;
+	command_append(s, c, shard_bit(s));
+}
+
+/* The first item is done, and with the last one of a SUBSCRIBE that. */
+static void finish_first(struct shard *s, struct replay *r)
+{
+	uint64_t asked = r->first->asked;
+	drop_first(r);
+	if (asked && waiting_is_kept(s, r->session) && (!r->first || r->first->asked != asked))
+		tell_done(s, r->session, asked);
+}
+
 /* One session's share of a turn; true when it could go on at once. */
 static bool replay_session(struct shard *s, struct replay *r)
 {
@@ -205,7 +264,7 @@ static bool replay_session(struct shard *s, struct replay *r)
 		if (m)
 			deliver_retained(s, session, r->first, m);
 		else if (r->first->cursor.is_done)
-			drop_first(r);
+			finish_first(s, r);
 		else
 			break;
 	}

@@ -8,6 +8,7 @@
 #include "broker/group.h"
 #include "broker/identifiers.h"
 #include "broker/pack.h"
+#include "broker/retain.h"
 #include "broker/shard.h"
 #include "broker/snapshot_format.h"
 #include "broker/waiting.h"
@@ -252,10 +253,21 @@ static void add(struct sink *k, struct run *run, const struct queued *q)
 	run->items[run->count++] = *q;
 }
 
+static void pack_replay(struct packer *p, const void *object)
+{
+	const struct replay_wish *wish = object;
+	pack_u64(p, wish->asked);
+	pack_u8(p, wish->qos);
+	pack_number(p, wish->identifier);
+	pack_bytes(p, wish->filter);
+}
+
 static void put_session(struct sink *k, const struct of_shard *o, struct run *run,
 			struct waiting_walk *walk)
 {
 	struct queued q;
+	struct replay_wish wish;
+	const void *cursor = NULL;
 	const struct session *session = o->session;
 	put_item(k, SNAPSHOT_SESSION, pack_session, o);
 	run_start(run, true);
@@ -272,6 +284,8 @@ static void put_session(struct sink *k, const struct of_shard *o, struct run *ru
 		add(k, run, &q);
 	}
 	flush_run(k, run);
+	while (replay_next(session, &cursor, &wish))
+		put_item(k, SNAPSHOT_REPLAY, pack_replay, &wish);
 }
 
 static void pack_group(struct packer *p, const void *object)

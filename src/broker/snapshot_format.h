@@ -15,6 +15,8 @@
  *     GROUP     `$share/name/filter`
  *     RETURNING the same: what follows waits for that group, in no order
  *     QUEUE     of the last SESSION, GROUP or RETURNING: count, bytes of their messages, entries
+ *     REPLAY    of the last SESSION, a SUBSCRIBE whose retained messages are still to be looked
+ *               up: its position u64, qos, identifier, filter
  *     RETAINED  count, then each: bytes in common with the topic before, the rest of the topic,
  *               position as a difference
  *     LIMITS    as in their record
@@ -41,6 +43,7 @@ enum snapshot_tag {
 	SNAPSHOT_RETAINED,
 	SNAPSHOT_LIMITS,
 	SNAPSHOT_RETURNING,
+	SNAPSHOT_REPLAY,
 };
 
 /* Of a session. */

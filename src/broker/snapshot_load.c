@@ -254,6 +254,23 @@ static int load_session(struct loading *l, struct unpacker *u)
 	return error ? error : recovery_know(l->broker->recovery, l->session);
 }
 
+static struct shard *shard_of_session(const struct loading *l)
+{
+	return &l->broker->shards[shard_of(l->broker, session_client_id(l->session))];
+}
+
+static int load_replay(struct loading *l, struct unpacker *u)
+{
+	struct replay_wish wish = {.asked = unpack_u64(u)};
+	wish.qos = unpack_u8(u);
+	wish.identifier = (uint32_t)unpack_number(u, UINT32_MAX);
+	wish.filter = unpack_bytes(u, UINT16_MAX);
+	if (u->is_failed || !l->queue || !l->is_of_session || wish.asked == 0 || wish.qos > 2 ||
+	    !topic_filter_is_valid(wish.filter))
+		return ERROR_DAMAGED;
+	return replay_load(shard_of_session(l), l->session, &wish);
+}
+
 /* Queues */
 
 static int load_group(struct loading *l, struct unpacker *u)
@@ -272,11 +289,6 @@ static int load_group(struct loading *l, struct unpacker *u)
 	l->is_of_session = false;
 	l->before = (struct snapshot_entry_state){0};
 	return 0;
-}
-
-static struct shard *shard_of_session(const struct loading *l)
-{
-	return &l->broker->shards[shard_of(l->broker, session_client_id(l->session))];
 }
 
 static int load_queue(struct loading *l, struct unpacker *u)
@@ -384,6 +396,7 @@ static int load_item(struct loading *l, struct item *item)
 		l->is_in_no_order = item->tag == SNAPSHOT_RETURNING;
 		break;
 	case SNAPSHOT_QUEUE: error = load_queue(l, u); break;
+	case SNAPSHOT_REPLAY: error = load_replay(l, u); break;
 	case SNAPSHOT_RETAINED: error = load_retained(l, u); break;
 	case SNAPSHOT_LIMITS: error = load_limits(l, u); break;
 	default: break; /* of a newer minor version */

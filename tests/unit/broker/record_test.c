@@ -154,6 +154,9 @@ static void test_record_of_a_session(void **state)
 	c->from = 1;
 	c->to = UINT64_MAX;
 	there_and_back(c, true);
+	c = filled(COMMAND_REPLAYED, "");
+	c->asked = POSITION;
+	there_and_back(c, true);
 	c = filled(COMMAND_RECEIVED, "");
 	c->from = 128;
 	there_and_back(c, true);
