@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker dies at a chosen moment, with a log that is full, late or failing, and comes back on
+ * what the log had by then. Scripts know a few lines more than play.h has:
+ *
+ *   hold          from now on the log keeps what it is given
+ *   commit        everything that waits there is durable; commit 1: the oldest batch is
+ *   flow          nothing waits any more
+ *   full / good / failed     the log's health
+ *   checkpoint    a checkpoint is taken, and what it does not refer to is let go
+ *   crash         what waits in the log is lost, and all connections are; the broker comes back
+ */
+#include "base/mem.h"
+#include "broker/snapshot.h"
+#include "kit/play.h"
+#include "kit/replay.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct settings set;
+
+struct stage {
+	struct play play;
+	struct kept_store *store;
+	unsigned crashes;
+};
+
+static int setup(void **state)
+{
+	(void)state;
+	settings_init(&set);
+	set.hold_back_ms_max = 0;
+	return 0;
+}
+
+static void start(struct stage *st, unsigned shard_count)
+{
+	memset(st, 0, sizeof(*st));
+	play_start(&st->play, &set, shard_count, 7, 0);
+	st->store = kept_store_new();
+	struct kit *k = &st->play.kit;
+	k->log = log_kept_new(st->store, 8192, snapshot_references, broker_committed, k->broker);
+	broker_use_log(k->broker, log_kept_log(k->log));
+	play_settle(&st->play);
+}
+
+static void commit(struct stage *st, unsigned long count)
+{
+	while (count-- > 0 && log_kept_step(st->play.kit.log, false))
+		play_settle(&st->play);
+}
+
+static void flow(struct stage *st)
+{
+	log_kept_delay(st->play.kit.log, false, false);
+	commit(st, ULONG_MAX);
+}
+
+static void set_health(struct stage *st, enum log_health health)
+{
+	log_kept_set_health(st->play.kit.log, health);
+	broker_log_changed(st->play.kit.broker);
+	play_settle(&st->play);
+}
+
+/* What the log says is what the broker has. */
+static void check_log(struct stage *st)
+{
+	char *text = kit_state(&st->play.kit);
+	replay_check(st->store, &set, st->play.kit.now, text);
+	mem_free(text);
+}
+
+static void take_checkpoint(struct stage *st)
+{
+	size_t before = kept_checkpoint_count(st->store);
+	broker_want_checkpoint(st->play.kit.broker);
+	play_settle(&st->play);
+	assert_int_equal(kept_checkpoint_count(st->store), before + 1);
+	check_log(st);
+}
+
+/* With another number of shards each time. */
+static void crash(struct stage *st)
+{
+	static const unsigned shard_counts[] = {2, 5, 1};
+	struct play *p = &st->play;
+	struct moment now = p->kit.now;
+	kit_crash(&p->kit);
+	for (unsigned i = 0; i < p->actor_count; i++) {
+		struct actor *a = &p->actors[i];
+		if (a->is_open)
+			a->stream.ops->close(&a->stream);
+		a->is_open = a->is_ended = false;
+		buffer_release(&a->in);
+		buffer_release(&a->out);
+	}
+	kit_start_on(&p->kit, &set,
+		     shard_counts[(p->kit.shard_count + st->crashes++) % ARRAY_COUNT(shard_counts)],
+		     11 + st->crashes, st->store, now);
+	log_kept_delay(p->kit.log, false, false);
+	play_settle(p);
+	check_log(st);
+}
+
+static void perform(struct stage *st, const char *line)
+{
+	static const char *const healths[] = {"good", "full", "failed"};
+	for (unsigned i = 0; i < ARRAY_COUNT(healths); i++)
+		if (strcmp(line, healths[i]) == 0) {
+			set_health(st, (enum log_health)i);
+			return;
+		}
+	if (strcmp(line, "hold") == 0)
+		log_kept_delay(st->play.kit.log, true, true);
+	else if (strcmp(line, "flow") == 0)
+		flow(st);
+	else if (strcmp(line, "checkpoint") == 0)
+		take_checkpoint(st);
+	else if (strcmp(line, "crash") == 0)
+		crash(st);
+	else if (strncmp(line, "commit", 6) == 0)
+		commit(st, line[6] ? strtoul(line + 6, NULL, 10) : ULONG_MAX);
+	else if (line[0])
+		play_line(&st->play, "%s", line);
+}
+
+static void play(struct stage *st, const char *lines)
+{
+	char line[512];
+	while (*lines) {
+		size_t len = strcspn(lines, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)len, lines);
+		perform(st, line);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
+static void over_all(const char *lines)
+{
+	static const unsigned counts[] = {1, 2, 5};
+	for (unsigned i = 0; i < ARRAY_COUNT(counts); i++) {
+		static struct stage st;
+		start(&st, counts[i]);
+		play(&st, lines);
+		flow(&st);
+		check_log(&st);
+		play_finish(&st.play);
+		kept_store_free(st.store);
+		assert_int_equal(mem_count_live(), 0);
+	}
+}
+
+#define CONNECT(id) id " > CONNECT v5 id=" id " expiry=1000\n" id " < CONNACK 00\n"
+#define AGAIN(id) id " > CONNECT v5 id=" id " expiry=1000\n" id " < CONNACK 00 present\n"
+#define PUBLISHER "p > CONNECT v5 id=p clean\np < CONNACK 00\n"
+#define SUBSCRIBER CONNECT("s") "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\n"
+
+/* Refused or held while the log was full: promised to nobody, and gone. */
+static void test_crash_while_full(void **state)
+{
+	(void)state;
+	over_all(SUBSCRIBER "s cut\n" PUBLISHER "o > CONNECT v4 id=o\no < CONNACK 00\n"
+			    "p > PUBLISH q1 m1 t=t p=1\np < PUBACK m1\n"
+			    "full\n"
+			    "p > PUBLISH q1 m2 t=t p=2\np < PUBACK m2 rc=97\n"
+			    "o > PUBLISH q2 m1 t=t p=3\no < nothing\n"
+			    "crash\n"
+			    "o > CONNECT v4 id=o\no < CONNACK 00 present\n"
+			    "o > PUBLISH q2 m1 dup t=t p=3\no < PUBREC m1\n"
+			    "o > PUBREL m1\no < PUBCOMP m1\n" AGAIN(
+				    "s") "s < PUBLISH q1 m2 t=t p=1\ns < PUBLISH q2 m3 t=t p=3\n");
+}
+
+/* The reserve takes what frees room: acknowledgements count, and so does who came and asked. */
+static void test_crash_after_full(void **state)
+{
+	(void)state;
+	over_all(SUBSCRIBER PUBLISHER
+		 "repeat 3 p > PUBLISH q1 m%d t=t p=%d\nrepeat 3 p < PUBACK m%d\n"
+		 "s < 3 PUBLISH q1\n"
+		 "full\n"
+		 "s > PUBACK m2\ns > PUBACK m3\n" CONNECT(
+			 "n") "n > SUBSCRIBE m1 f=t,q1\n"
+			      "n < SUBACK m1 01\n"
+			      "checkpoint\n"
+			      "crash\n" AGAIN("s") "s < PUBLISH q1 m4 dup t=t p=3\n" AGAIN("n")
+				      PUBLISHER
+		 "p > PUBLISH q1 m1 t=t p=4\np < PUBACK m1\n"
+		 "s < PUBLISH q1 m5 t=t p=4\nn < PUBLISH q1 m2 t=t p=4\n");
+}
+
+/* Of what a log that failed did not take nothing was promised. */
+static void test_crash_after_failed(void **state)
+{
+	(void)state;
+	over_all(SUBSCRIBER PUBLISHER
+		 "p > PUBLISH q1 m1 t=t p=1\np < PUBACK m1\n"
+		 "s < PUBLISH q1 m2 t=t p=1\n"
+		 "failed\n"
+		 "p > PUBLISH q1 m2 t=t p=2\np < PUBACK m2 rc=97\n"
+		 "s > PUBACK m2\n"
+		 "crash\n" AGAIN("s") "s < PUBLISH q1 m2 dup t=t p=1\n"
+				      "s > PUBACK m2\n" PUBLISHER
+				      "p > PUBLISH q1 m1 t=t p=3\np < PUBACK m1\n"
+				      "s < PUBLISH q1 m3 t=t p=3\n");
+}
+
+#define MEMBER(id)                                                                                 \
+	CONNECT(id)                                                                                \
+	id " > SUBSCRIBE m1 f=$share/g/t,q1\n" id " < SUBACK m1 01\n"
+
+/* A group's message is with one member or waits for all of them, whatever became of its GIVE. */
+static void test_crash_groups(void **state)
+{
+	(void)state;
+	over_all(MEMBER("a") PUBLISHER
+		 "hold\np > PUBLISH q1 m1 t=t p=1\n"
+		 "commit 1\np < PUBACK m1\na < nothing\n" /* GIVE is lost */
+		 "crash\n" AGAIN("a") "a < PUBLISH q1 m2 t=t p=1\n"
+				      "checkpoint\n" /* with a */
+				      "crash\n" AGAIN(
+					      "a") "a < PUBLISH q1 m2 dup t=t p=1\n"
+						   "hold\na > PUBACK m2\ncrash\n" AGAIN(
+							   "a") "a < PUBLISH q1 m2 dup t=t p=1\n"
+								"a > PUBACK m2\ncrash\n" AGAIN(
+									"a") "a < nothing\n");
+}
+
+static void test_crash_groups_and_full(void **state)
+{
+	(void)state;
+	over_all(MEMBER("a") MEMBER(
+		"b") "b cut\n" PUBLISHER "repeat 2 p > PUBLISH q1 m%d t=t p=%d\n"
+		     "repeat 2 p < PUBACK m%d\na < 2 PUBLISH q1\n"
+		     "full\na > PUBACK m2\na cut\n"
+		     "checkpoint\n"
+		     "crash\n" AGAIN("b") "b < PUBLISH q1 m2 dup t=t p=2\n"
+					  "failed\nb > PUBACK m2\n"
+					  "crash\n" AGAIN(
+						  "b") "b < PUBLISH q1 m2 dup t=t p=2\n"
+						       "b > PUBACK m2\n"
+						       "checkpoint\ncrash\n" AGAIN("a") AGAIN(
+							       "b") "a < nothing\nb < nothing\n");
+}
+
+#define RETAINED(n) "p > PUBLISH q1 m" n " retain t=r/" n " p=" n "\np < PUBACK m" n " rc=10\n"
+#define FIVE_RETAINED                                                                              \
+	PUBLISHER RETAINED("1") RETAINED("2") RETAINED("3") RETAINED("4") RETAINED("5")
+
+static void ask_and_crash(const char *before, const char *after)
+{
+	static char text[2000];
+	snprintf(text, sizeof(text),
+		 FIVE_RETAINED "s > CONNECT v5 id=s expiry=1000 rmax=1\ns < CONNACK 00\n"
+			       "s > SUBSCRIBE m1 f=r/+,q1\ns < SUBACK m1 01\n"
+			       "s < PUBLISH q1 m2 retain\n"
+			       "%scrash\n"
+			       "s > CONNECT v5 id=s expiry=1000\ns < CONNACK 00 present\n%s",
+		 before, after);
+	over_all(text);
+}
+
+/* SUBACK was sent: what was retained then comes, though the broker died before it was all looked
+ * up. What comes twice comes because nobody knows whether it was sent. */
+static void test_crash_replay(void **state)
+{
+	(void)state;
+	ask_and_crash("", "s < 2 PUBLISH q1\ns < 5 PUBLISH q1\ns < nothing\n");
+	ask_and_crash("checkpoint\n", "s < 2 PUBLISH q1\ns < 5 PUBLISH q1\ns < nothing\n");
+	/* all was looked up: not again */
+	ask_and_crash("s > PUBACK m2\ns < PUBLISH q1 m3\ns > PUBACK m3\ns < PUBLISH q1 m4\n"
+		      "s > PUBACK m4\ns < PUBLISH q1 m5\ns > PUBACK m5\ns < PUBLISH q1 m6\n"
+		      "s > PUBACK m6\n",
+		      "s < nothing\n");
+	/* nor what came since by the subscription */
+	ask_and_crash("p > PUBLISH q1 m6 retain t=r/6 p=6\np < PUBACK m6\n"
+		      "p > PUBLISH q1 m7 retain t=r/1 p=\np < PUBACK m7\n",
+		      "s < 4 PUBLISH q1\ns < 4 PUBLISH q1\ns < nothing\n");
+}
+
+/* A clean start ends a session whose will is due later: it is due now, once, and is not lost. */
+static void test_crash_will_of_clean_start(void **state)
+{
+	(void)state;
+#define AWAY_WITH_WILL                                                                             \
+	SUBSCRIBER "w > CONNECT v5 id=w expiry=100 will=t:gone willqos=1 willdelay=50\n"           \
+		   "w < CONNACK 00\nw cut\n"                                                       \
+		   "hold\nw > CONNECT v5 id=w clean expiry=100\n"
+	over_all(AWAY_WITH_WILL "crash\n" AGAIN("s") "s < nothing\n"
+						     "wait 51000\ns < PUBLISH q1 m2 t=t p=gone\n");
+	over_all(AWAY_WITH_WILL "commit 1\ncrash\n" AGAIN(
+		"s") "s < PUBLISH q1 m2 t=t p=gone\nwait 200000\ns < nothing\n");
+	over_all(AWAY_WITH_WILL
+		 "commit\ns < PUBLISH q1 m2 t=t p=gone\nw < CONNACK 00\ncrash\n" AGAIN(
+			 "s") "s < PUBLISH q1 m2 dup t=t p=gone\nwait 200000\ns < nothing\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_crash_while_full, setup),
+		cmocka_unit_test_setup(test_crash_after_full, setup),
+		cmocka_unit_test_setup(test_crash_after_failed, setup),
+		cmocka_unit_test_setup(test_crash_groups, setup),
+		cmocka_unit_test_setup(test_crash_groups_and_full, setup),
+		cmocka_unit_test_setup(test_crash_replay, setup),
+		cmocka_unit_test_setup(test_crash_will_of_clean_start, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
