@@ -393,7 +393,9 @@ static int load_item(struct loading *l, struct item *item)
 	case SNAPSHOT_GROUP:
 	case SNAPSHOT_RETURNING:
 		error = load_group(l, u);
-		l->is_in_no_order = item->tag == SNAPSHOT_RETURNING;
+		/* of both there may be some, whichever comes first */
+		l->is_in_no_order =
+			!error && (item->tag == SNAPSHOT_RETURNING || l->queue->count > 0);
 		break;
 	case SNAPSHOT_QUEUE: error = load_queue(l, u); break;
 	case SNAPSHOT_REPLAY: error = load_replay(l, u); break;

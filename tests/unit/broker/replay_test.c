@@ -174,6 +174,25 @@ static void test_replay_queue_full(void **state)
 			"s < PUBLISH q1 m6 t=t p=5\n");
 }
 
+static void test_replay_groups(void **state)
+{
+	PLAY(CONNECT("a") CONNECT("b") PUBLISHER
+	     "a > SUBSCRIBE m1 sid=3 f=$share/g/t/#,q2,rap f=t/2,q1\na < SUBACK m1 02 01\n"
+	     "b > SUBSCRIBE m1 f=$share/g/t/#,q1\nb < SUBACK m1 01\nb cut\n",
+	     "repeat 2 p > PUBLISH q1 m%d t=t/%d p=%d\nrepeat 2 p < PUBACK m%d\n"
+	     "p > PUBLISH q2 m3 t=t/3 p=3\np < PUBREC m3\np > PUBREL m3\np < PUBCOMP m3\n"
+	     "a < 3 PUBLISH q1\na < PUBLISH q2 m5 t=t/3 p=3 sid=3\n",
+	     /* one is finished, one begun, the others go back */
+	     "a > PUBACK m2\na > PUBREC m5\na < PUBREL m5\n", "a cut\n",
+	     "p > PUBLISH q1 m4 t=t/4 p=4\np < PUBACK m4\n", AGAIN("b") "b < 2 PUBLISH q1\n",
+	     "b > DISCONNECT expiry=0\nb < closed\n",
+	     "p > PUBLISH q1 m5 t=t/5 p=5\np < PUBACK m5\n",
+	     AGAIN("a") "a < 1 PUBLISH q1 m3 dup\n"
+			"a < PUBREL m5\na < 3 PUBLISH q1\n",
+	     "a > UNSUBSCRIBE m2 f=$share/g/t/#\na < UNSUBACK m2 00\n",
+	     "p > PUBLISH q1 m6 t=t/6 p=6\np < PUBACK m6 rc=10\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +204,7 @@ int main(void)
 		cmocka_unit_test_setup(test_replay_retained, setup),
 		cmocka_unit_test_setup(test_replay_wills, setup),
 		cmocka_unit_test_setup(test_replay_take_over, setup),
+		cmocka_unit_test_setup(test_replay_groups, setup),
 		cmocka_unit_test_setup(test_replay_queue_full, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
