@@ -268,6 +268,8 @@ void client_lost(struct world *w, struct client *c, bool is_orderly)
 		c->lost_ms = c->lost_ms == NEVER ? now : c->lost_ms;
 	}
 	c->waits_for_quiet = c->phase == PHASE_CONNECTING;
+	if (c->phase == PHASE_CONNECTING)
+		c->lost_known_ms = NEVER; /* it may have seen it come, and go later */
 	if (c->phase == PHASE_CONNECTING && (!c->has_session || c->is_maybe_expired))
 		c->must_clean = true;
 	else if (c->phase == PHASE_CONNECTING && c->expiry_min == 0)
