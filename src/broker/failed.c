@@ -69,7 +69,7 @@ void command_failed(struct shard *s, struct command *command)
 	switch (command->kind) {
 	case COMMAND_PUBLISH: fail_publish(session, command); break;
 	case COMMAND_AWAY:
-	case COMMAND_END: session_not_logged(s, session); break;
+	case COMMAND_END: session_not_logged(s, session, command); break;
 	case COMMAND_NOTHING:
 	case COMMAND_SUBSCRIBE:
 	case COMMAND_UNSUBSCRIBE:

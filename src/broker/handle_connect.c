@@ -195,6 +195,8 @@ static struct session *take_over(struct shard *s, struct span client_id, bool cl
 	if (old && old->connection) { /* [MQTT-3.1.4-3] */
 		connection_end(old->connection, &connection_taken_over);
 		old = session_find(s, client_id); /* may have ended with it */
+	} else if (old && old->log_id) {
+		session_hurry_away(s, old);
 	}
 	if (old && clean_start)
 		session_publish_will(s, old);

@@ -185,16 +185,21 @@ static void post_to_shards(struct shard *s, struct publication *p, uint64_t shar
 	}
 }
 
+/* It must not overtake a retained one of its kind. */
+static bool follows_logged_qos_0(const struct shard *s, const struct session *publisher)
+{
+	return publisher && publisher->has_logged_qos0 && command_is_pending(s, publisher);
+}
+
 static bool must_be_logged(const struct shard *s, const struct publication *p,
 			   const struct match *m, const struct session *publisher)
 {
 	bool is_wanted = m->has_surviving || m->remote_surviving;
 	if (p->parts.retain)
 		return true;
-	if (p->parts.qos == 0) /* must not overtake a retained one of its kind */
+	if (p->parts.qos == 0)
 		return (is_wanted && s->limits.upgrade_outgoing_qos) ||
-		       (publisher && publisher->has_logged_qos0 &&
-			command_is_pending(s, publisher));
+		       follows_logged_qos_0(s, publisher);
 	if (is_wanted)
 		return true;
 	/* nothing may overtake what this publisher has in the log; and the ids of its open QoS 2
@@ -332,7 +337,7 @@ static bool is_better_lost(struct shard *s, const struct publication *p,
 {
 	uint8_t health =
 		(uint8_t)atomic_load_explicit(&s->broker->log->health, memory_order_relaxed);
-	if (LIKELY(health == LOG_GOOD) || p->parts.qos > 0)
+	if (LIKELY(health == LOG_GOOD) || p->parts.qos > 0 || follows_logged_qos_0(s, publisher))
 		return false;
 	if (p->parts.retain)
 		see_dropped(s, publisher, p->parts.topic, "not retained: nothing can be stored");

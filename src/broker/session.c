@@ -331,8 +331,20 @@ void session_timeout(struct shard *s, struct session *session)
 		try_again(s, session);
 }
 
-void session_not_logged(struct shard *s, struct session *session)
+void session_not_logged(struct shard *s, struct session *session, const struct command *command)
 {
-	if (!session->connection && session->kept && !timer_is_set(&session->kept->timer))
+	if (session->connection || !session->kept)
+		return;
+	if (command->kind == COMMAND_AWAY) /* as DISCONNECT may have set it */
+		session->expiry_interval = command->expiry_interval;
+	if (!timer_is_set(&session->kept->timer))
 		try_again(s, session);
+}
+
+void session_hurry_away(struct shard *s, struct session *session)
+{
+	if (session->is_away || !session->kept || !timer_is_set(&session->kept->timer))
+		return;
+	timer_cancel(&s->session_timers, &session->kept->timer);
+	session_timeout(s, session);
 }

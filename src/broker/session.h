@@ -117,7 +117,9 @@ void session_timeout(struct shard *s, struct session *session);
 /* Will or expiry, whichever comes first; both in wall clock, since expiry outlasts restarts. */
 void session_set_timer(struct shard *s, struct session *session);
 /* The log did not take that it is away, or over: that is said again. */
-void session_not_logged(struct shard *s, struct session *session);
+void session_not_logged(struct shard *s, struct session *session, const struct command *command);
+/* Its client is back before that was said again: said now, in front of its CONNECT. */
+void session_hurry_away(struct shard *s, struct session *session);
 void session_drop_will(struct session *session);
 /* Publishes the will, once; the will of a session that survives stays until the log has it. */
 void session_publish_will(struct shard *s, struct session *session);

@@ -437,6 +437,19 @@ static void test_gate_full(void **state)
 				  "n > SUBSCRIBE m1 f=t\nn < SUBACK m1 00\n");
 }
 
+/* QoS 0 goes on, but not past what its publisher has in the log. */
+static void test_gate_full_and_order(void **state)
+{
+	(void)state;
+	over_all("v > CONNECT v5 id=v clean\nv < CONNACK 00\n"
+		 "v > SUBSCRIBE m1 f=t\nv < SUBACK m1 00\n" PUBLISHER "hold\n"
+		 "p > PUBLISH q0 retain t=t p=1\n"
+		 "full\n"
+		 "p > PUBLISH q0 t=t p=2\n"
+		 "v < nothing\ngood\nflow\n"
+		 "v < PUBLISH q0 t=t p=1\nv < PUBLISH q0 t=t p=2\n");
+}
+
 /* What was held has been promised to nobody: it comes again, and is new. */
 static void test_gate_full_and_cut(void **state)
 {
@@ -566,6 +579,7 @@ int main(void)
 		cmocka_unit_test_setup(test_gate_expiry_of_disconnect, setup),
 		cmocka_unit_test_setup(test_gate_relaxed, setup),
 		cmocka_unit_test_setup(test_gate_full, setup),
+		cmocka_unit_test_setup(test_gate_full_and_order, setup),
 		cmocka_unit_test_setup(test_gate_full_and_cut, setup),
 		cmocka_unit_test_setup(test_gate_failed, setup),
 		cmocka_unit_test_setup(test_gate_congested, setup),
