@@ -134,6 +134,7 @@ static void open_connection(struct world *w, struct client *c)
 	if (capacity > 1000 && random_chance(&w->random, 30))
 		memory_set_step(&c->stream, 1 + random_below(&w->random, 3000));
 	c->connection = ++w->connections;
+	c->opened = w->tick;
 	c->connect_ms = c->last_write_ms = w->kit.now.steady_ms;
 	c->phase = PHASE_CONNECTING;
 }
@@ -179,7 +180,7 @@ static void send_publish(struct world *w, struct client *c, struct published *m,
 	properties_clear(&p.properties);
 	if (m->has_expiry) {
 		p.properties.present = 1ull << PROPERTY_MESSAGE_EXPIRY_INTERVAL;
-		p.properties.message_expiry_interval = 1 + m->id % 20;
+		p.properties.message_expiry_interval = expiry_of(m);
 	}
 	if (c->version == MQTT_5 && random_chance(&w->random, 30)) {
 		p.properties.present |= 1ull << PROPERTY_TOPIC_ALIAS;
@@ -298,6 +299,22 @@ static uint16_t new_packet_id(struct client *c)
 	}
 }
 
+/* The ids of requests are far away from these. */
+static uint16_t new_message_id(struct client *c)
+{
+	uint16_t id = 0;
+	bool is_used = true;
+	if (!c->reuses_ids)
+		return new_packet_id(c);
+	while (is_used) {
+		id++;
+		is_used = false;
+		for (unsigned i = 0; i < c->out_count; i++)
+			is_used |= c->out_messages[i].packet_id == id;
+	}
+	return id;
+}
+
 void client_publish(struct world *w, struct client *c)
 {
 	struct random *r = &w->random;
@@ -311,7 +328,7 @@ void client_publish(struct world *w, struct client *c)
 	m->retain = w->has_retained && random_chance(r, 15);
 	m->is_clear = m->retain && random_chance(r, 30);
 	m->has_expiry = c->version == MQTT_5 && !m->retain && random_chance(r, 5);
-	uint16_t packet_id = qos ? new_packet_id(c) : 0;
+	uint16_t packet_id = qos ? new_message_id(c) : 0;
 	if (qos)
 		c->out_messages[c->out_count++] =
 			(struct outgoing_message){m->id, packet_id, false};
@@ -528,7 +545,8 @@ static void handle_all(struct world *w, struct client *c)
 static void notice_end(struct world *w, struct client *c, long n)
 {
 	bool is_orderly = n == 0 && c->phase == PHASE_LEAVING && !c->is_faulty && !c->keep_alive;
-	bool may_be_slow = c->phase == PHASE_CONNECTING || c->keep_alive > 0;
+	bool may_be_slow = c->phase == PHASE_CONNECTING || c->keep_alive > 0 ||
+			   power_was_in_trouble(w, c->opened);
 	if (!is_orderly && !c->is_faulty && !may_be_slow)
 		world_fail(w, "%s: the broker closed its connection", c->id);
 	client_lost(w, c, is_orderly);

@@ -105,7 +105,10 @@ static void handle_publish(struct world *w, struct client *c, uint8_t flags, str
 			      .topic = (uint8_t)topic_index(w, c, &p),
 			      .qos = p.qos,
 			      .dup = p.dup,
-			      .retain = p.retain};
+			      .retain = p.retain,
+			      .expiry = UINT32_MAX};
+	if (properties_has(&p.properties, PROPERTY_MESSAGE_EXPIRY_INTERVAL))
+		r.expiry = p.properties.message_expiry_interval;
 	if (c->version == MQTT_5)
 		r.identifiers = identifiers_of(w, c, &p);
 	world_note(w, "%s receives %u (%s q%u m%u%s%s) for %llx", c->id, r.message, topics[r.topic],
@@ -192,6 +195,10 @@ static void handle_connack(struct world *w, struct client *c, struct span body)
 {
 	struct connack p;
 	const struct flaw *flaw = connack_decode(body, c->version, &p);
+	if (!flaw && p.code != REASON_SUCCESS && power_was_in_trouble(w, c->opened)) {
+		client_lost(w, c, false);
+		return;
+	}
 	if (flaw || p.code != REASON_SUCCESS)
 		world_fail(w, "%s: CONNACK %02x %s", c->id, p.code, flaw ? flaw->text : "");
 	if (c->phase != PHASE_CONNECTING)
@@ -230,6 +237,8 @@ static void handle_disconnect(struct world *w, struct client *c, struct span bod
 	const struct flaw *flaw = disconnect_decode(body, c->version, &p);
 	if (flaw)
 		world_fail(w, "%s: DISCONNECT: %s", c->id, flaw->text);
+	if (power_was_in_trouble(w, c->opened))
+		return;
 	if (p.reason_code != REASON_KEEP_ALIVE_TIMEOUT || c->keep_alive == 0)
 		world_fail(w, "%s: DISCONNECT %02x", c->id, p.reason_code);
 }

@@ -48,15 +48,27 @@ static void doubt_wills(struct world *w)
 static void doubt_groups(struct world *w)
 {
 	for (unsigned i = 0; i < w->client_count; i++) {
-		if (w->clients[i].expiry_min > 0)
-			continue;
-		w->clients[i].is_orphaned = true;
+		bool survives = w->clients[i].expiry_min > 0;
+		w->clients[i].is_orphaned |= !survives;
 		for (uint32_t id = 1; id <= w->message_count; id++) {
 			struct got *got = &w->got[i][id];
-			memset(got->group_exact, 0, sizeof(got->group_exact));
+			/* that one had it before is known of sessions, not of groups */
 			memset(got->group_sure, 0, sizeof(got->group_sure));
+			if (!survives)
+				memset(got->group_exact, 0, sizeof(got->group_exact));
 		}
 	}
+}
+
+void crash_doubts(struct world *w)
+{
+	/* what it had written still arrives */
+	for (unsigned i = 0; i < w->client_count; i++)
+		if (w->clients[i].phase != PHASE_OFFLINE)
+			client_fault(w, &w->clients[i]);
+	doubt_goodbyes(w);
+	doubt_wills(w);
+	doubt_groups(w);
 }
 
 void crash(struct world *w)
@@ -67,13 +79,7 @@ void crash(struct world *w)
 	unsigned shards = shard_counts[random_below(&w->random, ARRAY_COUNT(shard_counts))];
 	world_note(w, "the broker dies, and comes back with %u shards", shards);
 	kit_crash(&w->kit);
-	/* what it had written still arrives */
-	for (unsigned i = 0; i < w->client_count; i++)
-		if (w->clients[i].phase != PHASE_OFFLINE)
-			client_fault(w, &w->clients[i]);
-	doubt_goodbyes(w);
-	doubt_wills(w);
-	doubt_groups(w);
+	crash_doubts(w);
 	replay_check(w->store, &w->settings, now, NULL);
 	now.steady_ms += ms;
 	now.wall_ms += ms;

@@ -118,8 +118,9 @@ void model_answered(struct world *w, struct published *m)
 {
 	bool is_wanted = false;
 	m->end = ++w->tick;
+	m->answered_ms = w->kit.now.steady_ms;
 	m->is_certain = m->reason_code < 0x80;
-	if (!m->is_certain && !w->has_small_queues)
+	if (!m->is_certain && !w->has_small_queues && !power_was_in_trouble(w, m->start))
 		world_fail(w, "message %u was refused with %02x", m->id, m->reason_code);
 	if (!m->is_certain || may_be_refused(w, m))
 		return;
@@ -288,8 +289,8 @@ static void judge_message(struct world *w, struct published *m)
 	m->end = w->tick;
 	bool is_told = !m->has_expiry && !m->is_clear && !w->has_small_queues;
 	if (m->qos == 0 && !m->is_will)
-		m->is_certain =
-			c->phase == PHASE_ONLINE && c->connection == m->connection && !c->is_faulty;
+		m->is_certain = c->phase == PHASE_ONLINE && c->connection == m->connection &&
+				!c->is_faulty && !(m->retain && power_was_in_trouble(w, m->start));
 	if (is_told && ((m->is_certain && m->qos == 0) || (m->is_due && m->qos > 0)))
 		judge_unanswered(w, m);
 }

@@ -63,7 +63,8 @@ static void judge_order(struct world *w, struct client *c, const struct publishe
 	if (m->is_will)
 		return;
 	if (m->seq < *last && m->attempts > 1 &&
-	    (!is_sure || qos == 0 || w->has_small_queues || m->has_expiry))
+	    (!is_sure || qos == 0 || w->has_small_queues || m->has_expiry ||
+	     power_was_in_trouble(w, m->start)))
 		return;
 	if (m->seq < *last)
 		world_fail(w, "%s: message %u (%s q%u) came behind a later one", c->id, m->id,
@@ -165,6 +166,24 @@ static int group_of(struct world *w, const struct client *c, const struct recept
 	return __builtin_ctzll(r->identifiers) - PLAIN_FILTERS;
 }
 
+/* What is left of its time when it is sent, at most: it has waited since it was answered, and until
+ * this connection was there [MQTT-3.3.2-6]. One that was begun may come late. */
+static void judge_expiry(struct world *w, const struct client *c, const struct reception *r,
+			 const struct published *m)
+{
+	if (c->version != MQTT_5)
+		return;
+	if (m->has_expiry != (r->expiry != UINT32_MAX))
+		world_fail(w, "%s: message %u came with or without expiry", c->id, m->id);
+	if (!m->has_expiry || m->answered_ms == 0)
+		return;
+	uint64_t end_ms = m->answered_ms + expiry_of(m) * 1000ull;
+	uint64_t left_ms = end_ms > c->connect_ms ? end_ms - c->connect_ms : 0;
+	if (r->expiry > expiry_of(m) || r->expiry * 1000ull > left_ms + 1000)
+		world_fail(w, "%s: message %u is good for %u s more, not for %llu ms", c->id, m->id,
+			   r->expiry, (unsigned long long)left_ms);
+}
+
 void model_received(struct world *w, struct client *c, const struct reception *r)
 {
 	w->received++;
@@ -173,6 +192,7 @@ void model_received(struct world *w, struct client *c, const struct reception *r
 	struct published *m = &w->messages[r->message];
 	if (m->topic != r->topic || (r->retain && !m->retain) || r->qos > m->qos)
 		world_fail(w, "%s: message %u is not what was sent", c->id, m->id);
+	judge_expiry(w, c, r, m);
 	if (m->is_forbidden)
 		world_fail(w, "%s: will %u, whose client said goodbye", c->id, m->id);
 	int group = group_of(w, c, r);

@@ -24,6 +24,8 @@ static void close_zombies(struct world *w)
 /* All that was under way has arrived, and the broker knows who is gone. */
 static void note_quiet(struct world *w)
 {
+	if (w->disk && (kit_is_dark(&w->kit) || !kit_is_settled(&w->kit)))
+		return;
 	for (unsigned i = 0; i < w->client_count; i++) {
 		struct client *c = &w->clients[i];
 		if (c->phase != PHASE_OFFLINE || w->zombie_count > 0)
@@ -146,10 +148,12 @@ static void step(struct world *w)
 		some_time(w);
 	else
 		close_zombies(w);
-	if (w->store && random_below(&w->random, CHECKPOINT_EVERY) == 0)
+	if ((w->store || w->disk) && random_below(&w->random, CHECKPOINT_EVERY) == 0)
 		broker_want_checkpoint(w->kit.broker);
 	if (w->store && random_below(&w->random, CRASH_EVERY) == 0)
 		crash(w);
+	if (w->disk)
+		power_step(w);
 }
 
 enum round { ROUND_MOVED, ROUND_WAITING, ROUND_QUIET };
@@ -299,6 +303,8 @@ static void checkpoint(struct world *w, bool is_last)
 	w->is_quiet = true;
 	w->kit.frozen = 0;
 	world_note(w, "checkpoint, absent %x", absent);
+	if (w->disk)
+		power_come_to_rest(w);
 	close_zombies(w);
 	for (unsigned i = 0; i < w->client_count; i++)
 		come_to_rest(&w->clients[i]);
@@ -310,6 +316,10 @@ static void checkpoint(struct world *w, bool is_last)
 	probe(w);
 	if (w->store)
 		crash_check(w);
+	if (w->disk) {
+		power_check(w);
+		power_go_on(w);
+	}
 	w->is_quiet = false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs simulated worlds, a seed each: ./simulation [--seeds N] [--from S] [--steps N] [--shards N]
- * [--kept PERCENT] [--seconds N] [--trace]. A world that breaks a promise ends the program with its seed, and the
+ * [--kept PERCENT] [--disk] [--seconds N] [--trace]. A world that breaks a promise ends the program with its seed, and the
  * same seed does the same again. See world.h.
  */
 #include "base/mem.h"
@@ -14,16 +14,19 @@
 #include <unistd.h>
 
 #define PHASES 3
+#define REQUEST_IDS 1000 /* the first packet id of requests, where those of messages are low */
 
 struct options {
 	uint64_t from, seeds, seconds;
 	unsigned steps, shards;
 	unsigned kept; /* per cent of worlds whose log is kept */
 	bool is_traced;
+	bool is_on_disk; /* all logs are on a simulated disk */
 };
 
 struct totals {
 	uint64_t worlds, steps, turns, messages, received, promised, ms, crashes, checkpoints;
+	uint64_t start_cuts, kills, rescues, commits, copied_bytes;
 };
 
 /* A broker that breaks down names no seed by itself. */
@@ -89,8 +92,21 @@ static void world_end(struct world *w)
 	}
 	if (w->store)
 		kept_store_free(w->store);
+	if (w->disk)
+		kit_disk_free(w->disk);
 	if (mem_count_live() != 0)
 		world_fail(w, "%ld allocations are left", mem_count_live());
+}
+
+static void count_disk(const struct world *w, struct totals *t)
+{
+	kit_disk_count(w->disk);
+	t->start_cuts += w->start_cuts;
+	t->kills += w->kills;
+	t->rescues += w->rescues;
+	t->checkpoints += w->disk->checkpoints;
+	t->commits += w->disk->commits;
+	t->copied_bytes += w->disk->copied_bytes;
 }
 
 static void run_world(const struct options *o, uint64_t seed, struct totals *t)
@@ -102,14 +118,20 @@ static void run_world(const struct options *o, uint64_t seed, struct totals *t)
 	snprintf(seed_text, sizeof(seed_text), "seed %llu broke down\n", (unsigned long long)seed);
 	w->is_traced = o->is_traced;
 	unsigned shards = shard_counts[random_below(&w->random, ARRAY_COUNT(shard_counts))];
-	bool is_kept = random_chance(&w->random, o->kept);
+	bool is_kept = !o->is_on_disk && random_chance(&w->random, o->kept);
 	w->has_groups = w->has_retained = true;
 	choose_settings(w);
 	choose_clients(w);
+	for (unsigned i = 0; i < w->client_count && o->is_on_disk; i++) {
+		w->clients[i].reuses_ids = random_chance(&w->random, 50);
+		w->clients[i].next_packet_id = REQUEST_IDS;
+	}
 	mem_count_start();
 	w->kit.shard_count = o->shards ? o->shards : shards;
 	if (is_kept)
 		crash_start(w);
+	else if (o->is_on_disk)
+		power_start(w);
 	else
 		kit_start(&w->kit, &w->settings, w->kit.shard_count, random_next(&w->random));
 	program_run(w, PHASES, o->steps / PHASES);
@@ -121,6 +143,8 @@ static void run_world(const struct options *o, uint64_t seed, struct totals *t)
 	t->promised += w->promised;
 	t->crashes += w->crashes;
 	t->checkpoints += w->store ? kept_checkpoint_count(w->store) : 0;
+	if (w->disk)
+		count_disk(w, t);
 	t->ms += w->kit.now.steady_ms - KIT_START_STEADY_MS;
 	world_end(w);
 	free(w->promises);
@@ -134,6 +158,10 @@ static void read_options(struct options *o, int argc, char **argv)
 		uint64_t value = i + 1 < argc ? strtoull(argv[i + 1], NULL, 10) : 0;
 		if (strcmp(name, "--trace") == 0) {
 			o->is_traced = true;
+			continue;
+		}
+		if (strcmp(name, "--disk") == 0) {
+			o->is_on_disk = true;
 			continue;
 		}
 		i++;
@@ -152,7 +180,7 @@ static void read_options(struct options *o, int argc, char **argv)
 		} else {
 			fprintf(stderr,
 				"usage: %s [--seeds N] [--from S] [--steps N] [--shards N] "
-				"[--kept PERCENT] [--seconds N] [--trace]\n",
+				"[--kept PERCENT] [--disk] [--seconds N] [--trace]\n",
 				argv[0]);
 			exit(2);
 		}
@@ -179,5 +207,12 @@ int main(int argc, char **argv)
 	       (unsigned long long)t.messages, (unsigned long long)t.received,
 	       (unsigned long long)t.promised, (unsigned long long)t.crashes,
 	       (unsigned long long)t.checkpoints);
+	if (o.is_on_disk)
+		printf("  %llu of them kills; %llu power cuts more while starting, %llu starts "
+		       "that "
+		       "needed room, %llu commits, %llu bytes compacted\n",
+		       (unsigned long long)t.kills, (unsigned long long)t.start_cuts,
+		       (unsigned long long)t.rescues, (unsigned long long)t.commits,
+		       (unsigned long long)t.copied_bytes);
 	return 0;
 }

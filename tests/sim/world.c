@@ -74,7 +74,8 @@ void world_fail(struct world *w, const char *format, ...)
 		w->has_small_queues ? ", small queues" : "", (unsigned long long)w->steps,
 		(unsigned long long)w->tick);
 	vfprintf(stderr, format, arguments);
-	fprintf(stderr, "\nreplay: --from %llu --seeds 1 --trace\n", (unsigned long long)w->seed);
+	fprintf(stderr, "\nreplay: %s--from %llu --seeds 1 --trace\n", w->disk ? "--disk " : "",
+		(unsigned long long)w->seed);
 	va_end(arguments);
 	exit(1);
 }
@@ -103,6 +104,11 @@ static size_t payload_len(uint32_t id)
 	if (id % 23 == 0)
 		return 4090 + id % 50;
 	return 4 + id % 60;
+}
+
+uint32_t expiry_of(const struct published *m)
+{
+	return 1 + m->id % 20;
 }
 
 struct span payload_of(const struct published *m)

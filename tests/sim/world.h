@@ -6,6 +6,7 @@
  *   program.c   what happens: random actions, faults, time, and checkpoints at which all is quiet
  *   client.c    a client's connection and session, client_in.c what it does with each packet
  *   crash.c     the broker's deaths, in worlds whose log is kept
+ *   power.c     the same in worlds whose log is on a simulated disk
  *   model.c     promises that were made, and whether they were kept
  *
  * Order in time is told by an event count, `tick`: it moves with everything that happens.
@@ -15,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "kit/kit.h"
+#include "kit/kit_disk.h"
 #include "log/log_kept.h"
 #include "mqtt/packets.h"
 
@@ -58,6 +60,7 @@ struct published {
 	bool has_expiry;
 	bool is_judged;         /* it is over */
 	uint64_t sessions_over; /* that had ended when it was sent */
+	uint64_t answered_ms;   /* the broker has it since then at the latest; 0 = unknown */
 };
 
 /* A subscription as its client knows it. */
@@ -97,12 +100,14 @@ struct client {
 	unsigned index;
 	char id[16];
 	uint8_t version;
+	bool reuses_ids;   /* takes the lowest packet id that is free, not the next one */
 	bool takes_shares; /* 3.x cannot tell copies apart: one shared subscription only, or none */
 	enum phase phase;
 	struct stream stream;
 	struct stream broker_end;
 	struct buffer in, out;
 	uint32_t connection;   /* number of its connection, over all clients */
+	uint64_t opened;       /* tick */
 	uint64_t online_start; /* tick at which it saw CONNACK */
 	bool is_stopped;       /* does not read */
 	bool is_lazy;          /* answers later */
@@ -159,8 +164,15 @@ struct zombie {
 struct world {
 	struct kit kit;
 	struct settings settings;
-	struct kept_store *store; /* what is durable; NULL: the log is in memory */
+	struct kept_store *store; /* what is durable; NULL: the log is in memory, or on a disk */
+	struct kit_disk *disk;    /* what is durable; NULL: none */
 	uint32_t crashes;
+	uint32_t start_cuts, kills, rescues;
+	uint64_t power_step; /* when a process with a broken store ends */
+	uint64_t room_step;  /* when a full disk has room again */
+	bool is_disk_full;
+	bool has_fault;        /* a call of this life's disk fails, or has */
+	uint64_t trouble_tick; /* the last one at which the disk was full or failing; 0 = none */
 	struct random random;
 	uint64_t seed;
 	uint64_t tick;
@@ -234,7 +246,10 @@ struct reception {
 	uint8_t qos;
 	bool dup, retain;
 	uint64_t identifiers; /* bits of filters, version 5 only */
+	uint32_t expiry;      /* seconds left, version 5 only; UINT32_MAX = none */
 };
+/* How long a message is of use, in seconds; when it has_expiry. */
+uint32_t expiry_of(const struct published *m);
 void model_received(struct world *w, struct client *c, const struct reception *r);
 /* The client gives up this filter, or its session ends: what was promised because of it. */
 void model_filter_left(struct world *w, struct client *c, unsigned filter);
@@ -256,6 +271,19 @@ void crash_start(struct world *w);
 void crash(struct world *w);
 /* All is quiet: the log gives the state that the broker is in. */
 void crash_check(struct world *w);
+/* What nobody knows any more when a broker has died. */
+void crash_doubts(struct world *w);
+
+/* power.c */
+void power_start(struct world *w);
+/* Something may happen, or has. */
+void power_step(struct world *w);
+/* The disk was full, or failed, at that tick or later: what a client asked for then may have been
+ * refused, or its connection closed. */
+bool power_was_in_trouble(const struct world *w, uint64_t since);
+void power_come_to_rest(struct world *w);
+void power_go_on(struct world *w);
+void power_check(struct world *w);
 
 /* program.c */
 void program_run(struct world *w, unsigned phases, unsigned steps);

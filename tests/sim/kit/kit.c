@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "broker/snapshot.h"
+#include "kit/kit_disk.h"
 #include "kit/replay.h"
 
 #define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
@@ -47,7 +48,7 @@ static void see(void *context, unsigned shard, const struct event *e, const stru
 			   (d->will ? sum_of(d->will->topic) : 0);
 }
 
-static void start(struct kit *k, const struct settings *settings, unsigned shard_count,
+void kit_start_at(struct kit *k, const struct settings *settings, unsigned shard_count,
 		  uint64_t seed, struct moment now)
 {
 	struct broker_hooks hooks = {.context = k, .wake = wake, .attach = attach, .event = see};
@@ -65,15 +66,15 @@ static void start(struct kit *k, const struct settings *settings, unsigned shard
 
 void kit_start(struct kit *k, const struct settings *settings, unsigned shard_count, uint64_t seed)
 {
-	start(k, settings, shard_count, seed,
-	      (struct moment){KIT_START_STEADY_MS, KIT_START_WALL_MS});
+	kit_start_at(k, settings, shard_count, seed,
+		     (struct moment){KIT_START_STEADY_MS, KIT_START_WALL_MS});
 }
 
 void kit_start_on(struct kit *k, const struct settings *settings, unsigned shard_count,
 		  uint64_t seed, struct kept_store *store, struct moment now)
 {
 	struct recovery_report report;
-	start(k, settings, shard_count, seed, now);
+	kit_start_at(k, settings, shard_count, seed, now);
 	k->log = log_kept_new(store, SEGMENT_BYTES, snapshot_references, broker_committed,
 			      k->broker);
 	broker_use_log(k->broker, log_kept_log(k->log));
@@ -166,12 +167,29 @@ static void take_turn(struct kit *k, unsigned i)
 
 static bool step_log(struct kit *k)
 {
+	if (k->disk)
+		return kit_disk_step(k->disk);
 	return k->log && log_kept_step(k->log, random_chance(&k->random, 50));
+}
+
+bool kit_is_dark(const struct kit *k)
+{
+	return k->disk && kit_disk_is_dark(k->disk);
+}
+
+bool kit_is_settled(const struct kit *k)
+{
+	bool is_settled = true;
+	for (unsigned i = 0; i < k->shard_count; i++)
+		is_settled &= shard_is_settled(broker_shard(k->broker, i));
+	return is_settled;
 }
 
 bool kit_step(struct kit *k)
 {
-	if (k->log && random_chance(&k->random, LOG_STEPS) && step_log(k))
+	if (kit_is_dark(k))
+		return false;
+	if ((k->log || k->disk) && random_chance(&k->random, LOG_STEPS) && step_log(k))
 		return true;
 	unsigned first = random_below(&k->random, k->shard_count);
 	for (unsigned n = 0; n < k->shard_count; n++) {
@@ -217,12 +235,23 @@ static void move_clock(struct kit *k, uint64_t steady_ms)
 	k->now.steady_ms = steady_ms;
 }
 
+/* The journal has reasons of its own to do something later: looked after more and more rarely. */
+static uint64_t next_look_ms(const struct kit *k, uint64_t *pause_ms)
+{
+	uint64_t shards = kit_next_wake_ms(k);
+	if (!k->disk)
+		return shards;
+	uint64_t look = k->now.steady_ms + *pause_ms;
+	*pause_ms *= 2;
+	return shards < look ? shards : look;
+}
+
 void kit_advance(struct kit *k, uint64_t ms)
 {
-	uint64_t until = k->now.steady_ms + ms;
+	uint64_t until = k->now.steady_ms + ms, pause_ms = 10, next;
 	kit_settle(k);
-	while (kit_next_wake_ms(k) <= until) {
-		move_clock(k, kit_next_wake_ms(k));
+	while (!kit_is_dark(k) && (next = next_look_ms(k, &pause_ms)) <= until) {
+		move_clock(k, next);
 		kit_settle(k);
 	}
 	move_clock(k, until);

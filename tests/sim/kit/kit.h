@@ -14,7 +14,8 @@
 
 struct kit {
 	struct broker *broker;
-	struct log_kept *log; /* NULL: the one in memory */
+	struct log_kept *log;  /* NULL: the one in memory, or on a disk */
+	struct kit_disk *disk; /* NULL: none */
 	unsigned shard_count;
 	struct moment now;
 	struct random random;
@@ -42,6 +43,9 @@ void kit_start(struct kit *k, const struct settings *settings, unsigned shard_co
 struct kept_store;
 void kit_start_on(struct kit *k, const struct settings *settings, unsigned shard_count,
 		  uint64_t seed, struct kept_store *store, struct moment now);
+/* A broker whose log is still to be chosen. */
+void kit_start_at(struct kit *k, const struct settings *settings, unsigned shard_count,
+		  uint64_t seed, struct moment now);
 /* Ends the broker, whatever is going on in it. */
 void kit_stop(struct kit *k);
 /* The process dies: what was not committed is lost, turns that were begun are not ended. */
@@ -52,8 +56,12 @@ void kit_crash(struct kit *k);
 struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 		       struct stream *broker_end_out);
 
-/* A turn, or a half, of a shard that has a reason to take one; false when all may go on sleeping. */
+/* A turn, or a half, of a shard that has a reason to take one; false when all may go on sleeping,
+ * and when there is no power any more. */
 bool kit_step(struct kit *k);
+bool kit_is_dark(const struct kit *k);
+/* All that shards have given to the log came back. */
+bool kit_is_settled(const struct kit *k);
 /* Turns until all sleep, the frozen ones too. Asserts that it comes to an end. */
 void kit_settle(struct kit *k);
 /* What survives, as text, when all sleep and know what time it is. To be freed. */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/kit_disk.h"
+
+#include "base/mem.h"
+#include "broker/recover.h"
+#include "broker/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEGMENT_BYTES (64u << 10) /* the smallest: many of them */
+#define SEGMENTS_MIN 2
+
+struct kit_disk *kit_disk_new(uint64_t seed)
+{
+	struct kit_disk *d = calloc(1, sizeof(*d));
+	ASSERT(d);
+	journal_options_server(&d->options);
+	d->options.has_threads = false;
+	d->options.segment_bytes = SEGMENT_BYTES;
+	d->options.segments_min = SEGMENTS_MIN;
+	d->options.copy_bytes_per_s = 0;
+	d->options.store_id = seed | 1;
+	d->medium = simdisk_new(seed, 0);
+	return d;
+}
+
+void kit_disk_free(struct kit_disk *d)
+{
+	simdisk_free(d->medium);
+	free(d);
+}
+
+/* What the journal calls. */
+
+static void committed(void *context, struct log_batch *batch)
+{
+	struct kit_disk *d = context;
+	broker_committed(d->kit->broker, batch);
+}
+
+static void checkpoint_wanted(void *context)
+{
+	struct kit_disk *d = context;
+	broker_want_checkpoint(d->kit->broker);
+}
+
+static void health_changed(void *context, enum log_health health, const char *text)
+{
+	struct kit_disk *d = context;
+	d->health = (uint8_t)health;
+	if (d->say)
+		d->say(d->say_context, text);
+	broker_log_changed(d->kit->broker);
+}
+
+static bool references(void *context, struct span image,
+		       void (*found)(void *found_context, uint64_t position), void *found_context)
+{
+	(void)context;
+	return snapshot_references(image, found, found_context);
+}
+
+static void say(void *context, bool is_warning, const char *text)
+{
+	struct kit_disk *d = context;
+	(void)is_warning;
+	if (d->say)
+		d->say(d->say_context, text);
+}
+
+static uint64_t now_ms(void *context)
+{
+	struct kit_disk *d = context;
+	return d->kit->now.steady_ms;
+}
+
+static int take_image(void *context, uint64_t position, struct span image)
+{
+	struct kit_disk *d = context;
+	return recover_image(d->kit->broker, position, image);
+}
+
+static int take_record(void *context, uint64_t position, struct span body)
+{
+	struct kit_disk *d = context;
+	return recover_record(d->kit->broker, position, body);
+}
+
+/* No disk here alters what it has: whatever is taken for damage was a crash. */
+static int take_damage(void *context, const struct journal_damage *damage)
+{
+	struct kit_disk *d = context;
+	snprintf(d->reason, sizeof(d->reason), "damage in %s from %llx to %llx", damage->file,
+		 (unsigned long long)damage->from, (unsigned long long)damage->to);
+	return ERROR_INVALID;
+}
+
+static int read_record(void *context, uint64_t position, struct span *body_out)
+{
+	struct kit_disk *d = context;
+	return journal_recover_read(d->journal, position, body_out);
+}
+
+static int open_journal(struct kit_disk *d)
+{
+	const struct journal_hooks hooks = {.context = d,
+					    .committed = committed,
+					    .checkpoint_wanted = checkpoint_wanted,
+					    .health = health_changed,
+					    .references = references,
+					    .say = say,
+					    .now_ms = now_ms};
+	d->health = LOG_GOOD;
+	int error = journal_open(simdisk_attach(d->medium), &d->options, &hooks, &d->journal,
+				 d->reason);
+	if (error)
+		d->journal = NULL;
+	else
+		broker_use_log(d->kit->broker, journal_log(d->journal));
+	return error;
+}
+
+static int replay(struct kit_disk *d)
+{
+	const struct recovery_source source = {d, read_record};
+	const struct journal_recovery recovery = {
+		.context = d, .image = take_image, .record = take_record, .damage = take_damage};
+	int error = recover_begin(d->kit->broker, &source);
+	ASSERT(!error);
+	return journal_recover(d->journal, &recovery, d->reason);
+}
+
+/* A cut is a reason of its own: what could not be read is not lost. */
+static int check_report(struct kit_disk *d, const struct recovery_report *report)
+{
+	struct span lines = buffer_content(&report->lines);
+	if (report->lost == 0 || kit_disk_is_dark(d))
+		return 0;
+	snprintf(d->reason, sizeof(d->reason), "%llu things are lost: %.*s",
+		 (unsigned long long)report->lost, (int)lines.len, (const char *)lines.ptr);
+	return ERROR_INVALID;
+}
+
+static int recover(struct kit_disk *d)
+{
+	struct recovery_report report = {0};
+	int error = replay(d);
+	if (!error)
+		error = recover_end(d->kit->broker, d->kit->now, &report);
+	if (!error)
+		error = check_report(d, &report);
+	buffer_release(&report.lines);
+	return error ? error : journal_start(d->journal, d->reason);
+}
+
+int kit_start_on_disk(struct kit *k, const struct settings *settings, unsigned shard_count,
+		      uint64_t seed, struct kit_disk *d, struct moment now)
+{
+	kit_start_at(k, settings, shard_count, seed, now);
+	k->disk = d;
+	d->kit = k;
+	d->reason[0] = '\0';
+	int error = open_journal(d);
+	if (!error)
+		error = recover(d);
+	if (!error && kit_disk_is_dark(d))
+		error = ERROR_SYSTEM;
+	if (error)
+		kit_crash(k);
+	return error;
+}
+
+bool kit_disk_step(struct kit_disk *d)
+{
+	return !kit_disk_is_dark(d) && journal_step(d->journal);
+}
+
+bool kit_disk_is_dark(const struct kit_disk *d)
+{
+	return simdisk_is_cut(d->medium);
+}
+
+void kit_disk_count(struct kit_disk *d)
+{
+	struct log_status status;
+	struct log *log = journal_log(d->journal);
+	log->ops->status(log, &status);
+	d->checkpoints += status.checkpoints;
+	d->copied_bytes += status.copied_bytes;
+	d->commits += status.commits;
+}
+
+char *kit_disk_state(struct kit_disk *d, const struct settings *settings, unsigned shard_count,
+		     struct moment now)
+{
+	struct kit_disk copy = {.medium = simdisk_clone(d->medium, 1), .options = d->options};
+	static struct kit k;
+	kit_start_at(&k, settings, shard_count, shard_count, now);
+	k.disk = &copy;
+	copy.kit = &k;
+	int error = open_journal(&copy);
+	if (!error)
+		error = replay(&copy);
+	char *text = error ? NULL : state_text(k.broker);
+	if (error)
+		fprintf(stderr, "a copy of the disk: %s\n", copy.reason);
+	ASSERT(text);
+	kit_crash(&k);
+	simdisk_free(copy.medium);
+	return text;
+}
