@@ -172,14 +172,23 @@ uint64_t broker_process_memory(const struct broker_process *b)
 	return kilobytes * 1024;
 }
 
-unsigned broker_process_descriptors(const struct broker_process *b)
+static bool is_socket(DIR *folder, const char *name)
+{
+	char target[32];
+	ssize_t len = readlinkat(dirfd(folder), name, target, sizeof(target));
+	return len > 7 && memcmp(target, "socket:", 7) == 0;
+}
+
+/* Its files come and go with the store. */
+unsigned broker_process_sockets(const struct broker_process *b)
 {
 	char path[64];
 	unsigned count = 0;
+	const struct dirent *entry;
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)b->pid);
 	DIR *folder = opendir(path);
-	while (folder && readdir(folder))
-		count++;
+	while (folder && (entry = readdir(folder)))
+		count += is_socket(folder, entry->d_name);
 	if (folder)
 		closedir(folder);
 	return count;

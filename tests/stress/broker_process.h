@@ -20,8 +20,8 @@ bool broker_process_start(struct broker_process *b, const char *program, const c
 void broker_process_read_log(struct broker_process *b);
 /* SIGTERM, then its end. True when it ended with status 0. */
 bool broker_process_stop(struct broker_process *b);
-/* Resident bytes, open descriptors; 0 when not to be had. */
+/* Resident bytes, open sockets; 0 when not to be had. */
 uint64_t broker_process_memory(const struct broker_process *b);
-unsigned broker_process_descriptors(const struct broker_process *b);
+unsigned broker_process_sockets(const struct broker_process *b);
 
 #endif

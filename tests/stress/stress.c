@@ -175,17 +175,17 @@ static void leave(struct stress *s)
 		s->clients[i].survives = client_survives(i);
 }
 
-/* Waits until the broker has no more descriptors than at its start. */
-static void check_descriptors(struct stress *s, unsigned before)
+/* Waits until the broker has no more sockets than at its start. */
+static void check_sockets(struct stress *s, unsigned before)
 {
 	uint64_t deadline = now_ms() + SETTLE_MS;
 	if (s->broker.pid <= 0)
 		return;
-	while (broker_process_descriptors(&s->broker) > before && now_ms() < deadline)
+	while (broker_process_sockets(&s->broker) > before && now_ms() < deadline)
 		serve(s, TICK_MS);
-	if (broker_process_descriptors(&s->broker) > before)
-		ledger_violation(&s->world.ledger, "the broker has %u descriptors, had %u",
-				 broker_process_descriptors(&s->broker), before);
+	if (broker_process_sockets(&s->broker) > before)
+		ledger_violation(&s->world.ledger, "the broker has %u sockets, had %u",
+				 broker_process_sockets(&s->broker), before);
 }
 
 static void check_memory(struct stress *s, uint64_t start, uint64_t before, uint64_t after)
@@ -204,12 +204,12 @@ static void check_memory(struct stress *s, uint64_t start, uint64_t before, uint
 static void run(struct stress *s)
 {
 	uint64_t start = broker_process_memory(&s->broker), memory[PASSES] = {0};
-	unsigned descriptors = broker_process_descriptors(&s->broker);
+	unsigned sockets = broker_process_sockets(&s->broker);
 	for (unsigned pass = 0; pass < PASSES; pass++) {
 		run_at_random(s, s->run_ms / PASSES);
 		settle(s);
 		leave(s);
-		check_descriptors(s, descriptors);
+		check_sockets(s, sockets);
 		memory[pass] = broker_process_memory(&s->broker);
 	}
 	if (s->broker.pid > 0)
