@@ -131,6 +131,18 @@ static bool may_join(const struct journal *j, const struct segment *s, uint64_t 
 	return is_worth_it(s) || (s->state == SEGMENT_COMPACTED && s->live_bytes <= 2 * live);
 }
 
+/* A copy is named after its first segment. A removed copy that a power cut has brought back may
+ * hold that segment beside another, which has the name and is the only one to hold its others. */
+static bool is_name_taken(const struct journal *j, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = 0; i < j->segments.count; i++) {
+		const struct compacted *c = j->segments.all[i]->compacted;
+		if ((i < from || i >= to) && c && c->head.first == j->segments.all[from]->number)
+			return true;
+	}
+	return false;
+}
+
 /* The first run of neighbours of which one is worth it: [*from, *to) of the table. */
 static bool find_run(const struct journal *j, uint32_t *from, uint32_t *to)
 {
@@ -147,7 +159,7 @@ static bool find_run(const struct journal *j, uint32_t *from, uint32_t *to)
 		/* Not half of a copy. */
 		while (end > i && end < j->segments.count && weigh_is_inside_copy(j, end))
 			end--;
-		if (end == i)
+		if (end == i || is_name_taken(j, i, end))
 			continue;
 		*from = i;
 		*to = end;
