@@ -205,22 +205,34 @@ static bool has_room(const struct shard *s, const struct session *session, size_
 			      set->absent_queue_bytes_max);
 }
 
+/* Its packet id may wait at the client for what follows: it can't be given up any more. */
+static bool is_begun(const struct session *session, const struct queued *q)
+{
+	return q->qos == 2 && q->position && q->position < session_sent_to(session);
+}
+
+static bool drop_oldest(struct shard *s, struct session *session)
+{
+	struct queued oldest;
+	const struct queued *next = queue_peek(session->queue);
+	if (!next || is_begun(session, next) || !waiting_pop(s, session, &oldest))
+		return false;
+	s->status.dropped_queue_full++;
+	deliver_give_up(s, session, &oldest, "queue full, oldest dropped");
+	return true;
+}
+
 /* Makes room as the policy says; for what can never fit nothing is dropped. */
 static bool make_room(struct shard *s, struct session *session, size_t bytes, bool is_stored)
 {
 	const struct settings *set = s->settings;
-	struct queued oldest;
 	uint64_t bytes_max =
 		session->connection ? set->queue_bytes_max : set->absent_queue_bytes_max;
 	if (bytes_max && bytes > bytes_max)
 		return false;
-	while (!has_room(s, session, bytes, is_stored)) {
-		if (s->settings->queue_full_policy != QUEUE_FULL_DROP_OLDEST ||
-		    !waiting_pop(s, session, &oldest))
+	while (!has_room(s, session, bytes, is_stored))
+		if (set->queue_full_policy != QUEUE_FULL_DROP_OLDEST || !drop_oldest(s, session))
 			return false;
-		s->status.dropped_queue_full++;
-		deliver_give_up(s, session, &oldest, "queue full, oldest dropped");
-	}
 	return true;
 }
 
@@ -425,12 +437,6 @@ static bool send_released(struct shard *s, struct session *session)
 	}
 	see_step(c, true, SEND_WAIT_PUBCOMP, SEND_EVENT_AGAIN, send_packet_id(q.position));
 	return send_pubrel(c, send_packet_id(q.position));
-}
-
-/* Its packet id may wait at the client for what follows: it can't be given up any more. */
-static bool is_begun(const struct session *session, const struct queued *q)
-{
-	return q->qos == 2 && q->position && q->position < session_sent_to(session);
 }
 
 /* The message at the front, which is in memory and for which the window is open. */

@@ -140,6 +140,24 @@ static void test_kept_drops_the_oldest(void **state)
 	stop(st);
 }
 
+/* What QoS 2 has begun stays: its packet id would be taken for a duplicate's when it comes round. */
+static void test_kept_drops_nothing_begun(void **state)
+{
+	struct stage *st = *state;
+	st->set.absent_queue_messages_max = 2;
+	st->set.queue_full_policy = QUEUE_FULL_DROP_OLDEST;
+	start(st, 1);
+	play_lines(&st->play,
+		   ABSENT BACK "p > PUBLISH q2 m1 t=t p=a\np < PUBREC m1\n"
+			       "s < PUBLISH q2 m2 t=t p=a\n"
+			       "s cut\n"
+			       "repeat 3 p > PUBLISH q1 m1%d t=t p=%d\n"
+			       "repeat 3 p < PUBACK m1%d\n" BACK "s < PUBLISH q2 m2 dup t=t p=a\n"
+			       "s < PUBLISH q1 m3 t=t p=1\n"
+			       "s > PUBREC m2\ns < PUBREL m2\ns > PUBCOMP m2\n");
+	stop(st);
+}
+
 /* Thousands, in all ways through ring, chunks and page file, with messages coming in meanwhile. */
 static void drain_many(struct stage *st, uint32_t count, uint32_t receive_maximum)
 {
@@ -377,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_unfinished_comes_again, setup),
 		cmocka_unit_test_setup(test_kept_ids_follow_from_the_log, setup),
 		cmocka_unit_test_setup(test_kept_drops_the_oldest, setup),
+		cmocka_unit_test_setup(test_kept_drops_nothing_begun, setup),
 		cmocka_unit_test_setup(test_kept_drains_in_order, setup),
 		cmocka_unit_test_setup(test_kept_drains_from_pages, setup),
 		cmocka_unit_test_setup(test_kept_slow_reader_holds_little, setup),
