@@ -341,6 +341,8 @@ static int start_without_room(struct journal *j)
 	if (j->segments.count > 0)
 		drop_empty(j, j->segments.all[j->segments.count - 1]->number);
 	j->room.is_scarce = true;
+	/* What lies above is nothing but prepared, and not weighed. */
+	atomic_store(&j->written_end, j->recovered_end);
 	do
 		error = segments_make_ready(j);
 	while (error == ERROR_FULL && compact_step(j));
