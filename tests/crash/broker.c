@@ -55,6 +55,8 @@ static void write_configuration(struct broker *b)
 			b->port, store);
 	} else if (!b->is_volatile) {
 		fprintf(file, "persistence true\npersistence_location %s\n", store);
+	} else {
+		fputs("persistence false\n", file);
 	}
 	/* As root a broker takes another user, who may not enter this folder. */
 	fprintf(file, "%s%s\n", geteuid() == 0 ? "user root\n" : "", b->settings);

@@ -126,7 +126,8 @@ async function connectProperties() {
 	// 0x04: Disconnect with Will Message.
 	await new Promise((resolve) => client.end(false, { reasonCode: 4 }, resolve));
 	const { client: last } = await connect({ clientId: `${prefix}-last` });
-	await last.publishAsync(`${prefix}/will-last`, '', { qos: 1 });
+	// Retained: it goes through the store, behind the will of a session that is kept there.
+	await last.publishAsync(`${prefix}/will-last`, 'x', { qos: 1, retain: true });
 	const messages = await done;
 	await watcher.endAsync();
 	await last.endAsync();

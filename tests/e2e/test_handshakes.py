@@ -112,6 +112,8 @@ def log_by_client(lines):
             by_address[match.group(1)] = match.group(2)
     logs, last = {SUBSCRIBER: [], PUBLISHER: []}, None
     for index, line in enumerate(lines):
+        if line.startswith("Store "):
+            continue  # the journal's threads write to the log too
         match = re.match(r"New connection from (\S+) on port", line)
         name = re.search(f"{SUBSCRIBER}|{PUBLISHER}", line)
         client = by_address[match.group(1)] if match else name.group() if name else last

@@ -244,7 +244,7 @@ def test_many_retained(sharded, clients):
     publisher = connected(clients, sharded)
     for number in range(count):
         publisher.send_publish(f"{base}/{number % 40}/{number}", bytes(500), retain=True)
-    publisher.ping()
+    publisher.publish(f"{base}-fence", "x", qos=1)
     client = connected(clients, sharded)
     client.subscribe(f"{base}/#", qos=0)
     got = [client.take(retain=True).topic for _ in range(count)]
