@@ -11,6 +11,7 @@
 #define LATE_SLEEPERS 20         /* per cent of turns after which there is mail before sleep */
 #define LOG_STEPS 30             /* per cent of steps that are the log's, when it has work */
 #define SEGMENT_BYTES 16384      /* few records, so that there are many segments */
+#define PAUSE_MAX_MS 100000      /* doubled for ever it would become 0 */
 #define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
 
 static void wake(void *context, unsigned shard)
@@ -242,7 +243,8 @@ static uint64_t next_look_ms(const struct kit *k, uint64_t *pause_ms)
 	if (!k->disk)
 		return shards;
 	uint64_t look = k->now.steady_ms + *pause_ms;
-	*pause_ms *= 2;
+	if (*pause_ms < PAUSE_MAX_MS)
+		*pause_ms *= 2;
 	return shards < look ? shards : look;
 }
 
