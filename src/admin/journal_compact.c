@@ -76,30 +76,6 @@ static void say(void *context, bool is_warning, const char *text)
 		fprintf(stderr, "nightjar journal: %s\n", text);
 }
 
-static int take_image(void *context, uint64_t position, struct span image)
-{
-	struct compact *c = context;
-	return recover_image(c->broker, position, image);
-}
-
-static int take_record(void *context, uint64_t position, struct span body)
-{
-	struct compact *c = context;
-	return recover_record(c->broker, position, body);
-}
-
-static int take_damage(void *context, const struct journal_damage *damage)
-{
-	struct compact *c = context;
-	return recover_damage(c->broker, damage);
-}
-
-static int read_record(void *context, uint64_t position, struct span *body_out)
-{
-	struct compact *c = context;
-	return journal_recover_read(c->journal, position, body_out);
-}
-
 /* Nobody connects here. */
 static int attach(void *context, unsigned shard, struct stream *stream)
 {
@@ -117,27 +93,11 @@ static void wake(void *context, unsigned shard)
 
 static int restore(struct compact *c, char reason[JOURNAL_REASON_MAX])
 {
-	struct recovery_source source = {.context = c, .read = read_record};
-	struct journal_recovery recovery = {
-		.context = c,
-		.image = take_image,
-		.record = take_record,
-		.damage = take_damage,
-	};
 	struct recovery_report report = {0};
-	reason[0] = '\0';
-	int error = recover_begin(c->broker, &source);
-	if (error == 0)
-		error = journal_recover(c->journal, &recovery, reason);
-	if (error == 0)
-		error = recover_end(c->broker, now(), &report);
+	int error = recover_journal(c->broker, c->journal, now(), &report, reason);
 	fwrite(buffer_content(&report.lines).ptr, 1, buffer_len(&report.lines), stderr);
 	buffer_release(&report.lines);
-	if (error == 0)
-		return journal_start(c->journal, reason);
-	if (reason[0] == '\0')
-		snprintf(reason, JOURNAL_REASON_MAX, "%s", error_text(error));
-	return error;
+	return error ? error : journal_start(c->journal, reason);
 }
 
 static struct log_status status_of(struct compact *c)

@@ -36,4 +36,10 @@ int recover_damage(struct broker *b, const struct journal_damage *damage) MUST_U
  * their expiry counts. */
 int recover_end(struct broker *b, struct moment now, struct recovery_report *report) MUST_USE;
 
+/* All of it from a journal that was opened and not started. 0 or an error, with the reason. */
+#define RECOVER_REASON_MAX 512
+struct journal;
+int recover_journal(struct broker *b, struct journal *j, struct moment now,
+		    struct recovery_report *report, char reason[RECOVER_REASON_MAX]) MUST_USE;
+
 #endif

@@ -171,32 +171,6 @@ static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
 	return error;
 }
 
-/* Recovery: what the journal finds goes to the broker. */
-
-static int take_image(void *context, uint64_t position, struct span image)
-{
-	struct store *s = context;
-	return recover_image(s->broker, position, image);
-}
-
-static int take_record(void *context, uint64_t position, struct span body)
-{
-	struct store *s = context;
-	return recover_record(s->broker, position, body);
-}
-
-static int take_damage(void *context, const struct journal_damage *damage)
-{
-	struct store *s = context;
-	return recover_damage(s->broker, damage);
-}
-
-static int read_record(void *context, uint64_t position, struct span *body_out)
-{
-	struct store *s = context;
-	return journal_recover_read(s->journal, position, body_out);
-}
-
 /* Lines of text, each as a line of the log. */
 static void warn_lines(const struct store *s, struct span text)
 {
@@ -225,36 +199,11 @@ static void tell_recovery(const struct store *s, const struct recovery_report *r
 			 s->path, report->lost);
 }
 
-static int recover_all(struct store *s, struct recovery_report *report,
-		       char words[JOURNAL_REASON_MAX])
-{
-	struct recovery_source source = {.context = s, .read = read_record};
-	struct journal_recovery recovery = {
-		.context = s,
-		.image = take_image,
-		.record = take_record,
-		.damage = take_damage,
-	};
-	struct clock clock = {0};
-	int error = recover_begin(s->broker, &source);
-	if (error != 0) {
-		snprintf(words, JOURNAL_REASON_MAX, "%s", error_text(error));
-		return error;
-	}
-	words[0] = '\0';
-	error = journal_recover(s->journal, &recovery, words);
-	if (error == 0)
-		error = recover_end(s->broker, clock_now(&clock), report);
-	if (error != 0 && words[0] == '\0')
-		snprintf(words, JOURNAL_REASON_MAX, "what is stored cannot be restored: %s",
-			 error_text(error));
-	return error;
-}
-
 int store_start(struct store *s, struct broker *broker, char reason[STORE_REASON_MAX])
 {
 	char words[JOURNAL_REASON_MAX];
 	struct recovery_report report = {0};
+	struct clock clock = {0};
 	s->broker = broker;
 	s->started_ms = clock_steady_ms();
 	if (!s->path) {
@@ -269,7 +218,7 @@ int store_start(struct store *s, struct broker *broker, char reason[STORE_REASON
 		return error;
 	broker_use_log(broker, journal_log(s->journal));
 	s->is_brokers = true;
-	error = recover_all(s, &report, words);
+	error = recover_journal(broker, s->journal, clock_now(&clock), &report, words);
 	if (error == 0) {
 		tell_recovery(s, &report, clock_steady_ms() - s->started_ms);
 		error = journal_start(s->journal, words);
