@@ -117,7 +117,7 @@ struct server *server_start(const struct server_parts *parts, char reason[STORE_
 	int error = s ? open_workers(s) : ERROR_NO_MEMORY;
 	if (error == 0)
 		error = open_broker(s, parts->settings);
-	if (error == 0 && store_start(parts->store, s->broker, reason) != 0)
+	if (error == 0 && store_start(parts->store, s->broker, s->crew.worker_count, reason) != 0)
 		return give_up(s);
 	if (error == 0)
 		error = start_workers(s);

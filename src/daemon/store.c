@@ -7,6 +7,7 @@
 #include "daemon/clock.h"
 #include "daemon/process.h"
 #include "daemon/store_path.h"
+#include "journal/page_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -199,7 +200,24 @@ static void tell_recovery(const struct store *s, const struct recovery_report *r
 			 s->path, report->lost);
 }
 
-int store_start(struct store *s, struct broker *broker, char reason[STORE_REASON_MAX])
+/* Without such a file, entries of long queues stay in memory: no reason not to start. */
+static void give_pages(const struct store *s, unsigned shard_count)
+{
+	for (unsigned i = 0; i < shard_count; i++) {
+		struct page_file *file;
+		if (page_file_open(s->path, &file) != 0) {
+			log_line(s->log, LOG_TYPE_WARNING,
+				 "Store %s: cannot make a file for long queues (%s); they stay in "
+				 "memory, whatever queue_memory says.",
+				 s->path, strerror(errno));
+			return;
+		}
+		broker_use_pages(s->broker, i, file);
+	}
+}
+
+int store_start(struct store *s, struct broker *broker, unsigned shard_count,
+		char reason[STORE_REASON_MAX])
 {
 	char words[JOURNAL_REASON_MAX];
 	struct recovery_report report = {0};
@@ -218,6 +236,7 @@ int store_start(struct store *s, struct broker *broker, char reason[STORE_REASON
 		return error;
 	broker_use_log(broker, journal_log(s->journal));
 	s->is_brokers = true;
+	give_pages(s, shard_count);
 	error = recover_journal(broker, s->journal, clock_now(&clock), &report, words);
 	if (error == 0) {
 		tell_recovery(s, &report, clock_steady_ms() - s->started_ms);

@@ -39,7 +39,8 @@ struct store {
 int store_open(struct store *s, const struct config_store *options, const char *user,
 	       struct logger *log, char reason[STORE_REASON_MAX]) MUST_USE;
 /* Puts what is stored into the broker, whose log it becomes; before any shard runs. */
-int store_start(struct store *s, struct broker *broker, char reason[STORE_REASON_MAX]) MUST_USE;
+int store_start(struct store *s, struct broker *broker, unsigned shard_count,
+		char reason[STORE_REASON_MAX]) MUST_USE;
 /* Figures of the store, as lines of the log. Any thread, while it runs. */
 void store_log_status(struct store *s);
 /* How many checkpoints were made by now; 0 without a store. Any thread. */
