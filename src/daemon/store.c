@@ -11,9 +11,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MIB(bytes) ((double)(bytes) / (1024.0 * 1024.0))
@@ -146,6 +149,28 @@ static void announce(const struct store *s, const struct disk_facts *facts,
 		 s->is_flash ? "flash" : "server");
 }
 
+static const char *name_of(uid_t id)
+{
+	const struct passwd *entry = getpwuid(id);
+	return entry ? entry->pw_name : "nobody known";
+}
+
+/* Who was root once and is not now, or the other way round, finds a store that is not his. */
+static void say_whose(const struct store *s, char reason[STORE_REASON_MAX])
+{
+	struct stat st;
+	char owner[LOGIN_NAME_MAX + 1], self[LOGIN_NAME_MAX + 1];
+	size_t len = strlen(reason);
+	if (stat(s->path, &st) != 0 || st.st_uid == geteuid())
+		return;
+	snprintf(owner, sizeof(owner), "%s", name_of(st.st_uid));
+	snprintf(self, sizeof(self), "%s", name_of(geteuid()));
+	snprintf(reason + len, STORE_REASON_MAX - len,
+		 " It belongs to user '%s', and the broker runs as '%s': set \"user %s\", or run "
+		 "chown -R %s '%s'",
+		 owner, self, owner, self, s->path);
+}
+
 static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
 {
 	char words[JOURNAL_REASON_MAX];
@@ -166,9 +191,11 @@ static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
 	announce(s, &facts, &options);
 	int error = journal_open(s->disk, &options, &hooks, &s->journal, words);
 	s->disk = NULL;
-	if (error != 0)
+	if (error != 0) {
 		snprintf(reason, STORE_REASON_MAX, "cannot use the store in '%s': %s", s->path,
 			 words);
+		say_whose(s, reason);
+	}
 	return error;
 }
 

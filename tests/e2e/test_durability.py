@@ -278,6 +278,13 @@ def test_parent_without_permission(tmp_path, ordinary_user):
     refusal(parent / "store", "log_type all", prefix=ordinary_user)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_store_of_another_user(begin, tmp_path, ordinary_user):
+    begin().terminate()
+    said = refusal(tmp_path / "store", "user nobody")
+    assert "belongs to user 'root'" in said and "chown -R nobody" in said
+
+
 def test_read_only_file_system(tmp_path):
     place = tmp_path / "mounted"
     place.mkdir()
