@@ -5,6 +5,7 @@
  * kill -9 leaves in the system's memory what a program has written; a power cut does not. This
  * library stands between a program and its store, and keeps beside the store, in POWERCUT_SIDE,
  *
+ *     begun        the log while it does not name every file yet: nothing has changed so far
  *     log          every write (with the old bytes of its sectors), truncation, change of a name,
  *                  and every sync, each when it begins and when it has ended
  *     i<inode>     a second name for each file, so that what is removed can come back
@@ -120,16 +121,20 @@ static void keep_all_known(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-	char path[PATH_MAX + 8];
+	char begun[PATH_MAX + 16], path[PATH_MAX + 16];
 	const char *side = getenv("POWERCUT_SIDE");
+	REAL(renameat);
 	store_fd_begin("POWERCUT_STORE");
 	if (!side || !realpath(side, side_path) || store_path[0] == '\0')
 		return;
+	snprintf(begun, sizeof(begun), "%s/begun", side_path);
 	snprintf(path, sizeof(path), "%s/log", side_path);
-	event_log = real_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
+	event_log = real_open(begun, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC);
 	if (event_log < 0)
 		give_up("no log");
 	keep_all_known();
+	if (real(AT_FDCWD, begun, AT_FDCWD, path) != 0)
+		give_up("no log");
 	unsetenv("LD_PRELOAD");
 }
 

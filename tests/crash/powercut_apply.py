@@ -165,7 +165,7 @@ def apply(side, store, seed):
     chance = random.Random(seed)
     log = side / 'log'
     if not log.exists():
-        return  # killed before it ran a line of its own
+        return  # killed before it ran a line of its own, or changed anything
     history = History(log)
     names = age_names(history, chance)
     for inode, changes in history.changes.items():

@@ -121,3 +121,14 @@ for t in threads: t.join()
 """
     assert outcomes(tmp_path, program) == {
         (('a', b''.join(bytes([n, 49]) * 256 for n in range(4))),)}
+
+
+def test_log_that_names_not_all_files_is_not_believed(tmp_path):
+    """The program was killed while the recorder began: it had changed nothing."""
+    store, side = tmp_path / 'store', tmp_path / 'side'
+    store.mkdir()
+    side.mkdir()
+    (store / 'a').write_bytes(b'sure')
+    (side / 'begun').write_bytes(b'')
+    powercut_apply.apply(side, store, 1)
+    assert (store / 'a').read_bytes() == b'sure'
