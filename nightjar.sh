@@ -37,6 +37,7 @@ usage: ./nightjar.sh <command>
   run [arguments]   build, then start the broker in the foreground (nightjar broker [arguments])
   build             leave the program at build/nightjar
   test [stage...]   run every check and test; the last line says how many passed
+  hunt MINUTES      look for faults with new seeds, for so long; --list says where
   bench             measure against Debian's mosquitto on this machine;
                     with --durable: what is stored before it is acknowledged
   install           install the program under /usr/local (DESTDIR is honoured)
@@ -195,6 +196,12 @@ test)
 	install_packages 'build and test nightjar' $build_packages $test_packages
 	shift
 	exec /usr/bin/python3 "$top/tests/pipeline.py" "$@"
+	;;
+hunt)
+	shift
+	# shellcheck disable=SC2086 # a list of words
+	install_packages 'hunt for faults' $build_packages $test_packages
+	exec /usr/bin/python3 "$top/tests/hunt.py" "$@"
 	;;
 bench)
 	shift
