@@ -181,7 +181,8 @@ static void look_after_mourned(struct load *s)
 static void act_mourned(struct load *s, struct client *c, unsigned chance)
 {
 	const struct mourned *m = &s->mourned[c->index - first_mourned(s)];
-	if (c->state == CLIENT_OFF && !m->is_missed && chance < 300)
+	/* not before its last end is noted: the next connection has another will */
+	if (c->state == CLIENT_OFF && !c->is_will_armed && !m->is_missed && chance < 300)
 		client_connect(c, false);
 	else if (c->state == CLIENT_ON && chance < 60)
 		client_cut(c);
