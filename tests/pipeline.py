@@ -24,6 +24,8 @@ BUILDS = TOP / 'build-test'
 E2E = TOP / 'tests' / 'e2e'
 JOBS = os.cpu_count() or 2
 FUZZ_SECONDS = 10
+# These tests mostly wait, for a timer or for each other.
+E2E_AT_ONCE = JOBS
 # A stage that hangs must fail, and the whole must end: minutes, far above what a stage takes.
 STAGE_SECONDS_MAX = 600
 
@@ -204,11 +206,12 @@ def add_pytest_case(result, case):
         result.add(0, 1, f'{name}: expected to fail: {skipped.get("message")}')
 
 
-def pytest(log, folder, environment=None):
-    """Runs a folder of pytest files."""
+def pytest(log, folder, environment=None, jobs=1):
+    """Runs a folder of pytest files, so many tests at a time."""
     report = BUILDS / 'logs' / f'{log}.xml'
     report.unlink(missing_ok=True)
-    status, output = run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider',
+    at_once = ['-n', jobs] if jobs > 1 else []
+    status, output = run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *at_once,
                           f'--junitxml={report}', folder], log, environment=environment)
     if not report.exists():
         raise Broken(tail(output))
@@ -318,14 +321,15 @@ def stage_e2e():
     with preparing:
         prepare_e2e()
         environment = release_build()
-    return pytest('e2e', E2E, environment)
+    return pytest('e2e', E2E, environment, E2E_AT_ONCE)
 
 
 def stage_e2e_asan():
     with preparing:
         prepare_e2e()
         binary = built('clang-asan') / 'nightjar'
-    return pytest('e2e-asan', E2E, {'NIGHTJAR': str(binary), **SANITIZER_ENVIRONMENT})
+    return pytest('e2e-asan', E2E, {'NIGHTJAR': str(binary), **SANITIZER_ENVIRONMENT},
+                  E2E_AT_ONCE)
 
 
 def conformance(log, environment, *arguments):
