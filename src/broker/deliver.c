@@ -403,6 +403,10 @@ static bool send_one_again(struct session *session)
 	unsigned steps = send_again(&session->send, &entry, &packet_id);
 	if (!steps)
 		return false;
+	/* its PUBREC came in the middle of a retry: apply_received() sends it when the log has that */
+	if (steps & STEP_SEND_PUBREL && waiting_is_kept(c->shard, session) &&
+	    command_is_pending(c->shard, session))
+		return true;
 	see_step(c, true, entry->state, SEND_EVENT_AGAIN, packet_id);
 	if (steps & STEP_SEND_PUBREL)
 		return send_pubrel(c, packet_id);

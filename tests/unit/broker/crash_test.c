@@ -304,6 +304,23 @@ static void test_crash_will_of_clean_start(void **state)
 						     "wait 200000\ns < nothing\n");
 }
 
+/* A retry that has come half way when PUBREC arrives: its PUBREL waits for the log all the same. */
+static void test_crash_before_retried_pubrel(void **state)
+{
+	(void)state;
+	set.retry_interval_ms = 5000;
+	over_all("s small 4096\ns > CONNECT v4 id=s\ns < CONNACK 00\n"
+		 "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\n" PUBLISHER
+		 "repeat 3 p > PUBLISH q2 m%d t=t p=#200000\nrepeat 3 p < PUBREC m%d\n"
+		 "s < 3 PUBLISH q2\n"
+		 "s stop\nwait 11000\n" /* so much output waits that the third has to */
+		 "hold\ns > PUBREC m4\n"
+		 "s go\ns < 1 PUBLISH q2 m2 dup\ns < 1 PUBLISH q2 m3 dup\ns < nothing\n"
+		 "crash\n"
+		 "s > CONNECT v4 id=s\ns < CONNACK 00 present\n"
+		 "s < 1 PUBLISH q2 m2 dup\ns < 1 PUBLISH q2 m3 dup\ns < 1 PUBLISH q2 m4 dup\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup(test_crash_groups_and_full, setup),
 		cmocka_unit_test_setup(test_crash_replay, setup),
 		cmocka_unit_test_setup(test_crash_will_of_clean_start, setup),
+		cmocka_unit_test_setup(test_crash_before_retried_pubrel, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
