@@ -356,6 +356,17 @@ def stage_conformance_asan():
                        '--with', 'shards 8')
 
 
+def stage_explore():
+    """The states of the delivery tables; and that faults in these would be found."""
+    result = meson_tests('gcc', 'explore')
+    script = TOP / 'tests' / 'explore' / 'faults.py'
+    status, output = run([sys.executable, script, '--quiet'], 'explore-faults')
+    count = re.search(r'^(\d+) of (\d+) faults found$', output, re.MULTILINE)
+    found, tried = (int(count[1]), int(count[2])) if count else (0, 1)
+    result.add(found, max(tried - found, int(status != 0)), tail(output))
+    return result
+
+
 # So that even a short run rotates, writes checkpoints and compacts.
 SMALL_SEGMENTS = 'storage_segment_size 262144'
 # The broker is killed at random moments: what the crash program is called with, what that tries.
@@ -395,6 +406,7 @@ STAGES = {
             lambda: meson_tests('gcc', 'sim')),
     'sim-asan': ('the same, address and undefined sanitizers',
                  lambda: meson_tests('clang-asan', 'sim')),
+    'explore': ('every state of the delivery tables, and faults put into them', stage_explore),
     'stress-asan': ('many clients, address sanitizer',
                     lambda: meson_tests('clang-asan', 'stress')),
     'stress-tsan': ('many clients, thread sanitizer', lambda: meson_tests('gcc-tsan', 'stress')),
