@@ -204,8 +204,9 @@ static void print_message(const struct options *o, const struct publish *message
 		fputc('\n', stdout);
 }
 
-static void on_message(void *context, const struct publish *message)
+static void on_message(void *context, const struct publish *message, uint64_t handle)
 {
+	(void)handle; /* acknowledged by the engine */
 	struct sub *s = context;
 	const struct options *o = &s->options;
 	if (s->ignores_messages || s->is_over)

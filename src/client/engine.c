@@ -24,6 +24,8 @@ void engine_options_init(struct engine_options *options)
 int engine_new(const struct connect *connect, const struct engine_options *options,
 	       const struct engine_events *events, void *context, struct engine **engine_out)
 {
+	if (options->acknowledges_when_told && options->holds_until_release)
+		return ERROR_INVALID;
 	struct engine *e = mem_zalloc(sizeof(*e));
 	if (!e)
 		return ERROR_NO_MEMORY;
@@ -39,6 +41,7 @@ int engine_new(const struct connect *connect, const struct engine_options *optio
 	send_init(&e->send, options->inflight_max);
 	receive_init(&e->receive);
 	held_init(&e->held);
+	incoming_init(&e->incoming);
 	list_init(&e->queue);
 	list_init(&e->requests);
 	const struct properties *p = &e->hello.connect.properties;
@@ -64,6 +67,7 @@ void engine_free(struct engine *e)
 	send_release(&e->send, drop_sending, NULL);
 	receive_release(&e->receive);
 	held_release(&e->held);
+	incoming_release(&e->incoming);
 	while (!list_is_empty(&e->queue)) {
 		struct outgoing *o = outgoing_of(e->queue.next);
 		link_remove(&o->link);
@@ -173,6 +177,7 @@ void engine_lost(struct engine *e, uint64_t now_ms)
 	buffer_release(&e->output);
 	aliases_clear(&e->aliases);
 	transmit_forget_requests(e);
+	incoming_lose(&e->incoming, e->options.drops_duplicates);
 	if (e->events.closed)
 		e->events.closed(e->context, &e->closed);
 }

@@ -82,8 +82,8 @@ struct engine_events {
 	void (*connected)(void *context, const struct connack *connack);
 	/* Once for each engine_connect, from engine_lost. */
 	void (*closed)(void *context, const struct engine_closed *closed);
-	/* Topic aliases are resolved. */
-	void (*message)(void *context, const struct publish *message);
+	/* Topic aliases are resolved. `handle` is for engine_acknowledge; 0: nothing to do. */
+	void (*message)(void *context, const struct publish *message, uint64_t handle);
 	/* QoS 0: stands in the output. QoS 1 and 2: acknowledged, or refused. */
 	void (*published)(void *context, const struct engine_published *published);
 	/* Requests under way when a connection ends get no answer. */
@@ -106,6 +106,14 @@ struct engine_options {
 	bool holds_until_release;
 	uint32_t held_messages_max;
 	size_t held_bytes_max;
+	/*
+	 * QoS 1 and 2: PUBACK and PUBREC wait for engine_acknowledge. Else they leave when `message`
+	 * has returned. Not together with holds_until_release, whose PUBREC must leave before.
+	 */
+	bool acknowledges_when_told;
+	/* With it: a QoS 1 message that comes again (DUP) while the application still owes, or owed
+	 * when the connection ended, an acknowledgement of the first is not given again. */
+	bool drops_duplicates;
 };
 
 /* Roomy defaults for a program on a PC; every number is the application's to change. */
@@ -115,6 +123,7 @@ void engine_options_init(struct engine_options *options);
  * `connect` is copied. ERROR_INVALID when it is not a valid CONNECT (in 3.1.1 an empty client id
  * without clean session, a bad will topic), ERROR_NO_MEMORY. Announced limits in its properties
  * (Receive Maximum, Maximum Packet Size, Topic Alias Maximum) are held against the server.
+ * ERROR_INVALID too for options that exclude each other.
  */
 int engine_new(const struct connect *connect, const struct engine_options *options,
 	       const struct engine_events *events, void *context,
@@ -162,6 +171,24 @@ void engine_tick(struct engine *e, uint64_t now_ms);
 int engine_publish(struct engine *e, const struct publish *message, uint32_t token) MUST_USE;
 /* Messages taken and not finished. */
 uint32_t engine_unfinished(const struct engine *e);
+
+/*
+ * With acknowledges_when_told: the application is done with a message, or refuses it with a
+ * reason code of 0x80 or more, which version 5 alone can tell the server. May be called in any
+ * order, and from `message`; acknowledgements leave in the order of arrival, for each QoS
+ * [MQTT-4.6.0-2, 4.6.0-3]: so one message that is kept back holds up those behind it.
+ *
+ * A handle outlives its connection. When the server sends the message again, one of QoS 2 is not
+ * given a second time, and the same handle (used before or after) acknowledges it. One of QoS 1 is
+ * given again with DUP and a new handle (unless drops_duplicates), which voids the first. A lost
+ * session voids all.
+ *
+ * 0; ERROR_NOT_FOUND when the handle is void or was used; ERROR_INVALID for a reason code that
+ * has no place there.
+ */
+int engine_acknowledge(struct engine *e, uint64_t handle, uint8_t reason_code) MUST_USE;
+/* Messages whose acknowledgement has not left. */
+uint32_t engine_unacknowledged(const struct engine *e);
 
 /*
  * Sends a request at once; packet_id is ignored and given. ERROR_CLOSED when not connected,

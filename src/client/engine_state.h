@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of client/engine.h, shared by the files that make it up: engine.c (life of a
- * connection), receive.c (packets in), transmit.c (packets out), resume.c (sessions). */
+ * connection), receive.c (packets in),
+ * acknowledge.c (when told), transmit.c (packets out), resume.c (sessions). */
 #ifndef NIGHTJAR_CLIENT_ENGINE_STATE_H
 #define NIGHTJAR_CLIENT_ENGINE_STATE_H
 
@@ -9,6 +10,7 @@
 #include "client/engine.h"
 #include "client/held.h"
 #include "client/hello.h"
+#include "client/incoming.h"
 #include "client/outgoing.h"
 #include "session/receive.h"
 #include "session/send.h"
@@ -67,7 +69,8 @@ struct engine {
 	struct send send; /* messages are struct outgoing; `note` is the token */
 	struct receive receive;
 	struct held held;
-	struct link queue; /* struct outgoing that were never sent in this session */
+	struct incoming incoming; /* acknowledges_when_told: those that wait for it */
+	struct link queue;        /* struct outgoing that were never sent in this session */
 	uint32_t unfinished_count;
 	size_t unfinished_bytes;
 	bool is_pumping;
@@ -96,6 +99,10 @@ void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *p
 
 /* receive.c: one whole packet. */
 void engine_handle(struct engine *e, const struct fixed_header *header, struct span body);
+
+/* acknowledge.c: a message of QoS 1 or 2 came; its PUBREL came. */
+void acknowledge_take(struct engine *e, const struct publish *p);
+void acknowledge_released(struct engine *e, uint16_t packet_id);
 
 /* transmit.c */
 void transmit_ack(struct engine *e, uint8_t type, uint8_t reason_code, uint16_t packet_id);

@@ -162,7 +162,7 @@ static void give(void *context, const struct publish *message)
 {
 	struct engine *e = context;
 	if (e->events.message)
-		e->events.message(e->context, message);
+		e->events.message(e->context, message, 0);
 }
 
 static bool has_room_to_hold(const struct engine *e, const struct publish *p)
@@ -193,8 +193,11 @@ static void deliver(struct engine *e, const struct publish *p)
 static bool exceeds_receive_maximum(const struct engine *e, const struct publish *p)
 {
 	const struct properties *mine = &e->hello.connect.properties;
-	return p->qos == 2 && properties_has(mine, PROPERTY_RECEIVE_MAXIMUM) &&
-	       e->receive.count >= mine->receive_maximum && !receive_has(&e->receive, p->packet_id);
+	uint8_t lowest_qos = e->options.acknowledges_when_told ? 1 : 2;
+	return p->qos >= lowest_qos && properties_has(mine, PROPERTY_RECEIVE_MAXIMUM) &&
+	       e->receive.count + e->incoming.arrived_count[0] >= mine->receive_maximum &&
+	       !receive_has(&e->receive, p->packet_id) &&
+	       !incoming_find(&e->incoming, p->packet_id);
 }
 
 static const struct flaw *decode_message(struct engine *e, uint8_t flags, struct span body,
@@ -208,20 +211,13 @@ static const struct flaw *decode_message(struct engine *e, uint8_t flags, struct
 }
 
 /* The acknowledgement stands in the output before the application sees the message, but nothing
- * leaves before the application has returned. */
-static void handle_publish(struct engine *e, const struct fixed_header *header, struct span body)
+ * leaves before the application has returned: one that disconnects then has acknowledged. */
+static void take(struct engine *e, const struct publish *p)
 {
 	static const enum receive_event event_of_qos[] = {RECEIVE_EVENT_QOS_0, RECEIVE_EVENT_QOS_1,
 							  RECEIVE_EVENT_QOS_2};
-	struct publish p;
 	int error;
-	const struct flaw *flaw = decode_message(e, header->flags, body, &p, &error);
-	if (flaw || error) {
-		flaw ? engine_fail_flaw(e, flaw) : engine_fail_memory(e);
-		return;
-	}
-	engine_show(e, false, PACKET_PUBLISH, &p);
-	unsigned steps = receive_event(&e->receive, event_of_qos[p.qos], p.packet_id, &error);
+	unsigned steps = receive_event(&e->receive, event_of_qos[p->qos], p->packet_id, &error);
 	if (error) {
 		engine_fail_memory(e);
 		return;
@@ -231,11 +227,27 @@ static void handle_publish(struct engine *e, const struct fixed_header *header, 
 		return;
 	}
 	if (steps & STEP_SEND_PUBACK)
-		transmit_ack(e, PACKET_PUBACK, REASON_SUCCESS, p.packet_id);
+		transmit_ack(e, PACKET_PUBACK, REASON_SUCCESS, p->packet_id);
 	if (steps & STEP_SEND_PUBREC)
-		transmit_ack(e, PACKET_PUBREC, REASON_SUCCESS, p.packet_id);
+		transmit_ack(e, PACKET_PUBREC, REASON_SUCCESS, p->packet_id);
 	if (steps & STEP_DELIVER)
-		deliver(e, &p);
+		deliver(e, p);
+}
+
+static void handle_publish(struct engine *e, const struct fixed_header *header, struct span body)
+{
+	struct publish p;
+	int error;
+	const struct flaw *flaw = decode_message(e, header->flags, body, &p, &error);
+	if (flaw || error) {
+		flaw ? engine_fail_flaw(e, flaw) : engine_fail_memory(e);
+		return;
+	}
+	engine_show(e, false, PACKET_PUBLISH, &p);
+	if (p.qos > 0 && e->options.acknowledges_when_told)
+		acknowledge_take(e, &p);
+	else
+		take(e, &p);
 }
 
 static void handle_pubrel(struct engine *e, const struct ack *p)
@@ -244,6 +256,7 @@ static void handle_pubrel(struct engine *e, const struct ack *p)
 	unsigned steps = receive_event(&e->receive, RECEIVE_EVENT_PUBREL, p->packet_id, &error);
 	uint8_t reason = steps & STEP_SEND_PUBCOMP_NOT_FOUND ? REASON_PACKET_IDENTIFIER_NOT_FOUND
 							     : REASON_SUCCESS;
+	acknowledge_released(e, p->packet_id);
 	transmit_ack(e, PACKET_PUBCOMP, reason, p->packet_id);
 	if (steps & STEP_RELEASE_ID)
 		resume_give_held(e, p->packet_id);

@@ -8,7 +8,7 @@ static void give(void *context, const struct publish *message)
 {
 	struct engine *e = context;
 	if (e->events.message)
-		e->events.message(e->context, message);
+		e->events.message(e->context, message, 0);
 }
 
 void resume_give_held(struct engine *e, uint16_t packet_id)
@@ -66,6 +66,7 @@ void resume_session(struct engine *e, bool session_present)
 	if (!session_present) {         /* [MQTT-3.2.2-5] */
 		resume_give_held(e, 0); /* no PUBREL will come, and we said they are ours */
 		receive_release(&e->receive);
+		incoming_clear(&e->incoming);
 		begin_anew(e);
 	}
 	send_restart(&e->send, window_of(e));

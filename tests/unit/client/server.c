@@ -268,14 +268,16 @@ static void on_closed(void *context, const struct engine_closed *closed)
 	c->closed = *closed;
 }
 
-static void on_message(void *context, const struct publish *message)
+static void on_message(void *context, const struct publish *message, uint64_t handle)
 {
 	struct client *c = context;
 	memset(c->topic, 0, sizeof(c->topic));
 	memcpy(c->topic, message->topic.ptr, least(message->topic.len, sizeof(c->topic) - 1));
 	c->delivery_count++;
+	c->last_was_dup = message->dup;
 	if (message->payload.len == 4) {
 		uint32_t number = load_u32(message->payload.ptr) % SERVER_MESSAGES;
+		c->handles[number] = handle;
 		if (c->delivered[number]++ == 0) {
 			c->is_out_of_order |= number < c->last_number[message->qos];
 			c->last_number[message->qos] = number;

@@ -73,6 +73,8 @@ struct client {
 	uint16_t answered_id;
 	char topic[64]; /* of the last message */
 	unsigned delivery_count;
+	uint64_t handles[SERVER_MESSAGES]; /* the last of each message */
+	bool last_was_dup;
 	uint32_t last_number[3]; /* highest delivered, per QoS */
 	bool is_out_of_order;
 	struct disconnect *disconnects_on_message;
