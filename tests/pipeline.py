@@ -367,6 +367,19 @@ def stage_explore():
     return result
 
 
+def stage_conformance_memory():
+    """The same statements in memory, where no case waits; and those of clients."""
+    build = ['--build', str(built('clang-asan'))]
+    result = Result()
+    for kind in (['--client'], ['--engine'], ['--engine', '--stored', '--shards', '3']):
+        part = conformance('conformance-' + '-'.join(kind).replace('--', ''),
+                           SANITIZER_ENVIRONMENT, *kind, *build)
+        result.passed += part.passed
+        result.failed += part.failed
+        result.failures += part.failures
+    return result
+
+
 # So that even a short run rotates, writes checkpoints and compacts.
 SMALL_SEGMENTS = 'storage_segment_size 262144'
 # The broker is killed at random moments: what the crash program is called with, what that tries.
@@ -418,6 +431,8 @@ STAGES = {
     'conformance': ('statements of the standard, the program as it ships',
                     lambda: conformance('conformance', release_build())),
     'conformance-asan': ('statements of the standard, address sanitizer', stage_conformance_asan),
+    'conformance-memory': ('statements of the standard, broker and client in memory, address '
+                           'sanitizer', stage_conformance_memory),
     'e2e': ('end to end, the program as it ships', stage_e2e),
     'e2e-asan': ('end to end, address sanitizer', stage_e2e_asan),
 }

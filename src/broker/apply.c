@@ -20,8 +20,8 @@
 
 #define SUBACK_BYTES_MIN 16
 
-/* The session that the CONNECT shall have. A connection that was opened after this CONNECT was
- * appended ends here; others were ended before. */
+/* The session that the CONNECT shall have [MQTT-3.1.4-4, 3.1.2-5, -6]. A connection that was opened
+ * after this CONNECT was appended ends here; others were ended before. */
 static struct session *session_for(struct shard *s, struct span client_id, bool clean_start,
 				   bool survives, bool *is_present_out)
 {
@@ -60,6 +60,7 @@ static void begin_session(struct shard *s, struct session *session, struct comma
 	session->expiry_interval = o->expiry_interval;
 	session_set_survives(s, session, survives);
 	session_drop_will(session); /* it came back in time [MQTT-3.1.3-9] */
+	/* [MQTT-3.1.2-7] */
 	session->will = o->will;
 	o->will = NULL;
 	if (session->kept)
@@ -116,6 +117,7 @@ static bool is_over_limits(const struct shard *s, struct session *session, struc
 	       !has_subscribed(session, filter); /* one that exists is replaced */
 }
 
+/* Replaces one that exists, whose messages go on coming [MQTT-3.8.4-3, -4]. */
 static uint8_t subscribe_plain(struct shard *s, struct session *session, struct span filter,
 			       const struct subscription_options *o, const struct command *command)
 {
@@ -129,7 +131,7 @@ static uint8_t subscribe_plain(struct shard *s, struct session *session, struct 
 		return REASON_QUOTA_EXCEEDED;
 	interest_changed(s, filter, before);
 	if (o->retain_handling == RETAIN_SEND_ALWAYS ||
-	    (o->retain_handling == RETAIN_SEND_IF_NEW && !existed)) /* [MQTT-3.3.1-9, -10] */
+	    (o->retain_handling == RETAIN_SEND_IF_NEW && !existed)) /* [MQTT-3.3.1-9, -10, -11] */
 		replay_start(s, session,
 			     &(struct replay_wish){.asked = command->entry.position,
 						   .filter = filter,
@@ -148,6 +150,7 @@ static uint8_t subscribe_one(struct shard *s, struct session *session, struct sp
 					  : replay_is_full(session);
 	if (is_refused || is_over_limits(s, session, filter))
 		return REASON_QUOTA_EXCEEDED;
+	/* granted as far as it goes [MQTT-3.2.2-10, 3.8.4-7] */
 	if (o->qos > s->limits.qos_max)
 		o->qos = s->limits.qos_max;
 	struct span name, inner;
@@ -171,8 +174,9 @@ static void see_filter(struct shard *s, struct session *session, uint8_t type, s
 	shard_event_show(s, e, session->connection, filter, NULL);
 }
 
-/* Puts the encoded SUBACK or UNSUBACK into its place among the answers, and votes for it. Without
- * memory for it the connection will end there. */
+/* Puts the encoded SUBACK or UNSUBACK into its place among the answers, and votes for it: with the
+ * request's id [MQTT-2.2.1-6, 3.8.4-2, 3.10.4-5], without texts that might make it too large
+ * [MQTT-3.9.2-1, -2, 3.11.2-1, -2]. Without memory for it the connection will end there. */
 static void answer(struct shard *s, struct session *session, const struct command *command,
 		   uint8_t type, struct span codes, int delegates)
 {
@@ -188,6 +192,7 @@ static void answer(struct shard *s, struct session *session, const struct comman
 	verdict_give(s, &command->origin, v);
 }
 
+/* Filter by filter; one SUBACK with a code for each, in order [MQTT-3.8.4-1, -5, -6, 3.9.3-1]. */
 static void apply_subscribe(struct shard *s, struct command *command)
 {
 	struct session *session = session_of(s, command);
@@ -222,6 +227,7 @@ static bool unsubscribe_one(struct shard *s, struct session *session, struct spa
 	return existed;
 }
 
+/* The same [MQTT-3.10.4-4, -6, 3.11.3-1]; no message behind it finds them [MQTT-3.10.4-2]. */
 static void apply_unsubscribe(struct shard *s, struct command *command)
 {
 	struct session *session = session_of(s, command);
@@ -281,7 +287,7 @@ static void apply_publish(struct shard *s, struct command *command)
 		/* without memory for it the message may come twice */
 		receive_event(&publisher->receive, RECEIVE_EVENT_QOS_2, command->packet_id, &error);
 	}
-	/* retained first: who subscribes behind this position finds it */
+	/* retained first: who subscribes behind this position finds it [MQTT-3.3.1-5, -8] */
 	if (command->message->retain)
 		retain_apply(s, command->message);
 	publish_arrive(s, command->message, &command->origin);

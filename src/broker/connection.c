@@ -170,6 +170,7 @@ void connection_end(struct connection *c, const struct farewell *why)
 	struct session *session = c->session;
 	if (c->state >= CONNECTION_CLOSING)
 		return;
+	/* not before CONNACK [MQTT-3.14.0-1]; nothing follows [MQTT-3.14.4-1, -2] */
 	if (why->tell && c->state == CONNECTION_OPEN && c->version == MQTT_5)
 		send_disconnect(c, why->reason_code, why->text);
 	struct event *e =
@@ -190,6 +191,7 @@ void connection_end(struct connection *c, const struct farewell *why)
 	session_detach(s, session, why);
 }
 
+/* A flaw ends the connection, told or not [MQTT-4.13.1-1, 4.13.2-1]. */
 void connection_fail(struct connection *c, const struct flaw *flaw)
 {
 	if (c->state == CONNECTION_NEW || c->state == CONNECTION_CONNECTING) {

@@ -74,7 +74,7 @@ static bool is_over_memory(const struct shard *s, size_t bytes)
 	       held + s->retained_bytes + bytes > s->settings->memory_bytes_max;
 }
 
-/* At most once: whoever has asked for it counts as served. */
+/* At most once [MQTT-4.3.1-1]: whoever has asked for it counts as served. */
 static enum delivered send_qos_0(struct shard *s, struct session *session, struct delivery *d)
 {
 	struct connection *c = session->connection;
@@ -170,7 +170,8 @@ static int send_with_identifiers(struct session *session, const struct queued *q
 	return error;
 }
 
-/* Sending at QoS 1 or 2; the window is open. Takes the reference on success. */
+/* Sending at QoS 1 or 2; the window is open. DUP only if this session was sent it before
+ * [MQTT-3.3.1-3, 4.3.2-2, 4.3.3-2]. Takes the reference on success. */
 static int send_first(struct session *session, const struct queued *q, struct publication *p)
 {
 	struct outgoing o = {.publication = p,
@@ -292,6 +293,7 @@ static enum delivered enqueue(struct shard *s, struct session *session, struct d
 	return session->connection && session_is_slow(s, session) ? DELIVERED_SLOWLY : DELIVERED;
 }
 
+/* What waits goes first: in order of arrival, on every topic [MQTT-4.6.0-5, -6]. */
 static bool may_send_now(struct shard *s, struct session *session, uint64_t position)
 {
 	return session->queue->count == 0 &&
@@ -449,7 +451,7 @@ static bool send_popped(struct shard *s, struct session *session, const struct q
 	struct publication p;
 	bool has_gone = true;
 	publication_of_message(&p, q->message);
-	if (is_expired(s, &p.parts) && !is_begun(session, q)) { /* [MQTT-3.3.2-5] */
+	if (is_expired(s, &p.parts) && !is_begun(session, q)) { /* [MQTT-3.3.2-5, 4.3.3-7] */
 		s->status.dropped_expired++;
 		deliver_give_up(s, session, q, "expired");
 	} else if (q->qos == 0) {

@@ -410,7 +410,7 @@ enum delivered group_deliver(struct shard *s, struct session *session,
 	uint16_t index = (uint16_t)(member->membership + 1);
 	struct delivery d = {
 		.publication = p,
-		.identifier = member->identifier,
+		.identifier = member->identifier, /* a copy of its own [MQTT-3.3.4-5] */
 		.membership = index,
 		.qos = p->parts.qos < member->qos ? p->parts.qos : member->qos, /* [MQTT-4.8.2-3] */
 		.flags = flags |

@@ -11,7 +11,8 @@
 static const struct flaw flaw_out_of_turn = {REASON_PROTOCOL_ERROR,
 					     "acknowledgement that does not fit the message's QoS"};
 
-/* Failures say in words what happened, where the client takes it [MQTT-3.4.2-2, 3.1.2-29]. */
+/* Failures say in words what happened, where the client takes it [MQTT-3.1.2-29] and has room for
+ * it [MQTT-3.4.2-2, -3, 3.5.2-2, -3, 3.6.2-2, -3, 3.7.2-2, -3]. */
 static void send_failure(struct connection *c, uint8_t type, uint16_t packet_id,
 			 uint8_t reason_code)
 {
@@ -34,6 +35,7 @@ static void send_failure(struct connection *c, uint8_t type, uint16_t packet_id,
 	connection_packet_done(c, len);
 }
 
+/* With the id of the PUBLISH [MQTT-2.2.1-5]. */
 void ack_send(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t reason_code)
 {
 	int error;
@@ -98,6 +100,7 @@ void ack_answer(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t 
 		ack_send(c, type, packet_id, reason_code);
 }
 
+/* Answered whatever became of the message, its expiry included [MQTT-4.3.3-13]. */
 static void handle_pubrel(struct connection *c, uint16_t packet_id)
 {
 	struct shard *s = c->shard;
@@ -182,6 +185,7 @@ static void handle_answer(struct connection *c, const struct ack *p)
 		connection_fail(c, &flaw_out_of_turn);
 		return;
 	}
+	/* refused, too: no other member gets it [MQTT-4.8.2-6] */
 	if (steps & STEP_FORGET_MESSAGE) {
 		if (entry.short_note && !is_told)
 			group_finished(c->shard, session, entry.short_note, entry.message);

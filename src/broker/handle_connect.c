@@ -31,7 +31,7 @@ static const struct flaw flaw_keep_alive = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
 static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memory"};
 static const struct flaw flaw_shutting_down = {REASON_SERVER_UNAVAILABLE, "shutting down"};
 
-/* 3.x has return codes for some refusals; for others it is just closed [MQTT-3.1.4-1, 3.1.1]. */
+/* 3.x has return codes for some refusals; for others it is just closed [MQTT-3.1.4-1]. */
 static bool may_send_connack(const struct connection *c, uint8_t reason_code)
 {
 	if (c->version == MQTT_5)
@@ -56,7 +56,7 @@ static void send_connack(struct connection *c, struct connack *p)
 		return;
 	size_t len = connack_encode(p, c->version, (struct room){ptr, room});
 	ASSERT(len > 0);
-	/* [MQTT-3.2.2-19]: less said, then. What an acceptance says, the client must know */
+	/* [MQTT-3.2.2-19, -20]: less said, then. What an acceptance says, the client must know */
 	if (len > c->packet_bytes_max && p->code != REASON_SUCCESS) {
 		properties_clear(&p->properties);
 		len = connack_encode(p, c->version, (struct room){ptr, room});
@@ -74,6 +74,8 @@ static void send_connack(struct connection *c, struct connack *p)
 	shard_event_show(c->shard, e, c, SPAN_NONE, NULL);
 }
 
+/* Without a session [MQTT-3.2.2-6], and then it is closed [MQTT-3.2.2-7], whatever else it sent
+ * [MQTT-3.1.4-6]. */
 void connection_refuse(struct connection *c, uint8_t reason_code, const char *text)
 {
 	if (c->state >= CONNECTION_CLOSING)
@@ -90,6 +92,7 @@ void connection_refuse(struct connection *c, uint8_t reason_code, const char *te
 	connection_end(c, &(struct farewell){.reason_code = reason_code, .text = text});
 }
 
+/* May it come in [MQTT-3.1.4-2]? Any text is a client id [MQTT-3.1.3-5]. */
 static const struct flaw *judge(const struct connection *c, const struct connect *p)
 {
 	const struct shard *s = c->shard;
@@ -97,7 +100,7 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 	if (s->is_shutting_down)
 		return &flaw_shutting_down;
 	if (properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD))
-		return &flaw_auth; /* [MQTT-4.12.0-1] */
+		return &flaw_auth; /* [MQTT-4.12.0-1, -4], and nobody is sent AUTH [MQTT-4.12.0-6] */
 	if (!set->allow_anonymous)
 		return &flaw_anonymous;
 	if (p->client_id.len == 0 && !set->allow_empty_client_id)
@@ -118,7 +121,7 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 	return NULL;
 }
 
-/* Unpredictable, of this shard, and not in use [MQTT-3.2.2-16]. */
+/* Unpredictable, of this shard, and not in use [MQTT-3.1.3-6, 3.2.2-16]. */
 static struct span assign_client_id(struct shard *s, char text[static ASSIGNED_ID_BYTES + 1])
 {
 	struct span id = span_of(text, ASSIGNED_ID_BYTES);
@@ -132,6 +135,8 @@ static struct span assign_client_id(struct shard *s, char text[static ASSIGNED_I
 	return id;
 }
 
+/* What the client asks, within our limits: its keep alive [MQTT-3.2.2-22], its aliases
+ * [MQTT-3.1.2-26, -27, 3.3.2-11] and the rest. */
 static void negotiate(struct connection *c, const struct connect *p, struct connect_options *o)
 {
 	const struct settings *set = c->shard->settings;
@@ -322,7 +327,7 @@ static void put_answers(const struct connection *c, const struct connect_options
 		out->present |= 1ull << PROPERTY_ASSIGNED_CLIENT_IDENTIFIER;
 		out->assigned_client_identifier = session_client_id(session);
 	}
-	if (o->wants_response_information && set->response_information) {
+	if (o->wants_response_information && set->response_information) { /* [MQTT-3.1.2-28] */
 		out->present |= 1ull << PROPERTY_RESPONSE_INFORMATION;
 		out->response_information = span_of_text(set->response_information);
 	}
@@ -334,6 +339,8 @@ static void open_aliases(struct connection *c)
 		c->aliases_out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
 }
 
+/* The one CONNACK [MQTT-3.1.4-5, 3.2.0-1, -2], which says whether there was a session
+ * [MQTT-3.2.2-2, -3]. */
 void connect_accept(struct connection *c, struct session *session, bool is_present,
 		    struct connect_options *o)
 {
@@ -341,7 +348,7 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	c->state = CONNECTION_OPEN;
 	c->session = session;
 	session->connection = c;
-	send_restart(&session->send, o->receive_maximum);
+	send_restart(&session->send, o->receive_maximum); /* [MQTT-4.9.0-1] */
 	open_aliases(c);
 	struct connack p = {.session_present = is_present, .code = REASON_SUCCESS};
 	properties_clear(&p.properties);

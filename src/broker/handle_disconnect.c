@@ -13,6 +13,7 @@ static const struct flaw flaw_reason = {REASON_PROTOCOL_ERROR,
 static const struct flaw flaw_auth = {REASON_PROTOCOL_ERROR,
 				      "AUTH without an authentication method in CONNECT"};
 
+/* A reason and a sentence at most [MQTT-3.14.2-2]. */
 void send_disconnect(struct connection *c, uint8_t reason_code, const char *text)
 {
 	struct disconnect p = {.reason_code = reason_code};
@@ -26,7 +27,7 @@ void send_disconnect(struct connection *c, uint8_t reason_code, const char *text
 		p.properties.reason_string = span_of_text(text);
 	}
 	size_t len = disconnect_encode(&p, c->version, room);
-	if (len == 0 || len > c->packet_bytes_max) { /* [MQTT-3.14.2-3] */
+	if (len == 0 || len > c->packet_bytes_max) { /* [MQTT-3.14.2-3, -4] */
 		properties_clear(&p.properties);
 		len = disconnect_encode(&p, c->version, room);
 	}

@@ -31,6 +31,7 @@ static const struct flaw flaw_memory = {REASON_QUOTA_EXCEEDED, "out of memory"};
 	(1ull << PROPERTY_TOPIC_ALIAS | 1ull << PROPERTY_MESSAGE_EXPIRY_INTERVAL |                 \
 	 1ull << PROPERTY_SUBSCRIPTION_IDENTIFIER | 1ull << PROPERTY_WILL_DELAY_INTERVAL)
 
+/* The others go on byte for byte, in their order [MQTT-3.3.2-4, -15, -16, -17, -18, -20]. */
 bool forward_properties(struct shard *s, const struct properties *in, struct span *forward_out)
 {
 	struct span rest = in->raw;
@@ -68,7 +69,7 @@ static const struct flaw *resolve_alias(struct connection *c, struct publish *p)
 	if (p->topic.len > 0)
 		return aliases_in_set(c->aliases_in, alias, p->topic) ? &flaw_memory : NULL;
 	p->topic = aliases_in_get(c->aliases_in, alias);
-	return p->topic.len == 0 ? &flaw_alias_unknown : NULL;
+	return p->topic.len == 0 ? &flaw_alias_unknown : NULL; /* [5] 3.3.4 */
 }
 
 static const struct flaw *judge(struct connection *c, struct publish *p)
@@ -84,9 +85,9 @@ static const struct flaw *judge(struct connection *c, struct publish *p)
 		}
 	}
 	if (p->qos > set->qos_max)
-		return &flaw_qos;
+		return &flaw_qos; /* [5] 3.2.2.3.4 */
 	if (p->retain && !set->retain_available)
-		return &flaw_retain;
+		return &flaw_retain; /* [5] 3.2.2.3.5 */
 	/* a topic has no more levels than bytes + 1: short ones need not be counted */
 	if (p->topic.len >= set->topic_levels_max && set->topic_levels_max &&
 	    topic_level_count(p->topic) > set->topic_levels_max)

@@ -57,7 +57,7 @@ static void handle_open(struct connection *c, const struct fixed_header *h, stru
 		else
 			connection_fail(c, &flaw_auth_in_3);
 		break;
-	default: connection_fail(c, &flaw_not_for_servers); break;
+	default: connection_fail(c, &flaw_not_for_servers); break; /* [5] 2.1.2 */
 	}
 }
 
@@ -159,7 +159,7 @@ static void keep_rest(struct connection *c, struct span rest)
 		return;
 	}
 	bool is_own = c->input && rest.ptr >= c->input && rest.ptr < c->input + c->input_capacity;
-	if (!is_own && input_reserve(c, rest.len)) {
+	if (!is_own && input_reserve(c, rest.len)) { /* [3.1.1 MQTT-4.8.0-2] */
 		connection_end(c, &out_of_memory);
 		input_free(c);
 		return;

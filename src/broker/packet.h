@@ -52,7 +52,7 @@ void aliases_out_free(struct aliases_out *a);
 /* The topic's alias, 0 when none is left; `is_new_out`: the topic must go along this time. */
 uint16_t aliases_out_find(struct aliases_out *a, struct span topic, bool *is_new_out);
 
-/* Topic aliases that a client gave us [MQTT-3.3.2-7 and on]. */
+/* Topic aliases that a client gave us [MQTT-3.3.2-7, -12]. */
 struct aliases_in *aliases_in_new(uint16_t alias_max);
 void aliases_in_free(struct aliases_in *a);
 /* 0 or ERROR_NO_MEMORY; the alias is in 1..max. */

@@ -108,6 +108,7 @@ static void deliver_entry(struct shard *s, struct publication *p, const struct m
 	struct delivery d = {
 		.publication = p,
 		.qos = granted_qos(s, p->parts.qos, e->qos),
+		/* [MQTT-3.3.1-12, -13] */
 		.flags = e->retain_as_published && p->parts.retain ? QUEUED_RETAIN : 0,
 	};
 	/* one that subscribed after the message was looked at: it stands behind it in the log */
@@ -120,7 +121,7 @@ static void deliver_entry(struct shard *s, struct publication *p, const struct m
 						       e->identifier_count));
 		return;
 	}
-	if (e->identifier_count == 1)
+	if (e->identifier_count == 1) /* [MQTT-3.3.4-3] */
 		d.identifier = m->identifiers[e->identifiers];
 	note_delivery(outcome, session, deliver(s, session, &d));
 }
@@ -135,6 +136,7 @@ static void deliver_to_publisher(struct shard *s, struct publication *p,
 			deliver_entry(s, p, m, &m->entries[i], outcome);
 }
 
+/* To whoever of this shard has a filter that matches [MQTT-4.5.0-1, 3.3.2-3]. */
 struct outcome publish_here(struct shard *s, struct publication *p,
 			    const struct subscriber *publisher, const struct origin *origin)
 {

@@ -69,7 +69,7 @@ bool retain_is_over_limit(const struct shard *s, struct span topic, size_t paylo
 void retain_apply(struct shard *s, struct message *m)
 {
 	struct message *old = NULL;
-	if (m->payload_len == 0) { /* [MQTT-3.3.1-6] */
+	if (m->payload_len == 0) { /* [MQTT-3.3.1-6, -7] */
 		old = retained_clear(s->retained, message_topic(m));
 	} else if (retained_set(s->retained, message_ref(m), &old)) {
 		message_unref(m); /* no memory: the former one stays */
@@ -213,7 +213,7 @@ static void deliver_retained(struct shard *s, struct session *session,
 	struct delivery d = {.publication = &p,
 			     .identifier = item->identifier,
 			     .qos = qos,
-			     .flags = QUEUED_RETAIN};
+			     .flags = QUEUED_RETAIN}; /* [3.1.1 MQTT-3.3.1-8] */
 	deliver(s, session, &d);
 	publication_release(&p);
 }

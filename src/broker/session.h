@@ -90,6 +90,7 @@ static inline struct span session_client_id(const struct session *s)
 	return span_of(s->client_id, s->client_id_len);
 }
 
+/* A client id names one session [MQTT-3.1.3-2]. */
 struct session *session_find(struct shard *s, struct span client_id);
 struct session *session_by_number(struct shard *s, uint64_t number);
 /* A fresh session under that id, which must not be in use. NULL without memory. */
@@ -109,9 +110,10 @@ void session_end(struct shard *s, struct session *session, const char *why);
 /* Frees what it holds without telling anybody: the broker itself ends. */
 void session_forget(struct shard *s, struct session *session);
 
-/* The connection is gone. The session ends with it, or the log is told that it is away. */
+/* The connection is gone. The session ends with it, never before [MQTT-4.1.0-1], or the log is told
+ * that it is away [MQTT-3.1.2-23]. */
 void session_detach(struct shard *s, struct session *session, const struct farewell *why);
-/* AWAY was applied: expiry and will delay count from then. */
+/* AWAY was applied: expiry [MQTT-4.1.0-2] and will delay count from then. */
 void session_leave(struct shard *s, struct session *session, const struct command *away);
 void session_timeout(struct shard *s, struct session *session);
 /* Will or expiry, whichever comes first; both in wall clock, since expiry outlasts restarts. */

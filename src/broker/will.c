@@ -8,6 +8,7 @@
 #include "broker/see.h"
 #include "broker/shard.h"
 
+/* As CONNECT gave it [MQTT-3.1.2-9, -14, -15], its User Properties in order [MQTT-3.1.3-10]. */
 struct will *will_new(struct shard *s, const struct connect *p)
 {
 	const struct properties *in = &p->will_properties;

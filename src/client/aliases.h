@@ -23,7 +23,8 @@ static inline void aliases_init(struct aliases *a, uint16_t maximum)
 /* Forgets all: aliases do not outlive a connection [MQTT-3.3.2-7]. */
 void aliases_clear(struct aliases *a);
 
-/* Fills in the topic of a message that has only an alias, notes the alias of one that has both.
+/* Takes every alias up to the maximum [MQTT-3.3.2-10].
+ * Fills in the topic of a message that has only an alias, notes the alias of one that has both.
  * A flaw when the alias is unknown or beyond the maximum; `error_out` is 0 or ERROR_NO_MEMORY. */
 const struct flaw *aliases_resolve(struct aliases *a, struct publish *message,
 				   int *error_out) MUST_USE;

@@ -143,6 +143,7 @@ void engine_disconnect(struct engine *e, const struct disconnect *disconnect)
 					   .reason_code = disconnect->reason_code};
 }
 
+/* Whoever fails closes [MQTT-4.13.2-1], a second authentication included [MQTT-4.12.1-2]. */
 void engine_fail(struct engine *e, enum engine_end end, uint8_t reason_code, const char *text)
 {
 	bool tells = e->state == ENGINE_CONNECTED && e->version == MQTT_5 &&

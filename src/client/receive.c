@@ -30,7 +30,8 @@ static uint32_t number_or(const struct properties *p, enum property_id id, uint3
 	return properties_has(p, id) ? value : otherwise;
 }
 
-/* [5] 3.2.2.3, each with its default. */
+/* [5] 3.2.2.3, each with its default. The server's keep alive goes before ours
+ * [MQTT-3.1.2-21, 3.2.2-21]. */
 static void read_limits(struct engine *e, const struct properties *p)
 {
 	e->server = (struct server_limits){
@@ -211,7 +212,8 @@ static const struct flaw *decode_message(struct engine *e, uint8_t flags, struct
 }
 
 /* The acknowledgement stands in the output before the application sees the message, but nothing
- * leaves before the application has returned: one that disconnects then has acknowledged. */
+ * leaves before the application has returned: one that disconnects then has acknowledged. Every one
+ * is acknowledged, wanted or not [MQTT-4.5.0-2]. */
 static void take(struct engine *e, const struct publish *p)
 {
 	static const enum receive_event event_of_qos[] = {RECEIVE_EVENT_QOS_0, RECEIVE_EVENT_QOS_1,
@@ -273,6 +275,7 @@ static enum send_event event_of(const struct ack *p)
 	return p->reason_code >= 0x80 ? SEND_EVENT_PUBREC_ERROR : SEND_EVENT_PUBREC;
 }
 
+/* At once: PUBRELs follow in the order of the PUBRECs [MQTT-4.6.0-4]. */
 static void handle_answer(struct engine *e, const struct ack *p)
 {
 	struct sending sending;

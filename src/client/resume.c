@@ -55,6 +55,7 @@ static void begin_anew(struct engine *e)
 	put_at_head(&e->queue, &again);
 }
 
+/* [MQTT-3.3.4-7, 4.9.0-1] */
 static uint16_t window_of(const struct engine *e)
 {
 	return e->options.inflight_max < e->server.receive_maximum ? e->options.inflight_max

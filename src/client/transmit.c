@@ -66,6 +66,7 @@ static struct sending_way way_of(const struct engine *e, const struct outgoing *
 	if (e->version != MQTT_5)
 		return way;
 	outgoing_message(o, e->version, &p);
+	/* [MQTT-3.2.2-17, -18] */
 	way.drops_alias = properties_has(&p.properties, PROPERTY_TOPIC_ALIAS) &&
 			  p.properties.topic_alias > e->server.topic_alias_maximum;
 	return way;
@@ -193,7 +194,8 @@ static bool send_first(struct engine *e)
 	return is_written;
 }
 
-/* What a handler publishes from inside goes out in the same loop, not deeper down the stack. */
+/* What a handler publishes from inside goes out in the same loop, not deeper down the stack.
+ * Nothing goes before CONNACK [MQTT-3.1.2-30]. */
 void transmit_pump(struct engine *e)
 {
 	if (e->is_pumping)
@@ -394,6 +396,7 @@ int engine_auth(struct engine *e, const struct auth *auth)
 	if (error)
 		return error;
 	size_t len = auth_encode(auth, buffer_room(&e->output));
+	/* [MQTT-3.15.2-2, -3] */
 	if (len == 0 || (e->state == ENGINE_CONNECTED && len > e->server.packet_bytes_max))
 		return ERROR_LIMIT;
 	buffer_commit(&e->output, len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An ordered byte stream to a peer, behind a small table of operations: TCP today, others later,
- * memory in tests. The structure lives inside its owner (a connection) and is 32 bytes small,
- * because there can be a million of them.
+ * An ordered byte stream to a peer [MQTT-4.2.0-1], behind a small table of operations: TCP today,
+ * others later, memory in tests. The structure lives inside its owner (a connection) and is 32
+ * bytes small, because there can be a million of them.
  */
 #ifndef NIGHTJAR_IO_STREAM_H
 #define NIGHTJAR_IO_STREAM_H

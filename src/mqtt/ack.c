@@ -9,7 +9,7 @@ static void read_reason(struct reader *r, struct ack *out)
 		return;
 	out->reason_code = read_u8(r);
 	if (!reason_is_allowed(out->reason_code, out->type))
-		reader_fail(r, &flaw_reason_code); /* [MQTT-3.4.2-1] and its like */
+		reader_fail(r, &flaw_reason_code); /* [MQTT-3.4.2-1, 3.5.2-1, 3.6.2-1, 3.7.2-1] */
 	if (reader_left(r) > 0 && properties_decode(r, out->type, &out->properties))
 		return;
 }

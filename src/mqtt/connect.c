@@ -92,12 +92,12 @@ static void read_will(struct reader *r, struct connect *out)
 	if (out->version == MQTT_5 &&
 	    properties_decode(r, PROPERTIES_OF_WILL, &out->will_properties))
 		return;
-	out->will_topic = read_utf8(r);
+	out->will_topic = read_utf8(r); /* [MQTT-3.1.3-11] */
 	out->will_payload = read_binary(r);
 }
 
 /* In 3.1 the end of the packet takes precedence over the two flags: a field that was announced
- * may be missing. */
+ * may be missing. [MQTT-3.1.2-16, -17, -18, -19, 3.1.3-12] */
 static void read_credentials(struct reader *r, struct connect *out)
 {
 	if (out->version == MQTT_3_1 && reader_left(r) == 0)
@@ -114,7 +114,7 @@ static const struct flaw *content_flaw(const struct connect *p)
 	bool needs_client_id =
 		p->version == MQTT_3_1 || (p->version == MQTT_3_1_1 && !p->clean_start);
 	if (needs_client_id && p->client_id.len == 0)
-		return &flaw_client_id; /* [3.1.1 MQTT-3.1.3-8] */
+		return &flaw_client_id; /* [3.1.1 MQTT-3.1.3-7, -8] */
 	if (p->has_will && !topic_name_is_valid(p->will_topic))
 		return &flaw_will_topic; /* [MQTT-4.7.0-1, 4.7.3-1] */
 	return NULL;
@@ -133,7 +133,7 @@ const struct flaw *connect_decode(struct span body, struct connect *out)
 	properties_clear(&out->properties);
 	if (out->version == MQTT_5 && properties_decode(&r, PACKET_CONNECT, &out->properties))
 		return r.flaw;
-	out->client_id = read_utf8(&r); /* [MQTT-3.1.3-1, 3.1.3-3]: the payload's order */
+	out->client_id = read_utf8(&r); /* [MQTT-3.1.3-1, -3, -4]: first of the payload */
 	read_will(&r, out);
 	read_credentials(&r, out);
 	const struct flaw *flaw = reader_finish(&r);
@@ -200,7 +200,7 @@ size_t connect_encode(const struct connect *p, struct room room)
 		properties_encode(&w, &p->properties);
 	write_binary(&w, p->client_id);
 	if (p->has_will)
-		write_will(&w, p);
+		write_will(&w, p); /* [MQTT-3.1.2-9] */
 	if (p->has_user_name)
 		write_binary(&w, p->user_name);
 	if (writes_password(p))

@@ -114,7 +114,7 @@ static void read_value(struct reader *r, const struct rule *rule, struct propert
 	case TYPE_TWO_BYTE: out->number = read_u16(r); break;
 	case TYPE_FOUR_BYTE: out->number = read_u32(r); break;
 	case TYPE_VARIABLE: out->number = read_variable_integer(r); break;
-	case TYPE_UTF8: out->text = read_utf8(r); break;
+	case TYPE_UTF8: out->text = read_utf8(r); break; /* [MQTT-3.3.2-13, -19] */
 	case TYPE_BINARY: out->text = read_binary(r); break;
 	case TYPE_PAIR: /* [MQTT-1.5.7-1] */
 		out->text = read_utf8(r);

@@ -27,7 +27,7 @@ static void read_topic(struct reader *r, struct publish *out)
 	if (LIKELY(scan_is_ascii_topic(out->topic)))
 		return;
 	if (!utf8_is_valid(out->topic))
-		reader_fail(r, &flaw_utf8); /* [MQTT-3.3.2-1] */
+		reader_fail(r, &flaw_utf8); /* [MQTT-3.3.2-1, 4.7.3-2] */
 	else if (topic_has_wildcard(out->topic))
 		reader_fail(r, &flaw_topic_wildcard); /* [MQTT-3.3.2-2] */
 }

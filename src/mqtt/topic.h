@@ -20,7 +20,8 @@ bool topic_filter_split_share(struct span filter, struct span *share_name_out,
 			      struct span *filter_out);
 
 /* Does the filter (no `$share/` prefix) match the topic name? The reference for the routing tree.
- * [MQTT-4.7.2-1] a leading wildcard does not match a topic that begins with `$`. */
+ * [MQTT-4.7.2-1] a leading wildcard does not match a topic that begins with `$`. Bytes are what
+ * they are: nothing is normalised [MQTT-4.7.3-4]. */
 bool topic_matches(struct span filter, struct span topic);
 
 #endif

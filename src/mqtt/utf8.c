@@ -40,7 +40,7 @@ static size_t character_len(const uint8_t *p, size_t left)
 	return s->len;
 }
 
-/* [MQTT-1.5.4-1] */
+/* [MQTT-1.5.4-1]; EF BB BF is a character like others [MQTT-1.5.4-3] */
 bool utf8_is_valid(struct span text)
 {
 	if (LIKELY(scan_is_ascii(text)))

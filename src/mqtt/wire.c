@@ -130,6 +130,7 @@ void write_fixed_header(struct writer *w, uint8_t type, uint8_t flags, size_t re
 		w->is_overflown = true;
 }
 
+/* [MQTT-2.1.3-1, 3.6.1-1, 3.8.1-1, 3.10.1-1, 3.14.1-1, 3.15.1-1] */
 static const struct flaw *first_byte_flaw(uint8_t first, uint8_t tolerated_flags)
 {
 	unsigned type = first >> 4, flags = first & 15;

@@ -73,7 +73,8 @@ static inline struct span read_binary(struct reader *r)
 {
 	return read_bytes(r, read_u16(r));
 }
-/* As read_binary, and well-formed UTF-8 without U+0000 and surrogates [MQTT-1.5.4-1, -2]. */
+/* As read_binary, and well-formed UTF-8 without U+0000 and surrogates [MQTT-1.5.4-1, -2]. What is
+ * longer than 65,535 bytes cannot be said [MQTT-4.7.3-3]. */
 struct span read_utf8(struct reader *r);
 /* A Packet Identifier; 0 is a flaw [MQTT-2.2.1-3, 2.2.1-4]. */
 uint16_t read_packet_id(struct reader *r);

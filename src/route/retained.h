@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last retained message of each topic ([5] 3.3.1.3), found by name or by filter. The message
- * itself is opaque here; its topic is asked for through `topic_of`.
+ * The last retained message of each topic ([5] 3.3.1.3), found by name or by filter. No session's
+ * end touches them [3.1.1 MQTT-3.1.2-7]. The message itself is opaque here; its topic is asked for
+ * through `topic_of`.
  */
 #ifndef NIGHTJAR_ROUTE_RETAINED_H
 #define NIGHTJAR_ROUTE_RETAINED_H

@@ -14,11 +14,13 @@ const struct transition send_table[SEND_STATE_COUNT][SEND_EVENT_COUNT] = {
 			[SEND_EVENT_PUBCOMP] = {STEP_IGNORE, SEND_NONE},
 			[SEND_EVENT_AGAIN] = {STEP_IGNORE, SEND_NONE},
 		},
+	/* [MQTT-4.3.2-3] */
 	[SEND_WAIT_PUBACK] =
 		{
 			[SEND_EVENT_PUBACK] = {STEP_FORGET_MESSAGE | STEP_RELEASE_ID, SEND_NONE},
 			[SEND_EVENT_AGAIN] = {STEP_SEND_PUBLISH_DUP, SEND_WAIT_PUBACK},
 		},
+	/* [MQTT-4.3.3-3, -4]; a refusal acknowledges as well [MQTT-4.4.0-2] */
 	[SEND_WAIT_PUBREC] =
 		{
 			[SEND_EVENT_PUBREC] = {STEP_FORGET_MESSAGE | STEP_SEND_PUBREL,
@@ -27,6 +29,7 @@ const struct transition send_table[SEND_STATE_COUNT][SEND_EVENT_COUNT] = {
 						     SEND_NONE},
 			[SEND_EVENT_AGAIN] = {STEP_SEND_PUBLISH_DUP, SEND_WAIT_PUBREC},
 		},
+	/* No PUBLISH from here on [MQTT-4.3.3-5, -6]. */
 	[SEND_WAIT_PUBCOMP] =
 		{
 			/* A receiver that had our PUBLISH twice may answer twice. */
@@ -36,11 +39,14 @@ const struct transition send_table[SEND_STATE_COUNT][SEND_EVENT_COUNT] = {
 		},
 };
 
+/* [MQTT-3.3.4-1] */
 const struct transition receive_table[RECEIVE_STATE_COUNT][RECEIVE_EVENT_COUNT] = {
 	[RECEIVE_NONE] =
 		{
 			[RECEIVE_EVENT_QOS_0] = {STEP_DELIVER, RECEIVE_NONE},
+			/* DUP or not [MQTT-4.3.2-4, -5] */
 			[RECEIVE_EVENT_QOS_1] = {STEP_DELIVER | STEP_SEND_PUBACK, RECEIVE_NONE},
+			/* [MQTT-4.3.3-8] */
 			[RECEIVE_EVENT_QOS_2] = {STEP_STORE_ID | STEP_DELIVER | STEP_SEND_PUBREC,
 						 RECEIVE_WAIT_PUBREL},
 			[RECEIVE_EVENT_REFUSED] = {STEP_IGNORE, RECEIVE_NONE},
@@ -55,6 +61,7 @@ const struct transition receive_table[RECEIVE_STATE_COUNT][RECEIVE_EVENT_COUNT] 
 						 RECEIVE_WAIT_PUBREL}, /* [MQTT-4.3.3-10] */
 			[RECEIVE_EVENT_REFUSED] = {STEP_RELEASE_ID,
 						   RECEIVE_NONE}, /* [MQTT-4.3.3-9] */
+			/* [MQTT-4.3.3-11, -12] */
 			[RECEIVE_EVENT_PUBREL] = {STEP_RELEASE_ID | STEP_SEND_PUBCOMP,
 						  RECEIVE_NONE},
 		},

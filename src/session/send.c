@@ -164,7 +164,7 @@ unsigned send_again(struct send *s, struct sending **entry_out, uint16_t *packet
 	if (s->resend == s->next)
 		return 0;
 	struct sending *entry = at(s, s->resend);
-	/* [MQTT-3.3.4-8, 4.9.0-3] a full window holds back a PUBLISH, never a PUBREL */
+	/* [MQTT-3.3.4-8, -10, 4.9.0-3] a full window holds back a PUBLISH, never a PUBREL */
 	if (s->quota_used >= s->receive_maximum && entry->state != SEND_WAIT_PUBCOMP)
 		return 0;
 	*entry_out = entry;

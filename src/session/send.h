@@ -62,8 +62,8 @@ static inline uint16_t send_packet_id(uint64_t position)
 	return (uint16_t)(1 + position % SEND_SPAN_MAX);
 }
 
-/* Takes a message for its first sending; send_is_open() must hold. The entry's state is set here.
- * 0 or ERROR_NO_MEMORY. */
+/* Takes a message for its first sending, with an id that is not in use [MQTT-4.3.2-1, 4.3.3-1];
+ * send_is_open() must hold. The entry's state is set here. 0 or ERROR_NO_MEMORY. */
 int send_begin(struct send *s, uint8_t qos, const struct sending *entry,
 	       uint16_t *packet_id_out) MUST_USE;
 
@@ -106,8 +106,9 @@ bool send_find(const struct send *s, uint16_t packet_id, uint64_t *position_out)
 
 /* A connection with this session (again) begins: all unfinished is to be sent again. */
 void send_restart(struct send *s, uint16_t receive_maximum);
-/* The next thing to be sent again (a PUBLISH within the quota): its steps (STEP_SEND_PUBLISH_DUP or
- * STEP_SEND_PUBREL), entry and id; 0 when there is nothing now. The entry is borrowed. */
+/* The next thing to be sent again, in the order of the first time [MQTT-4.6.0-1] (a PUBLISH within
+ * the quota): its steps (STEP_SEND_PUBLISH_DUP or STEP_SEND_PUBREL), entry and id; 0 when there is
+ * nothing now. The entry is borrowed. */
 unsigned send_again(struct send *s, struct sending **entry_out, uint16_t *packet_id_out);
 
 /* Walks the unfinished entries, oldest first: start with *position = 0. NULL at the end. */

@@ -24,6 +24,9 @@ class Rule:
         self.seen = {"311": 0, "5": 0}
         self.broken = {"311": [], "5": []}
 
+    def name(self, version):
+        return f"{version:3} {self.ids[version][0]}  everywhere: {self.title}"
+
     def look(self, connection, packet, case):
         version = connection.version
         if version not in self.ids or (self.packets and packet.name not in self.packets):

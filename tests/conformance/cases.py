@@ -37,6 +37,7 @@ class Case:
         self.where = where
         self.settings = ()
         self.is_alone = False
+        self.is_client = where.startswith("client.")
         self.steps = []
 
     def name(self, version):

@@ -9,14 +9,14 @@ from wire import encode
 FILTERS = [("filter", b"#@0"), ("filter", b"$T/#@0")]
 
 
-async def forget_retained(address):
+async def forget_retained(world):
     """Until a subscription to everything brings nothing."""
-    while await forget_some(address):
+    while await forget_some(world):
         pass
 
 
-async def forget_some(address):
-    run = Run(Case({"311": ["CLEANER"]}, "cleaner", "cleaner"), "311", address, "kcln", [])
+async def forget_some(world):
+    run = Run(Case({"311": ["CLEANER"]}, "cleaner", "cleaner"), "311", world, "kcln", [])
     connection = await run.connect_to("C")
     try:
         connection.send(encode("CONNECT", [("id", b"kclnC")], "311"))

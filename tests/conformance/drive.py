@@ -5,11 +5,10 @@ Nothing here waits for time to pass unless the case says so; that nothing more a
 PINGREQ and PINGRESP.
 """
 
-import asyncio
 import re
 
 from cases import Mistake
-from connection import DEADLINE, Connection, Failure
+from connection import DEADLINE, Failure
 from tables import PROPERTY_BY_NAME
 from wire import ENCODERS, encode, string, varint
 
@@ -22,10 +21,10 @@ RAW = re.compile(r'\s*(s?"[^"]*"|[\[\]{}]|V|(?:[0-9A-F]{2})+)')
 class Run:
     """One case in one version of the protocol."""
 
-    def __init__(self, case, version, address, prefix, rules):
+    def __init__(self, case, version, world, prefix, rules):
         self.case = case
         self.version = version
-        self.address = address
+        self.world = world
         self.prefix = prefix
         self.rules = rules
         self.connections = {}
@@ -33,7 +32,7 @@ class Run:
         self.variables = {}
         self.offences = []
         self.log = []
-        self.step_end = 0.0
+        self.step_start = self.step_end = 0.0
 
     def say(self, line):
         self.log.append(line)
@@ -46,7 +45,7 @@ class Run:
 
     async def execute(self):
         """None, or what went wrong."""
-        self.step_end = asyncio.get_running_loop().time()
+        self.step_start = self.step_end = self.world.now()
         where = self.case.where
         try:
             for step in self.case.steps:
@@ -55,8 +54,9 @@ class Run:
                     continue
                 for n in step.numbers:
                     self.variables["n"] = str(n)
+                    start = self.world.now()
                     await self.do(step.words)
-                    self.step_end = asyncio.get_running_loop().time()
+                    self.step_start, self.step_end = start, self.world.now()
             where = "at the end"
             await self.everyone_is_quiet()
             if self.offences:
@@ -73,7 +73,7 @@ class Run:
         for connection in self.connections.values():
             connection.drop()
         self.connections = {}
-        for client_id in self.stored_ids:
+        for client_id in () if self.world.is_fresh else self.stored_ids:
             try:
                 connection = await self.connect_to("cleaner")
                 connection.send(encode("CONNECT", [("id", client_id)], self.version))
@@ -87,7 +87,7 @@ class Run:
 
     async def do(self, words):
         if words[0] == "wait":
-            await asyncio.sleep(float(words[1]))
+            await self.world.sleep(float(words[1]))
             return
         if words[0] == "differ":
             self.differ(words[1:])
@@ -97,8 +97,8 @@ class Run:
             await self.send(name, rest)
         elif verb in ARROWS:
             await self.expect(name, verb, rest)
-        elif verb in VERBS:
-            await VERBS[verb](self, name, rest)
+        elif verb in self.verbs:
+            await self.verbs[verb](self, name, rest)
         else:
             raise Mistake(f"{self.case.where}: what is '{verb}'?")
 
@@ -131,9 +131,7 @@ class Run:
     # Sending
 
     async def connect_to(self, name):
-        connection = Connection(self, name)
-        await connection.open(*self.address)
-        return connection
+        return await self.world.open(self, name)
 
     async def connection_of(self, name):
         if name not in self.connections:
@@ -214,9 +212,11 @@ class Run:
             return await self.expect_or_end(connection, arrow, words)
         words, window = self.window_of(words)
         packet_name, wanted = words[0], words[1:]
+        if packet_name == "bytes":
+            return await self.expect_bytes(connection, " ".join(wanted))
 
         def look():
-            for at, packet in enumerate(connection.unread):
+            for at, packet in enumerate(self.queue(connection, packet_name)):
                 if arrow == "<<" and at > 0:
                     return None
                 if packet.name == packet_name or arrow == "<<":
@@ -235,6 +235,20 @@ class Run:
             connection.got_id = packet.fields["id"]
         self.bind(packet, wanted)
         return packet
+
+    def queue(self, connection, _name):
+        """What has come, of the kind that has such a name."""
+        return connection.unread
+
+    async def expect_bytes(self, connection, words):
+        """The very next packet is these bytes."""
+        wanted = self.raw(words)
+        packet = await connection.until(lambda: next(iter(self.queue(connection, "bytes")), None),
+                                        words)
+        if packet.raw != wanted:
+            got = packet.raw.hex(" ") or packet
+            raise Failure(f"{connection.name}: {got} instead of {wanted.hex(' ')}")
+        return connection.take(packet)
 
     async def expect_or_end(self, connection, arrow, words):
         at = words.index("or")
@@ -256,9 +270,10 @@ class Run:
         return words, None
 
     def check_window(self, window):
-        passed = asyncio.get_running_loop().time() - self.step_end
-        if window and not window[0] <= passed <= window[1]:
-            raise Failure(f"came after {passed:.2f} s")
+        """What happened lies between the line's start and its end: our own delays must not count."""
+        now = self.world.now()
+        if window and (now - self.step_start < window[0] or now - self.step_end > window[1]):
+            raise Failure(f"came after {now - self.step_end:.2f} s")
 
     def bind(self, packet, wanted):
         for word in wanted:
@@ -268,11 +283,30 @@ class Run:
                 got = got[0] if isinstance(got, list) else got
                 self.variables[value[1:]] = got.decode() if isinstance(got, bytes) else str(got)
 
+    def defaults(self, connection, packet):
+        """What a packet must be where the case says nothing."""
+        def accepts_all(codes):
+            return len(codes) == connection.filter_count and max(codes, default=0) < 0x80
+        expected = {}
+        if packet.name == "PUBLISH":
+            expected.update(dup="0", qos="0", retain="0")
+        if packet.name in ("PUBACK", "PUBREC"):
+            expected.update(code="0|0x10")
+        if packet.name in ("PUBREL", "PUBCOMP", "CONNACK"):
+            expected.update(code="0")
+        if packet.name in CONFIRMED and "codes" in packet.fields:
+            expected.update(codes=accepts_all)
+        if packet.name in ANSWERS_OURS:
+            expected.update(id=str(connection.sent_id))
+        if packet.name == "PUBREL":
+            expected.update(id=str(connection.got_id))
+        return expected
+
     def difference(self, connection, packet, name, wanted):
         """None when the packet is as the words say; else what differs."""
         if packet.name != name:
             return f"{packet.name} instead of {name}"
-        expected = defaults(connection, packet)
+        expected = self.defaults(connection, packet)
         listed = {}
         for word in wanted:
             field, sign, value = word.partition("=")
@@ -401,10 +435,7 @@ class Run:
     async def trickles(self, name, words):
         """Each byte in a write of its own."""
         connection = await self.connection_of(name)
-        for byte in self.raw(" ".join(words)):
-            connection.send(bytes([byte]))
-            await connection.writer.drain()
-            await asyncio.sleep(0.001)  # lets the kernel send it alone; right without it too
+        await connection.trickle(self.raw(" ".join(words)))
 
     async def may_get(self, name, words):
         """What is allowed, and not wanted: taken away where it came."""
@@ -471,7 +502,7 @@ class Run:
         await self.everyone_is_quiet()
 
 
-VERBS = {
+Run.verbs = {
     "connects": Run.connects, "subscribes": Run.subscribes, "publishes": Run.publishes,
     "gets": Run.gets, "gets*": Run.gets_any, "overlaps": Run.overlaps, "may-get": Run.may_get,
     "shares": Run.shares, "trickles": Run.trickles, "disconnects": Run.disconnects,
@@ -481,23 +512,3 @@ VERBS = {
 
 def number(value):
     return int(value, 0) if isinstance(value, (str, bytes)) else value
-
-
-def defaults(connection, packet):
-    """What a packet must be where the case says nothing."""
-    def accepts_all(codes):
-        return len(codes) == connection.filter_count and max(codes, default=0) < 0x80
-    expected = {}
-    if packet.name == "PUBLISH":
-        expected.update(dup="0", qos="0", retain="0")
-    if packet.name in ("PUBACK", "PUBREC"):
-        expected.update(code="0|0x10")
-    if packet.name in ("PUBREL", "PUBCOMP", "CONNACK"):
-        expected.update(code="0")
-    if packet.name in CONFIRMED and "codes" in packet.fields:
-        expected.update(codes=accepts_all)
-    if packet.name in ANSWERS_OURS:
-        expected.update(id=str(connection.sent_id))
-    if packet.name == "PUBREL":
-        expected.update(id=str(connection.got_id))
-    return expected

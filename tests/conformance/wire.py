@@ -134,13 +134,13 @@ ENCODERS = {
 }
 
 
-def encode(packet, fields, version):
+def encode(packet, fields, version, encoders=None):
     """A whole packet. `bits` among the fields replaces the fixed header's flags."""
     flags = FLAGS.get(packet, 0)
     if packet == "PUBLISH":
         flags = (number(fields, "dup") << 3 | number(fields, "qos") << 1 |
                  number(fields, "retain"))
-    body = ENCODERS[packet](fields, version)
+    body = (encoders or ENCODERS)[packet](fields, version)
     return (bytes([PACKETS[packet] << 4 | number(fields, "bits", flags)]) + varint(len(body)) +
             body)
 
@@ -213,42 +213,12 @@ def decode_properties(reader, packet):
     return found
 
 
-class Packet:
-    """A packet from a server: `fields` as numbers and bytes, `properties` as pairs of bytes."""
-
-    def __init__(self, first, data, version):
-        """`version` None: the answer to a level that nobody knows, in 3.1.1's or in 5.0's form."""
-        if version is None:
-            version = "311" if len(data) == 2 else "5"
-        self.name = PACKET_NAMES.get(first >> 4, "type 0")
-        self.bits = first & 15
-        self.data = data
-        self.fields = {}
-        self.properties = []
-        self.size = 0
-        decode = DECODERS.get(self.name)
-        if decode is None:
-            raise Malformed(f"{self.name} from a server")
-        body = Reader(data)
-        decode(self, body, version == "5")
-        if body.data:
-            raise Malformed(f"bytes behind the end of {self.name}")
-
-    def property_values(self, name):
-        return [value for n, value in self.properties if n == name]
-
-    def __str__(self):
-        fields = [f"{name}={text(value)}" for name, value in self.fields.items()]
-        fields += [f"{name}={text(value)}" for name, value in self.properties]
-        return " ".join([self.name] + fields)
-
-
 def text(value):
     if isinstance(value, bytes):
         shown = value if len(value) < 60 else value[:57] + b"..."
         return repr(shown)[2:-1]
     if isinstance(value, list):
-        return ",".join(f"0x{code:02X}" for code in value)
+        return ",".join(text(one) if isinstance(one, bytes) else f"0x{one:02X}" for one in value)
     return str(value)
 
 
@@ -304,3 +274,36 @@ DECODERS = {
     "UNSUBACK": decode_suback, "PINGRESP": decode_pingresp, "DISCONNECT": decode_disconnect,
     "AUTH": decode_disconnect,
 }
+
+
+class Packet:
+    """A packet from a server: `fields` as numbers and bytes, `properties` as pairs of bytes."""
+
+    decoders = DECODERS
+    sender = "a server"
+
+    def __init__(self, first, data, version):
+        """`version` None: the answer to a level that nobody knows, in 3.1.1's or in 5.0's form."""
+        if version is None:
+            version = "311" if len(data) == 2 else "5"
+        self.name = PACKET_NAMES.get(first >> 4, "type 0")
+        self.bits = first & 15
+        self.data = data
+        self.fields = {}
+        self.properties = []
+        self.raw, self.size = b"", 0
+        decode = self.decoders.get(self.name)
+        if decode is None:
+            raise Malformed(f"{self.name} from {self.sender}")
+        body = Reader(data)
+        decode(self, body, version == "5")
+        if body.data:
+            raise Malformed(f"bytes behind the end of {self.name}")
+
+    def property_values(self, name):
+        return [value for n, value in self.properties if n == name]
+
+    def __str__(self):
+        fields = [f"{name}={text(value)}" for name, value in self.fields.items()]
+        fields += [f"{name}={text(value)}" for name, value in self.properties]
+        return " ".join([self.name] + fields)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes in: packets split anywhere, many in one read, larger than any buffer, announced and never
  * sent; clients that are not read for a while. */
+#include "base/mem.h"
 #include "kit/play.h"
 
 #include <setjmp.h>
@@ -190,6 +191,25 @@ static void test_input_cannot_be_attached(void **state)
 	play_stop(&p);
 }
 
+/* [3.1.1 MQTT-4.8.0-2]: nobody else loses anything. */
+static void test_no_memory_for_the_input_ends_the_connection(void **state)
+{
+	static struct play p;
+	(void)state;
+	play_start(&p, &set, 1, 1, 0);
+	play_lines(&p, "a > CONNECT v4 id=a clean\na < CONNACK 00\n"
+		       "b > CONNECT v4 id=b clean\nb < CONNACK 00\n"
+		       "together\n"
+		       "a > RAW v4 30 7f 00 01 61\n");
+	mem_fail_after(2); /* behind that of the stream in memory */
+	play_line(&p, "apart");
+	assert_true(mem_has_failed());
+	mem_fail_after(0);
+	play_lines(&p, "a < closed\n"
+		       "b > PINGREQ\nb < PINGRESP\n");
+	play_finish(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +220,7 @@ int main(void)
 		cmocka_unit_test_setup(test_input_paused_and_alive, setup),
 		cmocka_unit_test_setup(test_input_malformed, setup),
 		cmocka_unit_test_setup(test_input_cannot_be_attached, setup),
+		cmocka_unit_test_setup(test_no_memory_for_the_input_ends_the_connection, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a connection: CONNECT and CONNACK, sessions, keep alive, the ways it ends. */
+#include "base/mem.h"
 #include "server.h"
 
 static const uint8_t versions[] = {MQTT_3_1, MQTT_3_1_1, MQTT_5};
@@ -521,6 +522,27 @@ static void test_input_waits_while_output_piles_up(void **state)
 	client_release(&c);
 }
 
+static void held_messages(struct connect *connect, struct engine_options *options)
+{
+	(void)connect;
+	options->holds_until_release = true;
+}
+
+/* [3.1.1 MQTT-4.8.0-2] */
+static void test_no_memory_for_a_message_ends_the_connection(void **state)
+{
+	(void)state;
+	struct client c;
+	begin(&c, MQTT_3_1_1, held_messages);
+	FEED(&c, "\x20\x02\0\0");
+	mem_fail_after(1);
+	FEED(&c, "\x34\x06\0\1a\0\1x");
+	assert_true(mem_has_failed());
+	mem_fail_after(0);
+	assert_int_equal(c.delivery_count, 0);
+	end(&c, ENGINE_END_NO_MEMORY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_topic_aliases_are_resolved),
 		cmocka_unit_test(test_alias_beyond_the_maximum_is_a_flaw),
 		cmocka_unit_test(test_input_waits_while_output_piles_up),
+		cmocka_unit_test(test_no_memory_for_a_message_ends_the_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

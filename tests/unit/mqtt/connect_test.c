@@ -133,7 +133,7 @@ static const struct flaw *expected_flaw(uint8_t version, unsigned flags)
 	return NULL;
 }
 
-/* [MQTT-3.1.2-3, 3.1.2-11 to 3.1.2-13, 3.1.2-16 to 3.1.2-19], [3.1.1 MQTT-3.1.2-22] */
+/* [MQTT-3.1.2-3, -11, -12, -13, -16, -17, -18, -19], [3.1.1 MQTT-3.1.2-22] */
 static void test_all_flags_of_all_versions(void **state)
 {
 	(void)state;

@@ -45,7 +45,7 @@ static void test_filters_of_3_1_1(void **state)
 	assert_false(subscribe_next(&rest, &filter, &o));
 }
 
-/* [MQTT-3.8.3-5, 3.8.3.1], [3.1.1 MQTT-3.8.3-4] */
+/* [MQTT-3.8.3-5], [5] 3.8.3.1, [3.1.1 MQTT-3.8.3-4] */
 static void test_all_option_bytes(void **state)
 {
 	(void)state;
