@@ -231,9 +231,10 @@ static void on_closed(void *context, const struct engine_closed *p)
 	putchar('\n');
 }
 
-static void on_message(void *context, const struct publish *p)
+static void on_message(void *context, const struct publish *p, uint64_t order)
 {
 	(void)context;
+	(void)order;
 	tell("message", "topic", p->topic);
 	printf(" payload=");
 	line_print(p->payload);
