@@ -23,7 +23,8 @@ TOP = Path(__file__).resolve().parents[1]
 BUILDS = TOP / 'build-test'
 E2E = TOP / 'tests' / 'e2e'
 JOBS = os.cpu_count() or 2
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = 4
+FUZZ_EVERY = 10  # of the cases that make inputs to begin with
 # These tests mostly wait, for a timer or for each other.
 E2E_AT_ONCE = JOBS
 # A stage that hangs must fail, and the whole must end: minutes, far above what a stage takes.
@@ -266,32 +267,30 @@ def stage_tidy():
     return result
 
 
-def fuzz(target, corpus):
-    """
-    One target for a few seconds: what it finds to be new goes to build-test/fuzz/. The seed is
-    fixed, so that a change is judged by what it does and not by luck; a hunt takes new ones.
-    """
-    found = BUILDS / 'fuzz' / target.name
-    found.mkdir(parents=True, exist_ok=True)
-    words = corpus.parents[1] / f'{target.name}.dict'
-    command = [target, f'-max_total_time={FUZZ_SECONDS}', '-rss_limit_mb=1024', '-seed=1',
-               f'-artifact_prefix={found}/', *([f'-dict={words}'] if words.exists() else []),
-               found, corpus]
-    return run(command, f'fuzz-{target.name}', environment=SANITIZER_ENVIRONMENT,
-               seconds=FUZZ_SECONDS + 60)
-
-
 def stage_fuzz():
-    """Each target that has a corpus, several at a time."""
-    corpora = sorted((TOP / 'tests' / 'fuzz' / 'corpus').glob('*/'))
-    if not corpora:
+    """
+    Each target for a few seconds, several at a time. The seed is fixed, so that a change is judged
+    by what it does and not by luck; a hunt takes new ones.
+    """
+    search = TOP / 'tests' / 'fuzz' / 'long.py'
+    if not search.exists():
         raise Absent
-    folder = built('clang-asan') / 'tests' / 'fuzz'
+    status, output = run([sys.executable, search, '--build', built('clang-asan'), '--seed', '1',
+                          '--seconds', FUZZ_SECONDS, '--jobs', JOBS, '--every', FUZZ_EVERY], 'fuzz')
+    return counted(status, output, r'^FOUND (\S+): (.*)$')
+
+
+def counted(status, output, failures):
+    """Of a program that ends with "N passed, N failed"; the pattern finds names and words."""
+    count = re.search(r'^(\d+) passed, (\d+) failed$', output, re.MULTILINE)
+    if not count:
+        raise Broken(tail(output))
     result = Result()
-    with ThreadPoolExecutor(JOBS) as pool:
-        ends = pool.map(lambda corpus: fuzz(folder / corpus.name, corpus), corpora)
-        for corpus, (status, output) in zip(corpora, ends):
-            result.add(status == 0, int(status != 0), f'{corpus.name}\n{tail(output)}')
+    result.add(int(count[1]))
+    for name, words in re.findall(failures, output, re.MULTILINE):
+        result.add(0, 1, f'{name}\n{words.rstrip()}')
+    if (status != 0) != (int(count[2]) > 0) or result.failed != int(count[2]):
+        result.add(0, 1, f'ended with {status}\n{tail(output)}')
     return result
 
 
@@ -338,16 +337,7 @@ def conformance(log, environment, *arguments):
     if not suite.exists():
         raise Absent
     status, output = run([sys.executable, suite, *arguments], log, environment=environment)
-    count = re.search(r'^(\d+) passed, (\d+) failed$', output, re.MULTILINE)
-    if not count:
-        raise Broken(tail(output))
-    result = Result()
-    result.add(int(count[1]))
-    for name, words in re.findall(r'^FAIL (.+)\n((?:     .*\n)*)', output, re.MULTILINE):
-        result.add(0, 1, f'{name}\n{words.rstrip()}')
-    if (status != 0) != (int(count[2]) > 0) or result.failed != int(count[2]):
-        result.add(0, 1, f'ended with {status}\n{tail(output)}')
-    return result
+    return counted(status, output, r'^FAIL (.+)\n((?:     .*\n)*)')
 
 
 def stage_conformance_asan():

@@ -44,26 +44,12 @@ static struct settings set;
 static struct peer_client peers[PEERS], innocent[SHARDS];
 static uint32_t small_capacity;
 
-struct input {
-	const uint8_t *ptr;
-	size_t len;
+const struct step_shape step_shapes[STEP_KINDS] = {
+	[STEP_PACKET] = {2, 1},    [STEP_PACKET + 1] = {2, 1}, [STEP_PADDED] = {3, 2},
+	[STEP_RAW] = {1, 1},       [STEP_REPEAT] = {1, 0},     [STEP_TIME] = {1, 0},
+	[STEP_CUT_AFTER] = {1, 0}, [STEP_DEAF_AFTER] = {1, 0}, [STEP_SMALL] = {1, 0},
+	[STEP_PIECES] = {1, 0},    [STEP_READ] = {1, 0},
 };
-
-static uint8_t take(struct input *in)
-{
-	if (in->len == 0)
-		return 0;
-	in->len--;
-	return *in->ptr++;
-}
-
-static struct span take_span(struct input *in, size_t len)
-{
-	struct span s = span_of(in->ptr, len < in->len ? len : in->len);
-	in->ptr += s.len;
-	in->len -= s.len;
-	return s;
-}
 
 static void append(struct buffer *b, struct span bytes)
 {

@@ -10,7 +10,7 @@
 #ifndef NIGHTJAR_TESTS_FUZZ_BROKER_CONNECTION_H
 #define NIGHTJAR_TESTS_FUZZ_BROKER_CONNECTION_H
 
-#define HEAD_BYTES 2 /* settings and seed */
+#include "input.h"
 
 /* 1 is a packet, too: they shall be frequent. */
 enum step_kind {

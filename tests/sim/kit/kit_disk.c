@@ -87,10 +87,12 @@ static int take_record(void *context, uint64_t position, struct span body)
 	return recover_record(d->kit->broker, position, body);
 }
 
-/* No disk here alters what it has: whatever is taken for damage was a crash. */
+/* As a rule no disk here alters what it has: whatever is taken for damage was a crash. */
 static int take_damage(void *context, const struct journal_damage *damage)
 {
 	struct kit_disk *d = context;
+	if (d->takes_damage)
+		return recover_damage(d->kit->broker, damage);
 	snprintf(d->reason, sizeof(d->reason), "damage in %s from %llx to %llx", damage->file,
 		 (unsigned long long)damage->from, (unsigned long long)damage->to);
 	return ERROR_INVALID;
@@ -135,7 +137,7 @@ static int replay(struct kit_disk *d)
 static int check_report(struct kit_disk *d, const struct recovery_report *report)
 {
 	struct span lines = buffer_content(&report->lines);
-	if (report->lost == 0 || kit_disk_is_dark(d))
+	if (report->lost == 0 || kit_disk_is_dark(d) || d->takes_damage)
 		return 0;
 	snprintf(d->reason, sizeof(d->reason), "%llu things are lost: %.*s",
 		 (unsigned long long)report->lost, (int)lines.len, (const char *)lines.ptr);

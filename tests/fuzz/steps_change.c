@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How libFuzzer changes the inputs of the target broker_connection. Its own changes shift lengths
- * and take steps apart; here whole steps come, go and change, and those behind them stay.
+ * How libFuzzer changes inputs that consist of steps (input.h). Its own changes shift lengths and
+ * take steps apart; here whole steps come, go and change, and those behind them stay.
  */
-#include "broker_connection.h"
 #include "fuzz.h"
+#include "input.h"
 #include "kit/random.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t len, size_t len_max);
@@ -15,11 +15,10 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data, size_t len, const uint8_t 
 /* The first step's bytes. */
 static size_t step_len(const uint8_t *data, size_t len)
 {
-	static const uint8_t arguments[] = {2, 2, 3, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0};
-	unsigned kind = data[0] >> 2 & 15;
-	size_t body_at = 1 + arguments[kind];
-	size_t len_at = kind == STEP_PADDED ? 2 : 1;
-	size_t all = body_at + (kind <= STEP_RAW && len_at < len ? data[len_at] : 0);
+	const struct step_shape *shape = &step_shapes[step_kind_of(data[0])];
+	size_t body_at = 1 + (size_t)shape->arguments;
+	bool has_body = shape->len_at > 0 && shape->len_at < len;
+	size_t all = body_at + (has_body ? data[shape->len_at] : 0);
 	return all < len ? all : len;
 }
 
@@ -48,13 +47,13 @@ static size_t splice(uint8_t *data, size_t len, size_t len_max, struct span at, 
 	return len;
 }
 
-/* Changes a packet, or what stands for one, and keeps the steps after it apart. */
+/* Changes a body, and keeps the steps after it apart. */
 static size_t change_body(uint8_t *data, size_t len, size_t len_max, struct span step)
 {
-	uint8_t changed[4 + UINT8_MAX];
-	unsigned kind = step.ptr[0] >> 2 & 15;
-	size_t len_at = kind == STEP_PADDED ? 2 : 1, body_at = kind == STEP_RAW ? 2 : len_at + 2;
-	if (kind > STEP_RAW || step.len < body_at || step.len > sizeof(changed))
+	uint8_t changed[1 + UINT8_MAX + UINT8_MAX];
+	const struct step_shape *shape = &step_shapes[step_kind_of(step.ptr[0])];
+	size_t len_at = shape->len_at, body_at = 1 + (size_t)shape->arguments;
+	if (len_at == 0 || step.len < body_at || step.len > sizeof(changed))
 		return LLVMFuzzerMutate(data, len, len_max);
 	memcpy(changed, step.ptr, step.len);
 	size_t body_len = LLVMFuzzerMutate(changed + body_at, step.len - body_at, UINT8_MAX);
@@ -78,7 +77,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t len_max, unsign
 	}
 }
 
-/* A step of one conversation goes into the other. */
+/* A step of one input goes into the other. */
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *data, size_t len, const uint8_t *other,
 				 size_t other_len, uint8_t *out, size_t out_max, unsigned seed)
 {
