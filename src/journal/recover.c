@@ -159,15 +159,17 @@ static int choose(struct journal *j, struct room *image_out, uint64_t *vouched_o
 	return 0;
 }
 
-/* Without a checkpoint the log must be there from its beginning. */
-static bool begins_at_the_beginning(const struct journal *j)
+/* Without a checkpoint the log must be there from its beginning, or what comes first is damaged and
+ * nobody can tell. */
+static bool begins_at_the_beginning(struct journal *j)
 {
 	for (uint32_t i = 0; i < j->segments.count; i++) {
 		const struct segment *s = j->segments.all[i];
 		if (s->number == 1)
 			return true;
 		if (s->has_head)
-			return s->head.previous_end == 0;
+			return s->head.previous_end == 0 ||
+			       segments_find(j, position_segment(s->head.previous_end));
 	}
 	return true;
 }
@@ -201,7 +203,8 @@ static void set_ends(struct journal *j)
 	for (uint32_t i = 0; i < j->segments.count; i++) {
 		struct segment *s = j->segments.all[i];
 		bool is_empty = !s->has_head && s->head.number == s->number;
-		s->end = s->bytes;
+		/* One that was cut off held as much as the others: it stands for what is lost. */
+		s->end = s->bytes < j->store.segment_bytes ? j->store.segment_bytes : s->bytes;
 		if (is_empty || s->number > last)
 			s->end = SEGMENT_HEAD_BYTES;
 		else if (s->number == last)
