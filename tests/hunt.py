@@ -86,6 +86,17 @@ def stress(configuration):
     return next_run
 
 
+def fuzz(seed, left):
+    targets = sorted((TOP / 'tests' / 'fuzz' / 'corpus').glob('*/'))
+    return Run([TOP / 'tests' / 'fuzz' / 'long.py', '--seconds', max(5, int(left / len(targets))),
+                '--seed', seed % 2**31, '--build', program('clang-asan')], len(targets))
+
+
+def explore(ids):
+    """Every state: there is nothing to draw, so once is enough."""
+    return lambda seed, left: Run([program('gcc', 'tests', 'explore', f'explore-{ids}')])
+
+
 SIMULATION = ('tests', 'sim', 'simulation')
 JOURNAL = ('tests', 'unit', 'journal')
 
@@ -99,6 +110,9 @@ HUNTERS = [
            seeds('clang-asan', SIMULATION, 10)),
     Hunter('sim-disk-asan', 1, 'with a disk, address and undefined sanitizers',
            seeds('clang-asan', SIMULATION, 10, '--disk')),
+    Hunter('fuzz', 4, 'every parser of outside bytes: targets', fuzz, is_timed=True, is_once=True),
+    *(Hunter(f'explore-{ids}', 1, f'every state of the delivery tables, {ids} packet ids',
+             explore(ids), is_once=True) for ids in (2, 3, 4)),
     Hunter('journal-crash', 1, 'the journal alone, its power cut',
            seeds('gcc', (*JOURNAL, 'journal_crash_test'), 50)),
     Hunter('journal-damage', 1, 'the journal alone, its bytes damaged',
