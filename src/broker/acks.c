@@ -91,6 +91,7 @@ static bool release_first(struct session *s, struct ack_waiting *ack, uint32_t t
 {
 	struct shard *shard = s->connection->shard;
 	struct command *c = command_new(COMMAND_RELEASE, SPAN_NONE);
+	int error;
 	if (!c)
 		return false;
 	c->origin = (struct origin){s->number, ticket, (uint16_t)shard->index};
@@ -99,6 +100,7 @@ static bool release_first(struct session *s, struct ack_waiting *ack, uint32_t t
 	ack->is_released = true;
 	ack->waits = 1;
 	ack->sequence = s->logged = shard->appended + 1;
+	receive_event(&s->receive, RECEIVE_EVENT_REFUSED, ack->packet_id, &error);
 	command_append(shard, c, shard_bit(shard));
 	return true;
 }

@@ -247,17 +247,18 @@ static void apply_unsubscribe(struct shard *s, struct command *command)
 	mem_free(codes);
 }
 
+/* Whoever appended it has freed the id by then. */
 static void apply_release(struct shard *s, struct command *command)
 {
 	int error;
 	struct session *session = session_of(s, command);
 	if (!session)
 		return;
-	unsigned steps =
+	if (s->is_recovering)
 		receive_event(&session->receive, RECEIVE_EVENT_PUBREL, command->packet_id, &error);
-	struct verdict v = {.reason_code = steps & STEP_SEND_PUBCOMP
-						   ? REASON_SUCCESS
-						   : REASON_PACKET_IDENTIFIER_NOT_FOUND};
+	bool is_unknown = command->flags & COMMAND_RELEASE_UNKNOWN;
+	struct verdict v = {.reason_code = is_unknown ? REASON_PACKET_IDENTIFIER_NOT_FOUND
+						      : REASON_SUCCESS};
 	verdict_give(s, &command->origin, v);
 }
 

@@ -44,6 +44,7 @@ enum command_kind {
 #define COMMAND_AWAY_KEEP_WILL 0x01    /* it was lost, not ended: the will is due */
 #define COMMAND_SUBSCRIBE_REFUSED 0x01 /* no room for more: every filter is answered 0x97 */
 #define COMMAND_PUBLISH_WILL 0x01      /* the will of session_id, of its CONNECT connect_id */
+#define COMMAND_RELEASE_UNKNOWN 0x01   /* it was not open; not written down */
 #define COMMAND_FINISH_REFUSED 0x01    /* never was in the queue: it had no room */
 
 /* Where answers go. */

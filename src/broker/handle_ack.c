@@ -100,7 +100,11 @@ void ack_answer(struct connection *c, uint8_t type, uint16_t packet_id, uint8_t 
 		ack_send(c, type, packet_id, reason_code);
 }
 
-/* Answered whatever became of the message, its expiry included [MQTT-4.3.3-13]. */
+/*
+ * Answered whatever became of the message, its expiry included [MQTT-4.3.3-13]. The id is free at
+ * once, as a PUBLISH takes it at once: so that a sender that uses it again without waiting for
+ * PUBCOMP comes to the same state here as in the log, where the order is this one.
+ */
 static void handle_pubrel(struct connection *c, uint16_t packet_id)
 {
 	struct shard *s = c->shard;
@@ -110,6 +114,7 @@ static void handle_pubrel(struct connection *c, uint16_t packet_id)
 				  .reason_code = REASON_NO_MATCHING_SUBSCRIBERS,
 				  .waits = 1};
 	struct command *command = NULL;
+	unsigned steps;
 	int error;
 	if (session->log_id) {
 		command = command_new(COMMAND_RELEASE, SPAN_NONE);
@@ -119,6 +124,8 @@ static void handle_pubrel(struct connection *c, uint16_t packet_id)
 			connection_doom(c);
 			return;
 		}
+		steps = receive_event(&session->receive, RECEIVE_EVENT_PUBREL, packet_id, &error);
+		command->flags = steps & STEP_SEND_PUBCOMP ? 0 : COMMAND_RELEASE_UNKNOWN;
 		command->packet_id = packet_id;
 		command->session_id = session->log_id;
 		command->origin.session = session->number;
@@ -129,7 +136,7 @@ static void handle_pubrel(struct connection *c, uint16_t packet_id)
 		command_append(s, command, shard_bit(s));
 		return;
 	}
-	unsigned steps = receive_event(&session->receive, RECEIVE_EVENT_PUBREL, packet_id, &error);
+	steps = receive_event(&session->receive, RECEIVE_EVENT_PUBREL, packet_id, &error);
 	ack_answer(c, PACKET_PUBCOMP, packet_id,
 		   steps & STEP_SEND_PUBCOMP ? REASON_SUCCESS : REASON_PACKET_IDENTIFIER_NOT_FOUND);
 }

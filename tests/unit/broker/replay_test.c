@@ -129,6 +129,16 @@ static void test_replay_open_qos_2(void **state)
 	     "p > PUBREL m3\np < PUBCOMP m3\n");
 }
 
+/* It should wait for PUBCOMP before it uses the id again. What it gets then is in the order in which
+ * the log has it. */
+static void test_replay_id_used_before_pubcomp(void **state)
+{
+	PLAY(CONNECT("s") "s > SUBSCRIBE m1 f=t,q2\ns < SUBACK m1 02\ns cut\n" CONNECT("p"),
+	     "p + PUBREL m2\np > PUBLISH q2 m2 t=t p=1\np < PUBCOMP m2 rc=92\np < PUBREC m2\n",
+	     "p + PUBREL m2\np > PUBLISH q2 m2 t=t p=2\np < PUBCOMP m2\np < PUBREC m2\n",
+	     AGAIN("s") "s < PUBLISH q2 m2 t=t p=1\ns < PUBLISH q2 m3 t=t p=2\n");
+}
+
 static void test_replay_retained(void **state)
 {
 	PLAY(PUBLISHER "p > PUBLISH q1 m1 retain t=r/1 p=one\np < PUBACK m1 rc=10\n"
@@ -201,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup(test_replay_subscriptions, setup),
 		cmocka_unit_test_setup(test_replay_queues, setup),
 		cmocka_unit_test_setup(test_replay_open_qos_2, setup),
+		cmocka_unit_test_setup(test_replay_id_used_before_pubcomp, setup),
 		cmocka_unit_test_setup(test_replay_retained, setup),
 		cmocka_unit_test_setup(test_replay_wills, setup),
 		cmocka_unit_test_setup(test_replay_take_over, setup),
