@@ -68,7 +68,8 @@ static void add_will(struct world *w, struct client *c, struct connect *p)
 static void choose_options(struct world *w, struct client *c, struct connect *p)
 {
 	static const uint32_t expiries[] = {0, 5, 60, 3600, UINT32_MAX};
-	c->asked_clean = c->must_clean || random_chance(&w->random, w->is_quiet ? 0 : 10);
+	bool is_strange = w->is_quiet || c->has_engine;
+	c->asked_clean = c->must_clean || random_chance(&w->random, is_strange ? 0 : 10);
 	c->receive_maximum = UINT16_MAX;
 	if (c->version != MQTT_5) {
 		c->asked_expiry = c->asked_clean ? 0 : UINT32_MAX;
@@ -89,6 +90,26 @@ static void choose_options(struct world *w, struct client *c, struct connect *p)
 	}
 }
 
+/* An engine asks always for the same; what it makes of clean start, it says itself. */
+static void send_connect_by_engine(struct world *w, struct client *c)
+{
+	struct connect p = {.version = c->version, .client_id = span_of_text(c->id)};
+	if (c->engine &&
+	    !(c->version == MQTT_5 && (c->must_clean || random_chance(&w->random, 10)))) {
+		engine_open(w, c);
+		return;
+	}
+	properties_clear(&p.properties);
+	properties_clear(&p.will_properties);
+	c->must_clean |= c->version == MQTT_5 || c->engine_cleans;
+	choose_options(w, c, &p);
+	c->keep_alive = random_chance(&w->random, 50) ? KEEP_ALIVE_S : 0;
+	p.keep_alive = c->keep_alive;
+	p.clean_start = c->asked_clean;
+	engine_begin(w, c, &p);
+	engine_open(w, c);
+}
+
 static void send_connect(struct world *w, struct client *c)
 {
 	static uint8_t bytes[100000];
@@ -97,7 +118,7 @@ static void send_connect(struct world *w, struct client *c)
 	properties_clear(&p.will_properties);
 	choose_options(w, c, &p);
 	add_will(w, c, &p);
-	c->keep_alive = !w->is_quiet && random_chance(&w->random, 30) ? 20 : 0;
+	c->keep_alive = !w->is_quiet && random_chance(&w->random, 30) ? KEEP_ALIVE_S : 0;
 	p.keep_alive = c->keep_alive;
 	p.clean_start = c->asked_clean;
 	send_bytes(c, bytes, connect_encode(&p, (struct room){bytes, sizeof(bytes)}));
@@ -109,8 +130,17 @@ static void leave_behind(struct world *w, struct client *c)
 	client_fault(w, c);
 	if (w->zombie_count == ZOMBIES_MAX)
 		return;
-	w->zombies[w->zombie_count++].stream = c->stream;
+	struct zombie *z = &w->zombies[w->zombie_count++];
+	z->stream = c->stream;
+	z->keep_alive = c->phase == PHASE_CONNECTING ? 0 : c->keep_alive;
 	c->stream = (struct stream){.fd = -1};
+}
+
+void client_vanish(struct world *w, struct client *c)
+{
+	world_note(w, "%s vanishes", c->id);
+	leave_behind(w, c);
+	client_lost(w, c, false);
 }
 
 static void reset_connection(struct client *c)
@@ -120,14 +150,14 @@ static void reset_connection(struct client *c)
 	buffer_release(&c->answers);
 	c->answer_count = c->open_count = 0;
 	c->is_stopped = c->is_lazy = c->is_faulty = c->is_goodbye = false;
-	c->is_orphaned = false;
+	c->is_orphaned = c->is_forged = false;
 	c->aliases_out = 0;
 	memset(c->aliases_in, 0, sizeof(c->aliases_in));
 }
 
 static void open_connection(struct world *w, struct client *c)
 {
-	static const uint32_t capacities[] = {300, 2000, 10000, 200000, 1000000};
+	static const uint32_t capacities[] = {50, 300, 2000, 10000, 200000, 1000000};
 	uint32_t capacity = capacities[random_below(&w->random, ARRAY_COUNT(capacities))];
 	c->stream = kit_open(&w->kit, random_below(&w->random, w->kit.shard_count), capacity,
 			     &c->broker_end);
@@ -147,7 +177,10 @@ void client_connect(struct world *w, struct client *c)
 	}
 	reset_connection(c);
 	open_connection(w, c);
-	send_connect(w, c);
+	if (c->has_engine)
+		send_connect_by_engine(w, c);
+	else
+		send_connect(w, c);
 	world_note(w, "%s connects v%u%s expiry %u will %u", c->id, c->version,
 		   c->asked_clean ? " clean" : "", c->asked_expiry, c->will);
 	c->expiry_min = c->asked_expiry < c->expiry_min ? c->asked_expiry : c->expiry_min;
@@ -158,7 +191,9 @@ void client_connect(struct world *w, struct client *c)
 
 static void judge_present(struct world *w, struct client *c, bool is_present)
 {
-	if (is_present && !c->has_session)
+	/* an engine of 3.x cannot know what became of a CONNECT that was not answered */
+	bool may_be_unknown = c->engine && c->must_clean;
+	if (is_present && !c->has_session && !may_be_unknown)
 		world_fail(w, "%s: a session is present that should be none", c->id);
 	if (!is_present && client_session_is_sure(c))
 		world_fail(w, "%s: the session is lost", c->id);
@@ -182,6 +217,10 @@ static void send_publish(struct world *w, struct client *c, struct published *m,
 		p.properties.present = 1ull << PROPERTY_MESSAGE_EXPIRY_INTERVAL;
 		p.properties.message_expiry_interval = expiry_of(m);
 	}
+	if (c->engine) {
+		engine_send(w, c, &p, m->id);
+		return;
+	}
 	if (c->version == MQTT_5 && random_chance(&w->random, 30)) {
 		p.properties.present |= 1ull << PROPERTY_TOPIC_ALIAS;
 		p.properties.topic_alias = (uint16_t)(m->topic + 1);
@@ -190,6 +229,7 @@ static void send_publish(struct world *w, struct client *c, struct published *m,
 		c->aliases_out |= (uint8_t)(1u << m->topic);
 	}
 	m->attempts++;
+	m->connection = m->attempts == 1 ? c->connection : m->connection;
 	send_bytes(c, bytes, publish_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 }
 
@@ -222,7 +262,8 @@ void client_connected(struct world *w, struct client *c, bool is_present)
 	c->lost_known_ms = NEVER;
 	c->lost_ms = c->is_faulty ? c->fault_ms : NEVER;
 	model_time(w);
-	resume(w, c);
+	if (!c->engine)
+		resume(w, c);
 }
 
 void client_fault(struct world *w, struct client *c)
@@ -264,6 +305,8 @@ void client_lost(struct world *w, struct client *c, bool is_orderly)
 	end_will(w, c, is_orderly);
 	if (stream_is_open(&c->stream))
 		c->stream.ops->close(&c->stream);
+	if (c->engine)
+		engine_close(w, c);
 	if (is_orderly) {
 		c->expiry_min = c->expiry_max = c->expiry_goodbye;
 		c->lost_ms = c->lost_ms == NEVER ? now : c->lost_ms;
@@ -319,17 +362,16 @@ void client_publish(struct world *w, struct client *c)
 {
 	struct random *r = &w->random;
 	uint8_t qos = (uint8_t)random_below(r, 3);
-	if (c->out_count == OUTGOING_MAX && qos > 0)
+	if (!c->engine && c->out_count == OUTGOING_MAX && qos > 0)
 		return;
 	struct published *m = world_message(w, c->index, random_below(r, TOPICS), qos);
 	if (!m)
 		return;
-	m->connection = c->connection;
 	m->retain = w->has_retained && random_chance(r, 15);
-	m->is_clear = m->retain && random_chance(r, 30);
+	m->is_clear = m->retain && !c->engine && random_chance(r, 30);
 	m->has_expiry = c->version == MQTT_5 && !m->retain && random_chance(r, 5);
-	uint16_t packet_id = qos ? new_message_id(c) : 0;
-	if (qos)
+	uint16_t packet_id = qos && !c->engine ? new_message_id(c) : 0;
+	if (qos && !c->engine)
 		c->out_messages[c->out_count++] =
 			(struct outgoing_message){m->id, packet_id, false};
 	send_publish(w, c, m, packet_id, false);
@@ -372,12 +414,14 @@ static void note_subscription(struct world *w, struct client *c, unsigned filter
 		.qos = o->qos,
 		.no_local = o->no_local,
 		.retain_as_published = o->retain_as_published,
+		.retain_handling = o->retain_handling,
 		.from_sent = w->tick,
 		.from_sure = NEVER,
 		.until_sent = NEVER,
 		.until_sure = NEVER,
 		.from_id = packet_id,
 	};
+	model_replays_asked(w, c, &c->intervals[c->interval_count - 1]);
 	for (unsigned t = 0; filter < PLAIN_FILTERS && t < TOPICS; t++)
 		c->replay_budget[t] += filter_matches[filter][t];
 	model_groups(w);
@@ -406,7 +450,10 @@ void client_subscribe(struct world *w, struct client *c)
 	struct writer writer = writer_of((struct room){text, sizeof(text)});
 	unsigned count = c->version == MQTT_5 ? 1 : 1 + random_below(&w->random, 2);
 	unsigned last = FILTERS;
-	struct subscribe p = {.packet_id = new_packet_id(c)};
+	struct subscription_options options[2];
+	uint8_t chosen[2];
+	unsigned filter_count = 0;
+	struct subscribe p = {.packet_id = c->engine ? 1 : new_packet_id(c)};
 	if (c->interval_count + count > INTERVALS_MAX)
 		return;
 	properties_clear(&p.properties);
@@ -417,35 +464,49 @@ void client_subscribe(struct world *w, struct client *c)
 		last = filter;
 		struct subscription_options o = choose_subscription(w, c, filter);
 		subscribe_filter_encode(&writer, span_of_text(filters[filter]), &o);
-		note_subscription(w, c, filter, &o, p.packet_id);
+		chosen[filter_count] = (uint8_t)filter;
+		options[filter_count++] = o;
 	}
 	if (c->version == MQTT_5) {
 		p.properties.present = 1ull << PROPERTY_SUBSCRIPTION_IDENTIFIER;
 		p.properties.subscription_identifier = last + 1;
 	}
 	p.filters = span_of(text, (size_t)(writer.ptr - text));
-	send_bytes(c, bytes, subscribe_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
+	if (c->engine)
+		p.packet_id = engine_ask(c, &p);
+	for (unsigned i = 0; p.packet_id && i < filter_count; i++)
+		note_subscription(w, c, chosen[i], &options[i], p.packet_id);
+	if (!c->engine)
+		send_bytes(c, bytes,
+			   subscribe_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 }
 
 void client_unsubscribe(struct world *w, struct client *c)
 {
 	uint8_t bytes[200], text[100];
 	struct writer writer = writer_of((struct room){text, sizeof(text)});
-	struct unsubscribe p = {.packet_id = new_packet_id(c)};
+	struct unsubscribe p = {.packet_id = c->engine ? 1 : new_packet_id(c)};
 	unsigned filter = choose_filter(w, c);
 	properties_clear(&p.properties);
 	write_binary(&writer, span_of_text(filters[filter]));
 	p.filters = span_of(text, (size_t)(writer.ptr - text));
+	if (c->engine)
+		p.packet_id = engine_ask_no_more(c, &p);
+	if (!p.packet_id)
+		return;
 	world_note(w, "%s unsubscribes from %s (m%u)", c->id, filters[filter], p.packet_id);
 	close_interval(w, c, filter, p.packet_id);
 	model_filter_left(w, c, filter);
-	send_bytes(c, bytes,
-		   unsubscribe_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
+	if (!c->engine)
+		send_bytes(c, bytes,
+			   unsubscribe_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 }
 
 void client_ping(struct client *c)
 {
 	uint8_t bytes[PING_BYTES];
+	if (c->engine)
+		return; /* it does so by itself */
 	ping_encode(bytes, PACKET_PINGREQ);
 	send_bytes(c, bytes, sizeof(bytes));
 }
@@ -471,8 +532,11 @@ void client_disconnect(struct world *w, struct client *c)
 	c->is_goodbye = p.reason_code == 0;
 	c->phase = PHASE_LEAVING;
 	client_answer(w, c);
-	send_bytes(c, bytes,
-		   disconnect_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
+	if (c->engine)
+		engine_leave(c, &p);
+	else
+		send_bytes(c, bytes,
+			   disconnect_encode(&p, c->version, (struct room){bytes, sizeof(bytes)}));
 	world_note(w, "%s disconnects with %02x, expiry %u", c->id, p.reason_code,
 		   c->expiry_goodbye);
 	if (c->lost_ms == NEVER)
@@ -482,99 +546,12 @@ void client_disconnect(struct world *w, struct client *c)
 
 void client_answer(struct world *w, struct client *c)
 {
-	(void)w;
 	struct span answers = buffer_content(&c->answers);
+	if (c->engine)
+		engine_answer(w, c);
 	if (answers.len > 0)
 		send_bytes(c, answers.ptr, answers.len);
 	buffer_release(&c->answers);
 	c->open_count -= c->answer_count;
 	c->answer_count = 0;
-}
-
-bool client_is_busy(const struct client *c)
-{
-	if (c->phase == PHASE_CONNECTING || c->phase == PHASE_LEAVING)
-		return true;
-	if (c->phase == PHASE_OFFLINE)
-		return false;
-	bool is_asking = false;
-	for (unsigned i = 0; i < c->interval_count; i++)
-		is_asking |= c->intervals[i].from_id || c->intervals[i].until_id;
-	return is_asking || c->out_count > 0 || c->in_count > 0 || buffer_len(&c->out) > 0 ||
-	       buffer_len(&c->in) > 0 || buffer_len(&c->answers) > 0;
-}
-
-static bool transmit(struct world *w, struct client *c)
-{
-	struct span bytes = buffer_content(&c->out);
-	if (bytes.len == 0)
-		return false;
-	if (!w->is_quiet && random_chance(&w->random, 50))
-		bytes.len = 1 + random_below(&w->random, (uint32_t)bytes.len);
-	long n = c->stream.ops->write(&c->stream, &bytes, 1);
-	if (n == ERROR_CLOSED)
-		buffer_release(&c->out);
-	if (n <= 0)
-		return n == ERROR_CLOSED;
-	buffer_consume(&c->out, (size_t)n);
-	if (buffer_len(&c->out) == 0) /* only whole packets count for keep alive */
-		c->last_write_ms = w->kit.now.steady_ms;
-	return true;
-}
-
-static void handle_all(struct world *w, struct client *c)
-{
-	struct fixed_header h;
-	const struct flaw *flaw;
-	uint32_t connection = c->connection;
-	while (c->phase != PHASE_OFFLINE && c->connection == connection) {
-		struct span in = buffer_content(&c->in);
-		enum header_result result = fixed_header_decode(in, &h, &flaw);
-		if (result == HEADER_MALFORMED)
-			world_fail(w, "%s: malformed packet from the broker", c->id);
-		if (result == HEADER_INCOMPLETE ||
-		    in.len < (size_t)h.header_len + h.remaining_length)
-			return;
-		size_t len = (size_t)h.header_len + h.remaining_length;
-		client_handle(w, c, span_of(in.ptr, len));
-		if (c->phase != PHASE_OFFLINE)
-			buffer_consume(&c->in, len);
-	}
-}
-
-static void notice_end(struct world *w, struct client *c, long n)
-{
-	bool is_orderly = n == 0 && c->phase == PHASE_LEAVING && !c->is_faulty && !c->keep_alive;
-	bool may_be_slow = c->phase == PHASE_CONNECTING || c->keep_alive > 0 ||
-			   power_was_in_trouble(w, c->opened);
-	if (!is_orderly && !c->is_faulty && !may_be_slow)
-		world_fail(w, "%s: the broker closed its connection", c->id);
-	client_lost(w, c, is_orderly);
-}
-
-static bool receive(struct world *w, struct client *c)
-{
-	static uint8_t block[100000];
-	size_t room = w->is_quiet ? sizeof(block) : 1 + random_below(&w->random, 5000);
-	if (c->phase == PHASE_OFFLINE || (c->is_stopped && !w->is_quiet))
-		return false;
-	long n = c->stream.ops->read(&c->stream, (struct room){block, room});
-	if (n == ERROR_AGAIN)
-		return false;
-	if (n <= 0) {
-		notice_end(w, c, n);
-		return true;
-	}
-	int error = buffer_append(&c->in, span_of(block, (size_t)n));
-	ASSERT(error == 0);
-	handle_all(w, c);
-	return true;
-}
-
-bool client_pump(struct world *w, struct client *c)
-{
-	if (c->phase == PHASE_OFFLINE)
-		return false;
-	bool has_moved = transmit(w, c);
-	return receive(w, c) || has_moved;
 }

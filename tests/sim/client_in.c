@@ -5,6 +5,8 @@
 static void answer_later(struct client *c, uint8_t type, uint16_t packet_id)
 {
 	uint8_t bytes[ACK_BYTES_MIN];
+	if (c->engine)
+		return; /* it does so by itself */
 	ack_encode_short(bytes, type, packet_id);
 	int error = buffer_append(&c->answers, span_of(bytes, sizeof(bytes)));
 	ASSERT(error == 0);
@@ -95,31 +97,45 @@ static void note_window(struct world *w, struct client *c)
 			   c->receive_maximum);
 }
 
+static void owe(struct client *c, uint32_t message)
+{
+	int error = buffer_append(&c->owed, span_of(&message, sizeof(message)));
+	ASSERT(error == 0);
+}
+
+void client_saw_publish(struct world *w, struct client *c, const struct publish *p)
+{
+	struct reception r = {.message = payload_read(w, p->payload),
+			      .topic = (uint8_t)topic_index(w, c, p),
+			      .qos = p->qos,
+			      .dup = p->dup,
+			      .retain = p->retain,
+			      .expiry = UINT32_MAX};
+	if (properties_has(&p->properties, PROPERTY_MESSAGE_EXPIRY_INTERVAL))
+		r.expiry = p->properties.message_expiry_interval;
+	if (c->version == MQTT_5)
+		r.identifiers = identifiers_of(w, c, p);
+	world_note(w, "%s receives %u (%s q%u m%u%s%s) for %llx", c->id, r.message, topics[r.topic],
+		   p->qos, p->packet_id, p->dup ? " dup" : "", p->retain ? " retain" : "",
+		   (unsigned long long)r.identifiers);
+	if (p->qos > 0)
+		note_window(w, c);
+	if (p->qos == 1)
+		answer_later(c, PACKET_PUBACK, p->packet_id);
+	if (p->qos == 2 && !take_exactly_once(w, c, p, r.message))
+		return;
+	if (c->engine)
+		owe(c, r.message);
+	model_received(w, c, &r);
+}
+
 static void handle_publish(struct world *w, struct client *c, uint8_t flags, struct span body)
 {
 	struct publish p;
 	const struct flaw *flaw = publish_decode(flags, body, c->version, &p);
 	if (flaw)
 		world_fail(w, "%s: PUBLISH: %s", c->id, flaw->text);
-	struct reception r = {.message = payload_read(w, p.payload),
-			      .topic = (uint8_t)topic_index(w, c, &p),
-			      .qos = p.qos,
-			      .dup = p.dup,
-			      .retain = p.retain,
-			      .expiry = UINT32_MAX};
-	if (properties_has(&p.properties, PROPERTY_MESSAGE_EXPIRY_INTERVAL))
-		r.expiry = p.properties.message_expiry_interval;
-	if (c->version == MQTT_5)
-		r.identifiers = identifiers_of(w, c, &p);
-	world_note(w, "%s receives %u (%s q%u m%u%s%s) for %llx", c->id, r.message, topics[r.topic],
-		   p.qos, p.packet_id, p.dup ? " dup" : "", p.retain ? " retain" : "",
-		   (unsigned long long)r.identifiers);
-	if (p.qos > 0)
-		note_window(w, c);
-	if (p.qos == 1)
-		answer_later(c, PACKET_PUBACK, p.packet_id);
-	if (p.qos < 2 || take_exactly_once(w, c, &p, r.message))
-		model_received(w, c, &r);
+	client_saw_publish(w, c, &p);
 }
 
 static void finish_message(struct world *w, struct client *c, struct outgoing_message *o,
@@ -134,11 +150,20 @@ static void finish_message(struct world *w, struct client *c, struct outgoing_me
 	(void)c;
 }
 
+/* An answer to what was not sent, or not like that. Somebody else may have asked for it. */
+static void judge_stray(struct world *w, const struct client *c, const struct ack *p)
+{
+	if (!c->is_forged)
+		world_fail(w, "%s: %s for nothing", c->id, packet_type_name(p->type));
+}
+
 static void handle_puback(struct world *w, struct client *c, const struct ack *p)
 {
 	struct outgoing_message *o = find_outgoing(c, p->packet_id);
-	if (!o || w->messages[o->message].qos != 1)
-		world_fail(w, "%s: PUBACK for nothing", c->id);
+	if (!o || w->messages[o->message].qos != 1) {
+		judge_stray(w, c, p);
+		return;
+	}
 	finish_message(w, c, o, p->reason_code);
 	remove_outgoing(c, o);
 }
@@ -146,15 +171,18 @@ static void handle_puback(struct world *w, struct client *c, const struct ack *p
 static void handle_pubrec(struct world *w, struct client *c, const struct ack *p)
 {
 	struct outgoing_message *o = find_outgoing(c, p->packet_id);
-	if (!o || w->messages[o->message].qos != 2)
-		world_fail(w, "%s: PUBREC for nothing", c->id);
+	if (!o || w->messages[o->message].qos != 2) {
+		judge_stray(w, c, p);
+		return;
+	}
 	finish_message(w, c, o, p->reason_code);
 	if (p->reason_code >= 0x80) {
 		remove_outgoing(c, o);
 		return;
 	}
 	o->is_released = true;
-	client_send_ack(c, PACKET_PUBREL, p->packet_id);
+	if (!c->engine)
+		client_send_ack(c, PACKET_PUBREL, p->packet_id);
 }
 
 static void handle_pubrel(struct client *c, const struct ack *p)
@@ -170,9 +198,23 @@ static void handle_pubrel(struct client *c, const struct ack *p)
 static void handle_pubcomp(struct world *w, struct client *c, const struct ack *p)
 {
 	struct outgoing_message *o = find_outgoing(c, p->packet_id);
-	if (!o || !o->is_released)
-		world_fail(w, "%s: PUBCOMP for nothing", c->id);
+	if (!o || !o->is_released) {
+		judge_stray(w, c, p);
+		return;
+	}
 	remove_outgoing(c, o);
+}
+
+void client_saw_ack(struct world *w, struct client *c, const struct ack *p)
+{
+	world_note(w, "%s gets %s m%u %02x", c->id, packet_type_name(p->type), p->packet_id,
+		   p->reason_code);
+	switch (p->type) {
+	case PACKET_PUBACK: handle_puback(w, c, p); break;
+	case PACKET_PUBREC: handle_pubrec(w, c, p); break;
+	case PACKET_PUBREL: handle_pubrel(c, p); break;
+	default: handle_pubcomp(w, c, p);
+	}
 }
 
 static void handle_ack(struct world *w, struct client *c, uint8_t type, struct span body)
@@ -181,54 +223,77 @@ static void handle_ack(struct world *w, struct client *c, uint8_t type, struct s
 	const struct flaw *flaw = ack_decode(type, body, c->version, &p);
 	if (flaw)
 		world_fail(w, "%s: acknowledgement: %s", c->id, flaw->text);
-	world_note(w, "%s gets %s m%u %02x", c->id, packet_type_name(type), p.packet_id,
-		   p.reason_code);
-	switch (type) {
-	case PACKET_PUBACK: handle_puback(w, c, &p); break;
-	case PACKET_PUBREC: handle_pubrec(w, c, &p); break;
-	case PACKET_PUBREL: handle_pubrel(c, &p); break;
-	default: handle_pubcomp(w, c, &p);
+	client_saw_ack(w, c, &p);
+}
+
+/* MQTT 3.1 does not say whether there was a session. */
+static bool is_session_present(const struct client *c, const struct connack *p)
+{
+	if (c->version == MQTT_3_1)
+		return c->has_session && !c->asked_clean;
+	return p->session_present;
+}
+
+void client_saw_connack(struct world *w, struct client *c, const struct connack *p)
+{
+	if (p->code != REASON_SUCCESS && power_was_in_trouble(w, c->opened)) {
+		client_fault(w, c);
+		if (!c->engine) /* which is asked later */
+			client_lost(w, c, false);
+		return;
 	}
+	if (p->code != REASON_SUCCESS)
+		world_fail(w, "%s: CONNACK %02x", c->id, p->code);
+	if (c->phase != PHASE_CONNECTING)
+		world_fail(w, "%s: a second CONNACK", c->id);
+	client_connected(w, c, is_session_present(c, p));
 }
 
 static void handle_connack(struct world *w, struct client *c, struct span body)
 {
 	struct connack p;
 	const struct flaw *flaw = connack_decode(body, c->version, &p);
-	if (!flaw && p.code != REASON_SUCCESS && power_was_in_trouble(w, c->opened)) {
-		client_lost(w, c, false);
-		return;
+	if (flaw)
+		world_fail(w, "%s: CONNACK %s", c->id, flaw->text);
+	client_saw_connack(w, c, &p);
+}
+
+void client_saw_suback(struct world *w, struct client *c, const struct suback *p)
+{
+	size_t wanted = 0;
+	world_note(w, "%s gets %s m%u", c->id, packet_type_name(p->type), p->packet_id);
+	for (unsigned i = 0; i < c->interval_count; i++) {
+		struct interval *v = &c->intervals[i];
+		if (v->until_id == p->packet_id) {
+			v->until_sure = w->tick;
+			v->until_id = 0;
+		}
+		if (v->from_id == p->packet_id) {
+			if (wanted >= p->codes.len || p->codes.ptr[wanted++] != v->qos)
+				world_fail(w, "%s: SUBACK does not grant what was asked", c->id);
+			v->from_sure = w->tick;
+			v->from_id = 0;
+		}
 	}
-	if (flaw || p.code != REASON_SUCCESS)
-		world_fail(w, "%s: CONNACK %02x %s", c->id, p.code, flaw ? flaw->text : "");
-	if (c->phase != PHASE_CONNECTING)
-		world_fail(w, "%s: a second CONNACK", c->id);
-	client_connected(w, c, p.session_present);
+	if (p->type == PACKET_SUBACK && wanted != p->codes.len)
+		world_fail(w, "%s: SUBACK of %zu codes for nothing", c->id, p->codes.len);
 }
 
 static void handle_suback(struct world *w, struct client *c, uint8_t type, struct span body)
 {
 	struct suback p;
 	const struct flaw *flaw = suback_decode(type, body, c->version, &p);
-	size_t wanted = 0;
 	if (flaw)
 		world_fail(w, "%s: SUBACK: %s", c->id, flaw->text);
-	world_note(w, "%s gets %s m%u", c->id, packet_type_name(type), p.packet_id);
-	for (unsigned i = 0; i < c->interval_count; i++) {
-		struct interval *v = &c->intervals[i];
-		if (v->until_id == p.packet_id) {
-			v->until_sure = w->tick;
-			v->until_id = 0;
-		}
-		if (v->from_id == p.packet_id) {
-			if (wanted >= p.codes.len || p.codes.ptr[wanted++] != v->qos)
-				world_fail(w, "%s: SUBACK does not grant what was asked", c->id);
-			v->from_sure = w->tick;
-			v->from_id = 0;
-		}
-	}
-	if (type == PACKET_SUBACK && wanted != p.codes.len)
-		world_fail(w, "%s: SUBACK of %zu codes for nothing", c->id, p.codes.len);
+	client_saw_suback(w, c, &p);
+}
+
+void client_saw_disconnect(struct world *w, struct client *c, const struct disconnect *p)
+{
+	if (power_was_in_trouble(w, c->opened))
+		return;
+	if (p->reason_code != REASON_KEEP_ALIVE_TIMEOUT || c->keep_alive == 0)
+		world_fail(w, "%s: DISCONNECT %02x", c->id, p->reason_code);
 }
 
 static void handle_disconnect(struct world *w, struct client *c, struct span body)
@@ -237,17 +302,16 @@ static void handle_disconnect(struct world *w, struct client *c, struct span bod
 	const struct flaw *flaw = disconnect_decode(body, c->version, &p);
 	if (flaw)
 		world_fail(w, "%s: DISCONNECT: %s", c->id, flaw->text);
-	if (power_was_in_trouble(w, c->opened))
-		return;
-	if (p.reason_code != REASON_KEEP_ALIVE_TIMEOUT || c->keep_alive == 0)
-		world_fail(w, "%s: DISCONNECT %02x", c->id, p.reason_code);
+	client_saw_disconnect(w, c, &p);
 }
 
 void client_handle(struct world *w, struct client *c, struct span packet)
 {
 	struct fixed_header h;
 	const struct flaw *flaw;
-	enum header_result result = fixed_header_decode(packet, &h, &flaw);
+	enum header_result result = c->version == MQTT_3_1
+					    ? fixed_header_decode_3_1(packet, &h, &flaw)
+					    : fixed_header_decode(packet, &h, &flaw);
 	ASSERT(result == HEADER_OK);
 	struct span body = span_of(packet.ptr + h.header_len, h.remaining_length);
 	if (c->phase == PHASE_LEAVING)

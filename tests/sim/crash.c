@@ -73,17 +73,16 @@ void crash_doubts(struct world *w)
 
 void crash(struct world *w)
 {
-	struct random random = w->kit.random;
 	struct moment now = w->kit.now;
 	uint64_t turns = w->kit.turns, ms = random_below(&w->random, 3000);
 	unsigned shards = shard_counts[random_below(&w->random, ARRAY_COUNT(shard_counts))];
 	world_note(w, "the broker dies, and comes back with %u shards", shards);
 	kit_crash(&w->kit);
 	crash_doubts(w);
-	replay_check(w->store, &w->settings, now, NULL);
+	replay_check_some(w->store, &w->settings, now, NULL, &w->random);
 	now.steady_ms += ms;
 	now.wall_ms += ms;
-	kit_start_on(&w->kit, &w->settings, shards, random_next(&random), w->store, now);
+	kit_start_on(&w->kit, &w->settings, shards, random_next(&w->random), w->store, now);
 	w->kit.turns = turns;
 	w->sessions_over++;
 	w->crashes++;
@@ -93,6 +92,6 @@ void crash(struct world *w)
 void crash_check(struct world *w)
 {
 	char *live = kit_state(&w->kit);
-	replay_check(w->store, &w->settings, w->kit.now, live);
+	replay_check_some(w->store, &w->settings, w->kit.now, live, &w->random);
 	mem_free(live);
 }

@@ -111,7 +111,15 @@ static void judge_reason(struct world *w, const struct published *m, bool is_wan
 static bool may_be_refused(const struct world *w, const struct published *m)
 {
 	return w->has_small_queues &&
-	       (w->clients[m->publisher].version != MQTT_5 || m->attempts != 1);
+	       (w->drops_messages || w->clients[m->publisher].version != MQTT_5 ||
+		m->attempts != 1);
+}
+
+/* Only a publisher of version 5 that waits for an answer is told. */
+static bool is_maybe_unretained(const struct world *w, const struct published *m)
+{
+	bool is_told = m->qos > 0 && w->clients[m->publisher].version == MQTT_5;
+	return w->has_small_retained && m->retain && !is_told;
 }
 
 void model_answered(struct world *w, struct published *m)
@@ -119,8 +127,8 @@ void model_answered(struct world *w, struct published *m)
 	bool is_wanted = false;
 	m->end = ++w->tick;
 	m->answered_ms = w->kit.now.steady_ms;
-	m->is_certain = m->reason_code < 0x80;
-	if (!m->is_certain && !w->has_small_queues && !power_was_in_trouble(w, m->start))
+	m->is_certain = m->reason_code < 0x80 && !is_maybe_unretained(w, m);
+	if (m->reason_code >= 0x80 && !w->has_small_queues && !power_was_in_trouble(w, m->start))
 		world_fail(w, "message %u was refused with %02x", m->id, m->reason_code);
 	if (!m->is_certain || may_be_refused(w, m))
 		return;
@@ -275,7 +283,7 @@ static bool is_under_way(const struct world *w, const struct published *m)
 	for (unsigned i = 0; i < c->out_count; i++)
 		if (c->out_messages[i].message == m->id)
 			return true;
-	return false;
+	return m->is_queued;
 }
 
 static void judge_message(struct world *w, struct published *m)
@@ -290,7 +298,8 @@ static void judge_message(struct world *w, struct published *m)
 	bool is_told = !m->has_expiry && !m->is_clear && !w->has_small_queues;
 	if (m->qos == 0 && !m->is_will)
 		m->is_certain = c->phase == PHASE_ONLINE && c->connection == m->connection &&
-				!c->is_faulty && !(m->retain && power_was_in_trouble(w, m->start));
+				!c->is_faulty && !is_maybe_unretained(w, m) &&
+				!(m->retain && power_was_in_trouble(w, m->start));
 	if (is_told && ((m->is_certain && m->qos == 0) || (m->is_due && m->qos > 0)))
 		judge_unanswered(w, m);
 }

@@ -47,12 +47,12 @@ static void judge_count(struct world *w, const struct client *c, const struct pu
 }
 
 /*
- * Copies that are no redelivery: as many as the publisher has sent, and one at QoS 0 and 2. But a
- * message that one subscriber's queue refused is a new one when it is sent again [MQTT-4.3.3-9].
+ * Copies that are no redelivery: as many as the publisher has sent, and one at QoS 0 and 2, or one
+ * for each session of a publisher that began it anew. But a message that one subscriber's queue refused is a new one when it is sent again [MQTT-4.3.3-9].
  */
 static unsigned copies_max(const struct world *w, const struct published *m)
 {
-	return m->qos == 1 || w->has_small_queues ? m->attempts : 1;
+	return m->qos == 1 || w->has_small_queues ? m->attempts : 1 + m->renewals;
 }
 
 /* One that was sent again may come late where it was not delivered the first time. */
@@ -104,7 +104,8 @@ static void receive_plain(struct world *w, struct client *c, const struct recept
 		world_fail(w, "%s: message %u has identifiers %llx, sure are %llx, possible %llx",
 			   c->id, m->id, (unsigned long long)r->identifiers,
 			   (unsigned long long)why.sure, (unsigned long long)why.possible);
-	if (r->dup && c->online_start < m->start)
+	bool is_repeated = w->has_retry && c->version != MQTT_5;
+	if (r->dup && c->online_start < m->start && !is_repeated)
 		world_fail(w, "%s: message %u has DUP although it is new", c->id, m->id);
 	if (r->qos == 2)
 		judge_count(w, c, m, ++got->exact, m->qos == 2 ? copies_max(w, m) : 1);
@@ -247,6 +248,7 @@ void model_retained(struct world *w, const uint32_t found[TOPICS])
 		if (!may_be_retained(w, t, found[t]))
 			world_fail(w, "%s: message %u is retained (%u before)", topics[t], found[t],
 				   w->retained[t]);
+	model_replays_due(w, found);
 	memcpy(w->retained, found, sizeof(w->retained));
 	w->retained_tick = ++w->tick;
 }

@@ -3,11 +3,18 @@
  * A simulated world: one broker, some clients that follow the standard, and a model that says what
  * each of them must, may and must not receive. Everything follows from the seed.
  *
- *   program.c   what happens: random actions, faults, time, and checkpoints at which all is quiet
- *   client.c    a client's connection and session, client_in.c what it does with each packet
+ *   setup.c     settings, clients, where the log is; and the end, at which all memory is back
+ *   program.h   what happens: a list of steps, made up at random or read from a file
+ *   act.c       one step: turns, bytes, clients' doings, faults, time
+ *   rest.c      all is quiet: everybody comes back, and nothing may be left over
+ *   client.c    a client's connection and session, client_in.c what it does with each packet,
+ *               client_wire.c bytes out and in, client_engine.c those that run src/client
+ *   hostile.c   a client that does not follow the standard; whom that may not harm
  *   crash.c     the broker's deaths, in worlds whose log is kept
  *   power.c     the same in worlds whose log is on a simulated disk
  *   model.c     promises that were made, and whether they were kept
+ *   rows.h      which rows of the delivery tables were taken
+ *   reduce.c    shortens a program that fails
  *
  * Order in time is told by an event count, `tick`: it moves with everything that happens.
  */
@@ -15,6 +22,7 @@
 #define NIGHTJAR_TESTS_SIM_WORLD_H
 
 #include "base/buffer.h"
+#include "client/engine.h"
 #include "kit/kit.h"
 #include "kit/kit_disk.h"
 #include "log/log_kept.h"
@@ -31,6 +39,8 @@
 #define GROUPS 4
 #define FILTERS (PLAIN_FILTERS + GROUPS) /* groups are the last ones */
 #define ALIASES_MAX 8
+#define KEPT_USUAL 50   /* per cent of worlds whose log is kept */
+#define KEEP_ALIVE_S 20 /* of clients that want one */
 #define NEVER UINT64_MAX
 
 extern const char *const topics[TOPICS];
@@ -46,6 +56,7 @@ struct published {
 	uint64_t end;        /* tick at which it has certainly been dealt with; NEVER before */
 	uint32_t connection; /* of the publisher when it was sent first */
 	uint32_t attempts;   /* times it was sent */
+	uint32_t renewals;   /* times it was sent as a new one, for want of a session */
 	uint8_t publisher;
 	uint8_t topic;
 	uint8_t qos;
@@ -58,6 +69,7 @@ struct published {
 	bool is_answered;
 	bool is_certain; /* the broker has surely applied it */
 	bool has_expiry;
+	bool is_queued;         /* an engine has it and is not done with it */
 	bool is_judged;         /* it is over */
 	uint64_t sessions_over; /* that had ended when it was sent */
 	uint64_t answered_ms;   /* the broker has it since then at the latest; 0 = unknown */
@@ -73,6 +85,9 @@ struct interval {
 		until_sure;         /* UNSUBSCRIBE or another SUBSCRIBE of it, and its answer */
 	uint16_t from_id, until_id; /* of the requests under way, 0 = none */
 	bool retain_as_published;
+	uint8_t retain_handling;
+	uint8_t replays[TOPICS]; /* of what was retained then, before it was sent */
+	uint32_t connection;     /* on which it was sent */
 };
 
 struct outgoing_message {
@@ -102,6 +117,18 @@ struct client {
 	uint8_t version;
 	bool reuses_ids;   /* takes the lowest packet id that is free, not the next one */
 	bool takes_shares; /* 3.x cannot tell copies apart: one shared subscription only, or none */
+	bool is_left_out;  /* does nothing: for shorter programs */
+	bool has_engine;   /* is the one that ships (src/client), not ours */
+	bool engine_cleans;  /* 3.x: every session of its engine is a new one */
+	bool engine_holds;   /* its engine gives QoS 2 messages with PUBREL */
+	bool engine_is_told; /* when to acknowledge, and what to refuse */
+	struct engine *engine;
+	bool is_forged;        /* this connection brought packets that the broker never sent */
+	bool is_forging;       /* such a one is being handled */
+	uint16_t request_id;   /* of its engine's last request */
+	struct buffer owed;    /* numbers of messages that its engine will hand on */
+	struct buffer handles; /* of messages that it has not acknowledged */
+	struct engine_closed closed;
 	enum phase phase;
 	struct stream stream;
 	struct stream broker_end;
@@ -157,9 +184,22 @@ struct promise {
 	uint8_t to;
 };
 
+/* A connection whose client is gone without a word. */
 struct zombie {
 	struct stream stream;
+	uint16_t keep_alive; /* the broker is to end it by itself; 0: it need not */
 };
+
+/* Says what the standard forbids. Its topics are its own. */
+struct hostile {
+	struct stream stream;
+	struct buffer in;
+	uint8_t version;
+	uint16_t ids[8]; /* of what it was sent last */
+	unsigned id_count;
+};
+
+enum log_kind { LOG_IN_MEMORY, LOG_IS_KEPT, LOG_ON_DISK };
 
 struct world {
 	struct kit kit;
@@ -173,13 +213,24 @@ struct world {
 	bool is_disk_full;
 	bool has_fault;        /* a call of this life's disk fails, or has */
 	uint64_t trouble_tick; /* the last one at which the disk was full or failing; 0 = none */
-	struct random random;
+	struct random random;  /* of this step */
+	struct random plan;    /* which steps there are */
 	uint64_t seed;
+	enum log_kind log_kind;
+	unsigned kept; /* per cent of worlds that keep their log */
 	uint64_t tick;
 	uint64_t steps;
 	uint64_t thaw_step; /* when shards that are frozen go on */
 	unsigned client_count;
-	bool has_small_queues; /* messages may be refused */
+	bool has_small_queues;   /* messages may be refused */
+	bool has_small_output;   /* what is sent at QoS 0 may be dropped, to the probe, too */
+	bool has_small_retained; /* what is to be retained may be refused, or not be retained */
+	bool drops_messages;     /* and nobody is told */
+	bool has_retry;          /* 3.x clients may see DUP without a reconnect */
+	bool has_hostile;
+	struct hostile hostile;
+	bool is_hashed; /* trace_hash is kept */
+	uint64_t trace_hash;
 	bool has_groups;
 	bool has_retained;
 	bool is_traced;
@@ -200,8 +251,11 @@ struct world {
 	bool has_left[GROUPS];       /* a member unsubscribed lately */
 	uint64_t group_loss[GROUPS]; /* tick of the last session's end since */
 	uint64_t received, promised, sessions_over;
+	uint64_t silent_ends, forged, replays_judged;
 };
 
+/* Which this build is of. */
+extern const char commit[];
 /* Says what went wrong and ends the program. */
 NORETURN void world_fail(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
 void world_note(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -224,18 +278,53 @@ void client_unsubscribe(struct world *w, struct client *c);
 void client_disconnect(struct world *w, struct client *c);
 void client_ping(struct client *c);
 void client_connected(struct world *w, struct client *c, bool is_present);
-/* Bytes out, as many as the dice say; bytes in. True when something moved. */
-bool client_pump(struct world *w, struct client *c);
 void client_answer(struct world *w, struct client *c);
-bool client_is_busy(const struct client *c);
 /* Its session with the broker is over or replaced. */
 void client_forget_session(struct world *w, struct client *c);
 void client_send_ack(struct client *c, uint8_t type, uint16_t packet_id);
 /* The session that the client believes in is there, whatever the broker has seen so far. */
 bool client_session_is_sure(const struct client *c);
+/* Gone without a word: the connection stays behind, half open. */
+void client_vanish(struct world *w, struct client *c);
+void client_sent_message(struct world *w, struct client *c, uint32_t message, uint16_t packet_id);
+
+/* client_wire.c */
+/* Bytes out, as many as the dice say; bytes in. True when something moved. */
+bool client_pump(struct world *w, struct client *c);
+bool client_is_busy(const struct client *c);
 
 /* client_in.c */
 void client_handle(struct world *w, struct client *c, struct span packet);
+/* What was in the packet, for our own clients and for engines. */
+void client_saw_connack(struct world *w, struct client *c, const struct connack *p);
+void client_saw_publish(struct world *w, struct client *c, const struct publish *p);
+void client_saw_ack(struct world *w, struct client *c, const struct ack *p);
+void client_saw_suback(struct world *w, struct client *c, const struct suback *p);
+void client_saw_disconnect(struct world *w, struct client *c, const struct disconnect *p);
+
+/* client_engine.c */
+/* A new one that asks for this; takes the place of the one before, whose state is lost. */
+void engine_begin(struct world *w, struct client *c, const struct connect *p);
+void engine_open(struct world *w, struct client *c);
+void engine_close(struct world *w, struct client *c);
+void engine_end(struct client *c);
+void engine_take(struct world *w, struct client *c, struct span bytes);
+void engine_wrote(struct world *w, struct client *c, size_t len);
+/* Time has passed; and whether it gave up its connection. */
+void engine_look(struct world *w, struct client *c);
+bool engine_send(struct world *w, struct client *c, const struct publish *p, uint32_t message);
+/* The packet id, 0 when it cannot be sent. */
+uint16_t engine_ask(struct client *c, const struct subscribe *p);
+uint16_t engine_ask_no_more(struct client *c, const struct unsubscribe *p);
+void engine_leave(struct client *c, const struct disconnect *p);
+/* The application is done with what it was given. */
+void engine_answer(struct world *w, struct client *c);
+/* Somebody on the way puts a packet in between. */
+void engine_forge(struct world *w, struct client *c);
+
+/* hostile.c */
+void hostile_act(struct world *w);
+void hostile_end(struct world *w);
 
 /* model.c */
 /* The broker has answered a message. */
@@ -285,7 +374,21 @@ void power_come_to_rest(struct world *w);
 void power_go_on(struct world *w);
 void power_check(struct world *w);
 
-/* program.c */
-void program_run(struct world *w, unsigned phases, unsigned steps);
+/* model_replays.c */
+void model_replays_asked(const struct world *w, const struct client *c, struct interval *v);
+/* At rest, `found` being what is retained. */
+void model_replays_due(struct world *w, const uint32_t found[TOPICS]);
+
+/* setup.c */
+/* As the seed says; `kept`: per cent of worlds whose log is kept, else in memory. */
+void world_choose(struct world *w, uint64_t seed, unsigned kept, bool is_on_disk, unsigned shards);
+void world_start(struct world *w);
+void world_end(struct world *w);
+
+/* rest.c */
+void rest(struct world *w, bool is_last);
+/* All that was under way has arrived, and the broker knows who is gone. */
+void note_quiet(struct world *w);
+void close_zombies(struct world *w);
 
 #endif

@@ -127,3 +127,19 @@ void replay_check(struct kept_store *store, const struct settings *settings, str
 	}
 	mem_free(first);
 }
+
+void replay_check_some(struct kept_store *store, const struct settings *settings, struct moment now,
+		       const char *live, struct random *r)
+{
+	size_t checkpoints = kept_checkpoint_count(store);
+	unsigned shards = 1 + random_below(r, 5);
+	char *first = live ? NULL : replay_state(store, settings, shards, REPLAY_FROM_START, now);
+	const char *expected = live ? live : first;
+	shards = 1 + random_below(r, 5);
+	if (live)
+		check_one(store, settings, now, expected, shards, REPLAY_FROM_START);
+	if (checkpoints > 0)
+		check_one(store, settings, now, expected, shards,
+			  random_below(r, (uint32_t)checkpoints));
+	mem_free(first);
+}

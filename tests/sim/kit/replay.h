@@ -24,5 +24,9 @@ char *replay_state(struct kept_store *store, const struct settings *settings, un
  * which is `live` unless that is NULL. Prints where they differ; asserts. */
 void replay_check(struct kept_store *store, const struct settings *settings, struct moment now,
 		  const char *live);
+/* The same from the start, and from one checkpoint, with numbers of shards from the dice: for those
+ * who check often. */
+void replay_check_some(struct kept_store *store, const struct settings *settings, struct moment now,
+		       const char *live, struct random *r);
 
 #endif
