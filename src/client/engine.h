@@ -45,7 +45,7 @@ struct engine_closed {
 struct engine_published {
 	uint32_t token;
 	uint16_t packet_id;  /* 0 at QoS 0 and for what was never sent */
-	uint8_t reason_code; /* of PUBACK, PUBREC or PUBCOMP; >= 0x80: it was refused */
+	uint8_t reason_code; /* of PUBACK or PUBREC; >= 0x80: it was refused */
 	bool was_sent;       /* false: beyond what the server announced, so it was not sent */
 };
 

@@ -289,10 +289,13 @@ static void handle_answer(struct engine *e, const struct ack *p)
 	if (steps & STEP_SEND_PUBREL_NOT_FOUND)
 		transmit_ack(e, PACKET_PUBREL, REASON_PACKET_IDENTIFIER_NOT_FOUND, p->packet_id);
 	if (steps & STEP_RELEASE_ID) {
+		/* it is the server's since PUBREC, whether or not it still knows the id */
+		bool has_arrived = p->type == PACKET_PUBCOMP;
+		uint8_t reason = has_arrived ? REASON_SUCCESS : p->reason_code;
 		transmit_finish(e, sending.message,
 				&(struct engine_published){.token = sending.note,
 							   .packet_id = p->packet_id,
-							   .reason_code = p->reason_code,
+							   .reason_code = reason,
 							   .was_sent = true});
 	} else if (steps & STEP_FORGET_MESSAGE) {
 		struct outgoing *o = sending.message;

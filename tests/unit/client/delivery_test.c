@@ -234,6 +234,27 @@ static void test_answers_keep_the_order(void **state)
 	}
 }
 
+/* PUBCOMP was lost: the server does not know the id any more, and says so. The message is its own
+ * since PUBREC; "not an error during recovery" ([5] table 3-7). */
+static void test_publish_finished_before_the_cut(void **state)
+{
+	(void)state;
+	static struct server s;
+	struct client c;
+	static const uint8_t pubrec[] = {0x50, 2, 0, 1};
+	static const uint8_t pubcomp_not_found[] = {0x70, 3, 0, 1, 0x92};
+	server_init(&s, MQTT_5);
+	client_init(&c, MQTT_5, NULL);
+	assert_true(join(&c, &s, SIZE_MAX, SIZE_MAX));
+	assert_int_equal(client_publish(&c, 1, 2), 0);
+	engine_input(c.engine, span_of(pubrec, sizeof(pubrec)), c.now_ms);
+	engine_input(c.engine, span_of(pubcomp_not_found, sizeof(pubcomp_not_found)), c.now_ms);
+	assert_int_equal(c.published[1], 1);
+	assert_int_equal(c.last_published.reason_code, REASON_SUCCESS);
+	client_release(&c);
+	server_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_publish_cut_and_session_lost),
 		cmocka_unit_test(test_held_messages_survive_a_lost_session),
 		cmocka_unit_test(test_answers_keep_the_order),
+		cmocka_unit_test(test_publish_finished_before_the_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
