@@ -350,7 +350,7 @@ def stage_explore():
     """The states of the delivery tables; and that faults in these would be found."""
     result = meson_tests('gcc', 'explore')
     script = TOP / 'tests' / 'explore' / 'faults.py'
-    status, output = run([sys.executable, script, '--quiet'], 'explore-faults')
+    status, output = run([sys.executable, script, '--quiet', '--build', built('gcc')], 'explore-faults')
     count = re.search(r'^(\d+) of (\d+) faults found$', output, re.MULTILINE)
     found, tried = (int(count[1]), int(count[2])) if count else (0, 1)
     result.add(found, max(tried - found, int(status != 0)), tail(output))

@@ -334,6 +334,11 @@ bool log_kept_step(struct log_kept *k, bool prefer_read)
 	return true;
 }
 
+const struct log_batch *log_kept_waiting(const struct log_kept *k)
+{
+	return k->first;
+}
+
 bool log_kept_is_idle(const struct log_kept *k)
 {
 	return !k->first && !k->first_read;

@@ -63,6 +63,8 @@ void log_kept_delay(struct log_kept *k, bool batches, bool reads);
  * wait; false when nothing waits. */
 bool log_kept_step(struct log_kept *k, bool prefer_read);
 bool log_kept_is_idle(const struct log_kept *k);
+/* The oldest batch that waits, others by its `next`; NULL: none. To look at only. */
+const struct log_batch *log_kept_waiting(const struct log_kept *k);
 /* A crash: what waits comes back with an error and is in no store. */
 void log_kept_lose(struct log_kept *k);
 /* The broker must be told (broker_log_changed). */
