@@ -59,6 +59,20 @@ static void test_connect_refused(void **state)
 		       "g < closed\n");
 }
 
+/* [MQTT-3.1.0-1] What reads like a CONNECT behind another header is none. */
+static void test_connect_is_the_first(void **state)
+{
+	(void)state;
+	play_all(&set, "a > RAW v5 82 0e 00 04 4d 51 54 54 05 02 00 00 00 00 01 61\n"
+		       "a < closed\n"
+		       "b > RAW v5 30 0e 00 04 4d 51 54 54 05 02 00 00 00 00 01 61\n"
+		       "b < closed\n"
+		       "c > RAW v4 20 0d 00 04 4d 51 54 54 04 02 00 00 00 01 61\n"
+		       "c < closed\n"
+		       "d > RAW v5 10 0e 00 04 4d 51 54 54 05 02 00 00 00 00 01 61\n"
+		       "d < CONNACK 00\n");
+}
+
 static void test_connect_twice(void **state)
 {
 	(void)state;
@@ -370,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_connect_accepted, setup),
 		cmocka_unit_test_setup(test_connect_refused, setup),
+		cmocka_unit_test_setup(test_connect_is_the_first, setup),
 		cmocka_unit_test_setup(test_connect_twice, setup),
 		cmocka_unit_test_setup(test_connect_takes_over, setup),
 		cmocka_unit_test_setup(test_connect_session_expires, setup),

@@ -214,6 +214,87 @@ static void test_crash_after_failed(void **state)
 				      "s < PUBLISH q1 m3 t=t p=3\n");
 }
 
+/* A message that went around the log, since that took none, has no place among those in it. */
+static void test_crash_after_full_with_raised_qos(void **state)
+{
+	(void)state;
+	set.upgrade_outgoing_qos = true;
+	over_all(SUBSCRIBER PUBLISHER
+		 "p > PUBLISH q1 m1 t=t p=1\np < PUBACK m1\n"
+		 "s < PUBLISH q2 m2 t=t p=1\ns > PUBREC m2\ns < PUBREL m2\ns > PUBCOMP m2\n"
+		 "full\n"
+		 "p > PUBLISH t=t p=2\n"
+		 "s < nothing\n"
+		 "good\n"
+		 "p > PUBLISH q1 m2 t=t p=3\np < PUBACK m2\n"
+		 "s < PUBLISH q2 m3 t=t p=3\n"
+		 "crash\n" AGAIN("s") "s < PUBLISH q2 m3 dup t=t p=3\n");
+}
+
+/* What is held since the log was full comes first, though nothing of the next need be logged. */
+static void test_crash_full_keeps_order(void **state)
+{
+	(void)state;
+	over_all(SUBSCRIBER "v > CONNECT v5 id=v clean\nv < CONNACK 00\n"
+			    "v > SUBSCRIBE m1 f=t,q1\nv < SUBACK m1 01\n"
+			    "o > CONNECT v4 id=o clean\no < CONNACK 00\n"
+			    "full\n"
+			    "o > PUBLISH q1 m1 t=t p=1\n"
+			    "s > UNSUBSCRIBE m2 f=t\ns < UNSUBACK m2 00\n"
+			    "o > PUBLISH q1 m2 t=t p=2\n"
+			    "v < nothing\no < nothing\n"
+			    "good\n"
+			    "o < PUBACK m1\no < PUBACK m2\n"
+			    "v < PUBLISH q1 m1 t=t p=1\nv < PUBLISH q1 m2 t=t p=2\n");
+}
+
+/* What was acknowledged in one turn, with a gap and by two clients, is told to the log as it is. */
+static void test_crash_after_acknowledgements(void **state)
+{
+	(void)state;
+	over_all(SUBSCRIBER CONNECT(
+		"n") "n > SUBSCRIBE m1 f=t,q1\nn < SUBACK m1 01\n" PUBLISHER
+		     "repeat 3 p > PUBLISH q1 m%d t=t p=%d\n"
+		     "repeat 3 p < PUBACK m%d\n"
+		     "s < 3 PUBLISH q1\nn < 3 PUBLISH q1\n"
+		     "together\n"
+		     "s > PUBACK m2\ns > PUBACK m4\n"
+		     "n > PUBACK m2\nn > PUBACK m3\n"
+		     "apart\n"
+		     "crash\n" AGAIN("s") "s < PUBLISH q1 m3 dup t=t p=2\n" AGAIN(
+			     "n") "n < PUBLISH q1 m4 dup t=t p=3\n");
+}
+
+/* The end of the second connection is told behind the CONNECT of the third: not its business. */
+static void test_crash_after_take_overs(void **state)
+{
+	(void)state;
+	over_all(SUBSCRIBER "hold\n"
+			    "a > CONNECT v5 id=x clean expiry=1000\n"
+			    "b > CONNECT v5 id=x expiry=1000\n"
+			    "c > CONNECT v5 id=x expiry=1000 will=t:gone willqos=1\n"
+			    "flow\n"
+			    "a < CONNACK 00\na < DISCONNECT 8e\na < closed\n"
+			    "b < CONNACK 00 present\nb < DISCONNECT 8e\nb < closed\n"
+			    "c < CONNACK 00 present\n"
+			    "c cut\n"
+			    "s < PUBLISH q1 m2 t=t p=gone\n"
+			    "crash\n" AGAIN("s") "s < PUBLISH q1 m2 dup t=t p=gone\n");
+}
+
+/* Its client was back in time, as the log tells it. */
+static void test_crash_late_end_of_session(void **state)
+{
+	(void)state;
+	over_all("s > CONNECT v5 id=s clean expiry=10\ns < CONNACK 00\ns cut\n"
+		 "wait 9900\n"
+		 "hold\n"
+		 "s > CONNECT v5 id=s expiry=10\n"
+		 "wait 200\n"
+		 "flow\n"
+		 "s < CONNACK 00 present\n");
+}
+
 #define MEMBER(id)                                                                                 \
 	CONNECT(id)                                                                                \
 	id " > SUBSCRIBE m1 f=$share/g/t,q1\n" id " < SUBACK m1 01\n"
@@ -327,6 +408,11 @@ int main(void)
 		cmocka_unit_test_setup(test_crash_while_full, setup),
 		cmocka_unit_test_setup(test_crash_after_full, setup),
 		cmocka_unit_test_setup(test_crash_after_failed, setup),
+		cmocka_unit_test_setup(test_crash_after_full_with_raised_qos, setup),
+		cmocka_unit_test_setup(test_crash_full_keeps_order, setup),
+		cmocka_unit_test_setup(test_crash_after_acknowledgements, setup),
+		cmocka_unit_test_setup(test_crash_after_take_overs, setup),
+		cmocka_unit_test_setup(test_crash_late_end_of_session, setup),
 		cmocka_unit_test_setup(test_crash_groups, setup),
 		cmocka_unit_test_setup(test_crash_groups_and_full, setup),
 		cmocka_unit_test_setup(test_crash_replay, setup),

@@ -55,6 +55,25 @@ static void test_publish_every_way(void **state)
 	}
 }
 
+/* To many at once, each gets its own packet id and RETAIN flag. */
+static void test_publish_fanned_out(void **state)
+{
+	(void)state;
+	play_all(&set, "a > CONNECT v5 id=a clean\na < CONNACK 00\n"
+		       "b > CONNECT v5 id=b clean\nb < CONNACK 00\n"
+		       "c > CONNECT v5 id=c clean\nc < CONNACK 00\n"
+		       "a > SUBSCRIBE m1 f=t,q1\na < SUBACK m1 01\n"
+		       "b > SUBSCRIBE m1 f=t,q1 f=u,q1\nb < SUBACK m1 01 01\n"
+		       "c > SUBSCRIBE m1 f=t,q1,rap\nc < SUBACK m1 01\n"
+		       "p > CONNECT v4 id=p clean\np < CONNACK 00\n"
+		       "p > PUBLISH q1 m1 t=u p=1\np < PUBACK m1\n"
+		       "b < PUBLISH q1 m1 t=u p=1\n"
+		       "p > PUBLISH q1 m1 retain t=t p=2\np < PUBACK m1\n"
+		       "a < PUBLISH q1 m1 t=t p=2\n"
+		       "b < PUBLISH q1 m2 t=t p=2\n"
+		       "c < PUBLISH q1 m1 retain t=t p=2\n");
+}
+
 /* Some wait for other shards, some do not: they leave in order all the same [MQTT-4.6.0-2, -3]. */
 static void test_publish_answers_in_order(void **state)
 {
@@ -472,6 +491,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_publish_every_way, setup),
+		cmocka_unit_test_setup(test_publish_fanned_out, setup),
 		cmocka_unit_test_setup(test_publish_answers_in_order, setup),
 		cmocka_unit_test_setup(test_publish_qos_2_once, setup),
 		cmocka_unit_test_setup(test_publish_again_after_reconnect, setup),

@@ -98,6 +98,20 @@ static void test_will_waits(void **state)
 			       "w < PUBLISH q0 t=w/c p=1\n");
 }
 
+/* The connection's end has it on its way; the session's end, in the same moment, adds no other. */
+static void test_will_goes_once_by_a_clean_take_over(void **state)
+{
+	(void)state;
+	play_all(&set, WATCHER "a > CONNECT v5 id=a clean expiry=60 will=w/a:1\n"
+			       "a < CONNACK 00\n"
+			       "b > CONNECT v5 id=a clean\n"
+			       "a < DISCONNECT 8e\n"
+			       "a < closed\n"
+			       "b < CONNACK 00\n"
+			       "w < PUBLISH q0 t=w/a p=1\n"
+			       "w < nothing\n");
+}
+
 static void test_will_of_one_taken_over(void **state)
 {
 	(void)state;
@@ -185,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup(test_will_of_a_lost_connection, setup),
 		cmocka_unit_test_setup(test_will_of_a_goodbye, setup),
 		cmocka_unit_test_setup(test_will_waits, setup),
+		cmocka_unit_test_setup(test_will_goes_once_by_a_clean_take_over, setup),
 		cmocka_unit_test_setup(test_will_of_one_taken_over, setup),
 		cmocka_unit_test_setup(test_will_is_retained_and_expires, setup),
 		cmocka_unit_test_setup(test_will_of_many, setup),

@@ -26,6 +26,7 @@ struct peer {
 	bool closes;
 	pthread_t thread;
 	size_t read_len;
+	ssize_t end;      /* of the last read: 0, or -1 when the connection was reset */
 	uint8_t last[16]; /* the last bytes read */
 };
 
@@ -33,15 +34,15 @@ static void *serve(void *context)
 {
 	struct peer *p = context;
 	uint8_t bytes[4096];
-	ssize_t len;
+	ssize_t len = 0;
 	int fd = accept(p->listener, NULL, NULL);
 	if (fd < 0)
 		return NULL;
 	while (p->read_len < p->first_len &&
 	       (len = read(fd, bytes, p->first_len - p->read_len)) > 0)
 		p->read_len += (size_t)len;
-	if (p->answer.len > 0 && write(fd, p->answer.ptr, p->answer.len) < 0)
-		perror("write");
+	if (p->answer.len > 0 && send(fd, p->answer.ptr, p->answer.len, MSG_NOSIGNAL) < 0)
+		perror("send");
 	while (!p->closes && (len = read(fd, bytes, sizeof(bytes))) > 0) {
 		p->read_len += (size_t)len;
 		for (ssize_t i = len > 16 ? len - 16 : 0; i < len; i++) {
@@ -49,6 +50,7 @@ static void *serve(void *context)
 			p->last[15] = bytes[i];
 		}
 	}
+	p->end = len;
 	close(fd);
 	return NULL;
 }
@@ -167,6 +169,30 @@ static void test_large_message_passes_whole(void **state)
 	assert_memory_equal(p.last + 13, "\x77\xe0\0", 3);
 	client_release(&c);
 	free(payload);
+}
+
+/* It ends with input unread: closing at once would reset the connection, and the server might not
+ * see DISCONNECT. */
+static void test_last_words_are_not_reset(void **state)
+{
+	(void)state;
+	static uint8_t answer[200000] = "\x20\x02\0\0\x30\xb8\x9a\x0c\0\1a";
+	struct peer p = {.first_len = CONNECT_LEN, .answer = span_of(answer, sizeof(answer))};
+	struct client c;
+	struct runner r;
+	open_port(&p);
+	start(&p);
+	client_init(&c, MQTT_3_1_1, NULL);
+	runner_init(&r, c.engine, NULL);
+	struct runner_address address = address_of(&p);
+	assert_int_equal(runner_open(&r, &address, UINT64_MAX), RUNNER_OK);
+	turn_until(&r, is_connected);
+	engine_disconnect(c.engine, NULL);
+	turn_until(&r, is_closed);
+	stop(&p);
+	assert_int_equal(p.end, 0);
+	assert_memory_equal(p.last + 14, "\xe0\0", 2);
+	client_release(&c);
 }
 
 static void test_refusal_is_read_from_a_server_that_is_gone(void **state)
@@ -335,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connects_publishes_and_ends),
 		cmocka_unit_test(test_large_message_passes_whole),
+		cmocka_unit_test(test_last_words_are_not_reset),
 		cmocka_unit_test(test_refusal_is_read_from_a_server_that_is_gone),
 		cmocka_unit_test(test_server_that_closes_is_lost),
 		cmocka_unit_test(test_nobody_listens),

@@ -272,6 +272,25 @@ static void test_queue_waits_for_the_connection(void **state)
 	client_release(&c);
 }
 
+/* What a server without our session has to be sent anew was published first [MQTT-4.6.0-1]. */
+static void test_what_was_sent_goes_before_the_queue(void **state)
+{
+	(void)state;
+	struct client c;
+	BEGIN(&c, MQTT_5, "\x20\x06\0\0\x03\x21\0\x01");
+	assert_int_equal(publish(&c, MESSAGE(.qos = 1), 1), 0);
+	assert_int_equal(publish(&c, LOADED(SPAN_LITERAL("y"), .qos = 1), 2), 0);
+	OUTPUT(&c, "\x32\x07\0\1a\0\1\0x");
+	engine_lost(c.engine, 0);
+	assert_int_equal(engine_connect(c.engine, 0), 0);
+	engine_sent(c.engine, engine_output(c.engine).len, 0);
+	FEED(&c, "\x20\x06\0\0\x03\x21\0\x01");
+	OUTPUT(&c, "\x32\x07\0\1a\0\2\0x");
+	FEED(&c, "\x40\x02\0\2");
+	OUTPUT(&c, "\x32\x07\0\1a\0\3\0y");
+	client_release(&c);
+}
+
 /* A server may come back with less. */
 static void test_resend_respects_new_limits(void **state)
 {
@@ -516,6 +535,7 @@ int main(void)
 		cmocka_unit_test(test_receive_maximum_is_the_window),
 		cmocka_unit_test(test_queue_is_bounded),
 		cmocka_unit_test(test_queue_waits_for_the_connection),
+		cmocka_unit_test(test_what_was_sent_goes_before_the_queue),
 		cmocka_unit_test(test_resend_respects_new_limits),
 		cmocka_unit_test(test_subscribe_and_its_answer),
 		cmocka_unit_test(test_requests_and_messages_share_the_ids),
