@@ -66,6 +66,8 @@ def places_of(lines):
     """For each line, the function, table or type that it stands in or above."""
     places, above, current = [], [], None
     for at, line in enumerate(lines):
+        if line.startswith("/*"):
+            current = None  # what follows is something else's
         if TOP_LEVEL.match(line):
             name = name_of(line) or current
             for index in above:

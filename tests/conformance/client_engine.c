@@ -231,10 +231,10 @@ static void on_closed(void *context, const struct engine_closed *p)
 	putchar('\n');
 }
 
-static void on_message(void *context, const struct publish *p, uint64_t order)
+static void on_message(void *context, const struct publish *p, uint64_t handle)
 {
 	(void)context;
-	(void)order;
+	(void)handle;
 	tell("message", "topic", p->topic);
 	printf(" payload=");
 	line_print(p->payload);

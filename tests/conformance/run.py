@@ -17,7 +17,8 @@ import sys
 
 from broker import CannotStart
 from cases import Mistake, load
-from coverage import check_statements, summary
+from coverage import check_statements, elsewhere, statements, summary
+from report import all_shown, by_statement, citations_for
 from results import write_results
 from suites import BrokerSuite, ClientSuite, EngineSuite
 
@@ -90,6 +91,8 @@ def parse_arguments():
     parser.add_argument("--build", help="the folder in which the engines were built")
     parser.add_argument("--only", action="append", metavar="ID", help="this statement's cases")
     parser.add_argument("--version", choices=("311", "5"))
+    parser.add_argument("--explain", metavar="ID",
+                        help="print a statement, the lines that cite it, its cases")
     parser.add_argument("--show", action="store_true", help="print the cases, run nothing")
     parser.add_argument("--verbose", action="store_true", help="print every packet")
     parser.add_argument("--brief", action="store_true", help="print only what failed")
@@ -97,8 +100,27 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def explain(name):
+    """A statement in the versions that have it."""
+    shown = by_statement(all_shown())
+    found = [s for s in statements() if s.id == name]
+    for statement in found:
+        version = "3.1.1" if statement.version == "311" else "5.0"
+        print(f"{version} {statement.id}: {statement.requirement}")
+        for citation in citations_for(statement):
+            print(f"     {citation}")
+        for one in shown.get(statement.key, []):
+            print(f"     {one.where}: {one.title}")
+        for entry in elsewhere():
+            if entry.key == statement.key:
+                print(f"     {entry.side}: {entry.words}")
+    return 0 if found else 2
+
+
 def main():
     arguments = parse_arguments()
+    if arguments.explain:
+        return explain(arguments.explain)
     cases = load()
     chosen = choose(cases, arguments)
     if arguments.show:

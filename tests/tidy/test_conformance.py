@@ -70,3 +70,73 @@ def test_a_missing_close_fails():
 def test_no_case_is_no_success():
     status, output = verdict(PINGRESP, "MQTT-9.9.9-9")
     assert status == 1 and output.endswith("0 passed, 0 failed\n"), output
+
+
+def python(code):
+    """What such code of the suite prints."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=RUN.parent, capture_output=True,
+                          text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_every_statement_has_its_cases():
+    code = "import cases, coverage; print(coverage.check_statements(cases.load()))"
+    assert python(code) == "None\n"
+
+
+def test_every_statement_is_cited_and_every_citation_is_of_one():
+    assert python("import report; print(report.check_code())") == "None\n"
+
+
+def test_the_page_says_what_is_so():
+    """tests/conformance/report.py writes it."""
+    assert python("import report; print(report.page() == report.PAGE.read_text())") == "True\n"
+
+
+# Engines that do what they should not: each line gets a wrong answer.
+ENGINES = {
+    "broker_engine": """
+word = line.split()
+if word[0] == "send" and word[2].startswith("10"):
+    print(word[1], "20020000")
+elif word[0] == "send" and word[2] == "c000":
+    print(word[1], ANSWER)
+""",
+    "client_engine": """
+if line.startswith("connect"):
+    print("sent", ANSWER)
+elif line.startswith("input"):
+    print("told connected session=0")
+""",
+}
+
+
+def verdict_in_memory(tmp_path, kind, answer, statement):
+    name = f"{kind}_engine"
+    path = tmp_path / "tests" / "conformance" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = ENGINES[name].replace("ANSWER", repr(answer)).replace("\n", "\n    ")
+    path.write_text(f"#!{sys.executable}\nimport sys\nfor line in sys.stdin:\n    pass{body}"
+                    "\n    print('ok', flush=True)\n")
+    path.chmod(0o755)
+    done = subprocess.run([sys.executable, RUN, "--engine" if kind == "broker" else "--client",
+                           "--build", tmp_path, "--only", statement, "--version", "311"],
+                          capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_verdicts_on_a_broker_in_memory(tmp_path):
+    good = verdict_in_memory(tmp_path, "broker", "d000", "MQTT-3.12.4-1")
+    assert good[0] == 0, good[1]
+    for answer in ("d100", "d00030040001", "d00030040001" + "6178"):
+        status, output = verdict_in_memory(tmp_path, "broker", answer, "MQTT-3.12.4-1")
+        assert status == 1, output
+
+
+def test_verdicts_on_a_client_in_memory(tmp_path):
+    connect = "100d00044d515454040200000001" + "63"
+    good = verdict_in_memory(tmp_path, "client", connect, "MQTT-3.1.3-3")
+    assert "ok   311 MQTT-3.1.0-1  the smallest CONNECT" in good[1], good[1]
+    for wrong in ("c000", connect.replace("0200", "0300"), connect + "c000"):
+        output = verdict_in_memory(tmp_path, "client", wrong, "MQTT-3.1.3-3")[1]
+        assert "FAIL 311 MQTT-3.1.0-1  the smallest CONNECT" in output, output

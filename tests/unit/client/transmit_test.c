@@ -57,7 +57,7 @@ static void test_publish_on_the_wire(void **state)
 	struct client c;
 	BEGIN_3(&c);
 	assert_int_equal(publish(&c, MESSAGE(.qos = 0, .dup = true, .packet_id = 9), 1), 0);
-	OUTPUT(&c, "\x30\x04\0\1ax"); /* no id, no DUP [MQTT-2.3.1-5, 3.3.1-2] */
+	OUTPUT(&c, "\x30\x04\0\1ax"); /* no id, no DUP [MQTT-2.2.1-2, 3.3.1-2] */
 	assert_int_equal(c.published[1], 1);
 	assert_int_equal(publish(&c, MESSAGE(.qos = 1, .retain = true), 2), 0);
 	OUTPUT(&c, "\x33\x06\0\1a\0\1x");
