@@ -5,6 +5,7 @@ Nothing here waits for time to pass unless the case says so; that nothing more a
 PINGREQ and PINGRESP.
 """
 
+import math
 import re
 
 from cases import Mistake
@@ -33,6 +34,7 @@ class Run:
         self.offences = []
         self.log = []
         self.step_start = self.step_end = 0.0
+        self.start = self.waited = 0.0
 
     def say(self, line):
         self.log.append(line)
@@ -45,7 +47,7 @@ class Run:
 
     async def execute(self):
         """None, or what went wrong."""
-        self.step_start = self.step_end = self.world.now()
+        self.start = self.step_start = self.step_end = self.world.now()
         where = self.case.where
         try:
             for step in self.case.steps:
@@ -88,6 +90,7 @@ class Run:
     async def do(self, words):
         if words[0] == "wait":
             await self.world.sleep(float(words[1]))
+            self.waited += float(words[1])
             return
         if words[0] == "differ":
             self.differ(words[1:])
@@ -333,6 +336,8 @@ class Run:
             return wanted(got)
         if wanted.startswith("?"):
             return True
+        if isinstance(wanted, str) and wanted.endswith("-elapsed"):
+            return self.is_less_by_time(int(got), int(wanted.removesuffix("-elapsed")))
         if isinstance(got, list):
             parts = wanted.split(",") if wanted else []
             return len(got) == len(parts) and all(map(self.fits, got, parts))
@@ -344,6 +349,11 @@ class Run:
                     return True
             return False
         return any(got == self.bytes_of(part) for part in wanted.split("|"))
+
+    def is_less_by_time(self, got, seconds):
+        """Less by what the case has waited at least, and at most by all the time it took."""
+        elapsed = math.ceil(self.world.now() - self.start)
+        return seconds - elapsed <= got <= seconds - math.floor(self.waited)
 
     async def everyone_is_quiet(self):
         """
