@@ -9,6 +9,7 @@
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "mqtt/topic.h"
 
 #include <stdio.h>
 
@@ -26,6 +27,8 @@ static const struct flaw flaw_will_qos_max = {REASON_QOS_NOT_SUPPORTED,
 					      "will QoS above the broker's maximum"};
 static const struct flaw flaw_will_retain = {REASON_RETAIN_NOT_SUPPORTED,
 					     "retained messages are not available"};
+static const struct flaw flaw_will_levels = {REASON_TOPIC_NAME_INVALID,
+					     "will topic has more levels than the broker takes"};
 static const struct flaw flaw_keep_alive = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
 					    "keep alive above the broker's maximum"};
 static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memory"};
@@ -112,6 +115,9 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 		return &flaw_will_qos_max; /* [MQTT-3.2.2-12] */
 	if (p->has_will && p->will_retain && !set->retain_available)
 		return &flaw_will_retain; /* [MQTT-3.2.2-13] */
+	if (p->has_will && set->topic_levels_max &&
+	    topic_level_count(p->will_topic) > set->topic_levels_max)
+		return &flaw_will_levels; /* as in PUBLISH */
 	if (p->version != MQTT_5 && set->keep_alive_max &&
 	    (p->keep_alive == 0 || p->keep_alive > set->keep_alive_max))
 		return &flaw_keep_alive; /* 3.x has no way to be told another one */

@@ -46,6 +46,21 @@ static void test_will_of_a_lost_connection(void **state)
 			       "w < PUBLISH q0 t=w/d p=gone\n");
 }
 
+static void test_will_with_too_many_levels(void **state)
+{
+	(void)state;
+	set.topic_levels_max = 3;
+	play_all(&set, WATCHER "a > CONNECT v4 id=a clean will=w/a/b/c:gone\n"
+			       "a < closed\n"
+			       "b > CONNECT v5 id=b clean will=w/a/b/c:gone\n"
+			       "b < CONNACK 90\n"
+			       "b < closed\n"
+			       "c > CONNECT v5 id=c clean will=w/a/b:gone\n"
+			       "c < CONNACK 00\n"
+			       "c cut\n"
+			       "w < PUBLISH q0 t=w/a/b p=gone\n");
+}
+
 static void test_will_of_a_goodbye(void **state)
 {
 	(void)state;
@@ -198,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_will_of_a_lost_connection, setup),
 		cmocka_unit_test_setup(test_will_of_a_goodbye, setup),
+		cmocka_unit_test_setup(test_will_with_too_many_levels, setup),
 		cmocka_unit_test_setup(test_will_waits, setup),
 		cmocka_unit_test_setup(test_will_goes_once_by_a_clean_take_over, setup),
 		cmocka_unit_test_setup(test_will_of_one_taken_over, setup),
