@@ -24,6 +24,8 @@ BUILDS = TOP / 'build-test'
 E2E = TOP / 'tests' / 'e2e'
 JOBS = os.cpu_count() or 2
 FUZZ_SECONDS = 4
+DIFFERENTIAL_CASES = 1000
+MOSQUITTO = Path('/usr/sbin/mosquitto')
 FUZZ_EVERY = 10  # of the cases that make inputs to begin with
 # These tests mostly wait, for a timer or for each other.
 E2E_AT_ONCE = JOBS
@@ -277,7 +279,16 @@ def stage_fuzz():
         raise Absent
     status, output = run([sys.executable, search, '--build', built('clang-asan'), '--seed', '1',
                           '--seconds', FUZZ_SECONDS, '--jobs', JOBS, '--every', FUZZ_EVERY], 'fuzz')
-    return counted(status, output, r'^FOUND (\S+): (.*)$')
+    result = counted(status, output, r'^FOUND (\S+): (.*)$')
+    if MOSQUITTO.exists():
+        status, output = run([sys.executable, search.with_name('differential.py'), '--binary',
+                              built('clang-asan') / 'nightjar', '--cases', DIFFERENTIAL_CASES],
+                             'differential', environment=SANITIZER_ENVIRONMENT)
+        compared = counted(status, output, r'^FOUND (.+): ([0-9a-f ]+)$')
+        result.add(compared.passed, compared.failed, '\n'.join(compared.failures))
+    else:
+        result.left_out.append('no mosquitto to compare with')
+    return result
 
 
 def counted(status, output, failures):
