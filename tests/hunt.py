@@ -92,6 +92,12 @@ def fuzz(seed, left):
                 '--seed', seed % 2**31, '--build', program('clang-asan')], len(targets))
 
 
+def mutate(seed, left):
+    """Goes on where the last one stopped."""
+    del seed
+    return Run([TOP / 'tests' / 'mutation' / 'run.py', '--minutes', f'{left / 60:.1f}'])
+
+
 def explore(ids):
     """Every state: there is nothing to draw, so once is enough."""
     return lambda seed, left: Run([program('gcc', 'tests', 'explore', f'explore-{ids}')])
@@ -111,6 +117,8 @@ HUNTERS = [
     Hunter('sim-disk-asan', 1, 'with a disk, address and undefined sanitizers',
            seeds('clang-asan', SIMULATION, 10, '--disk')),
     Hunter('fuzz', 4, 'every parser of outside bytes: targets', fuzz, is_timed=True, is_once=True),
+    Hunter('mutation', 3, 'would a test notice: those not tried yet', mutate, is_timed=True,
+           is_once=True),
     *(Hunter(f'explore-{ids}', 1, f'every state of the delivery tables, {ids} packet ids',
              explore(ids), is_once=True) for ids in (2, 3, 4)),
     Hunter('journal-crash', 1, 'the journal alone, its power cut',
