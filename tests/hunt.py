@@ -98,9 +98,9 @@ def mutate(seed, left):
     return Run([TOP / 'tests' / 'mutation' / 'run.py', '--minutes', f'{left / 60:.1f}'])
 
 
-def explore(ids):
+def explore(what):
     """Every state: there is nothing to draw, so once is enough."""
-    return lambda seed, left: Run([program('gcc', 'tests', 'explore', f'explore-{ids}')])
+    return lambda seed, left: Run([program('gcc', 'tests', 'explore', f'explore-{what}')])
 
 
 SIMULATION = ('tests', 'sim', 'simulation')
@@ -121,6 +121,8 @@ HUNTERS = [
            is_once=True),
     *(Hunter(f'explore-{ids}', 1, f'every state of the delivery tables, {ids} packet ids',
              explore(ids), is_once=True) for ids in (2, 3, 4)),
+    Hunter('explore-broker', 3, 'every state of publisher, broker, subscriber', explore('broker'),
+           is_once=True),
     Hunter('journal-crash', 1, 'the journal alone, its power cut',
            seeds('gcc', (*JOURNAL, 'journal_crash_test'), 50)),
     Hunter('journal-damage', 1, 'the journal alone, its bytes damaged',
