@@ -88,17 +88,32 @@ static size_t padded_size(size_t len)
 	return (LOG_RECORD_ROOM + len + LOG_ALIGN - 1) & ~(size_t)(LOG_ALIGN - 1);
 }
 
+/* What was appended goes first, where the log might refuse all of it together for want of room:
+ * then only what a peer hears the fate of can be refused. */
+static void part_with_others(struct shard *s, size_t padded)
+{
+	struct log_batch *log = s->batch;
+	uint32_t bytes_max = s->broker->log->batch_bytes_max;
+	if (LIKELY(!log || !log->first || !bytes_max || log->bytes_len + padded <= bytes_max))
+		return;
+	bool wants_sync = log->wants_sync;
+	bus_flush(s, false); /* what was said before must not be overtaken by the log */
+	batch_submit(s);
+	batch_of(s)->log.wants_sync = wants_sync;
+}
+
 int command_reserve(struct shard *s, const struct command *c)
 {
 	if (!s->broker->log->is_kept)
 		return 0;
-	return reserve(s, batch_of(s), padded_size(record_size(c)));
+	size_t padded = padded_size(record_size(c));
+	part_with_others(s, padded);
+	return reserve(s, batch_of(s), padded);
 }
 
 /* While the message is still near: what it was made from has just been read. */
-static void encode(struct shard *s, struct batch *batch, struct command *c)
+static void encode(struct shard *s, struct batch *batch, struct command *c, size_t len)
 {
-	size_t len = record_size(c);
 	size_t padded = padded_size(len);
 	int error = reserve(s, batch, padded);
 	ASSERT(error == 0);
@@ -164,6 +179,9 @@ void batch_unref(struct log_batch *log_batch)
 
 void command_append(struct shard *s, struct command *c, uint64_t targets)
 {
+	size_t len = s->broker->log->is_kept ? record_size(c) : 0;
+	if (len > 0)
+		part_with_others(s, padded_size(len));
 	struct batch *batch = batch_of(s);
 	struct log_batch *log = &batch->log;
 	targets |= shard_bit(s);
@@ -182,7 +200,7 @@ void command_append(struct shard *s, struct command *c, uint64_t targets)
 	log->targets |= targets;
 	if (!s->broker->log->is_kept)
 		return;
-	encode(s, batch, c);
+	encode(s, batch, c, len);
 	if (log->bytes_len >= BATCH_BYTES_MAX) {
 		bus_flush(s, false); /* what was said before must not be overtaken by the log */
 		batch_submit(s);

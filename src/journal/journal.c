@@ -261,6 +261,7 @@ static int open_store(struct journal *j, char reason[JOURNAL_REASON_MAX])
 	if (error)
 		return error;
 	j->disk->ops->facts(j->disk, &j->facts);
+	j->log.batch_bytes_max = j->store.segment_bytes - SEGMENT_HEAD_BYTES - FRAME_HEAD_BYTES;
 	warn(j);
 	error = segments_load(j);
 	if (error)

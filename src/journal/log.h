@@ -49,7 +49,8 @@ struct log_batch {
 	bool is_lazy;    /* nobody waits: rides with the next one, at the latest after lazy_ms */
 	bool wants_sync; /* with durability `interval`: come back only when on stable storage */
 	/* Set when it comes back: 0, or why it is not in the log and must not be applied:
-	 * ERROR_SYSTEM (the log has failed, see health). */
+	 * ERROR_SYSTEM (the log has failed, see health); of one record that is longer than
+	 * batch_bytes_max also ERROR_FULL, ERROR_LIMIT and ERROR_SYSTEM for want of room for it. */
 	int error;
 };
 
@@ -121,6 +122,9 @@ struct log {
 	atomic_uint health; /* enum log_health */
 	/* Records outlive the process: state that survives must be written down, not only changed. */
 	bool is_kept;
+	/* A longer batch may be refused for want of room by itself, while others are taken: one of
+	 * several records must not be longer. 0 = any is as good as another. */
+	uint32_t batch_bytes_max;
 };
 
 /* Called in log order, one batch at a time. Takes the batch over. */

@@ -150,7 +150,12 @@ static void keep(struct log_kept *k, const struct log_batch *batch, struct log_e
 
 static void commit(struct log_kept *k, struct log_batch *batch)
 {
-	batch->error = atomic_load(&k->log.health) == LOG_FAILED ? ERROR_SYSTEM : 0;
+	uint32_t bytes_max = k->log.batch_bytes_max;
+	bool is_long = bytes_max && batch->bytes_len > bytes_max;
+	ASSERT(!is_long || batch->first == batch->last);
+	batch->error = is_long ? ERROR_FULL : 0;
+	if (atomic_load(&k->log.health) == LOG_FAILED)
+		batch->error = ERROR_SYSTEM;
 	for (struct log_entry *e = batch->first; e && !batch->error; e = e->next)
 		keep(k, batch, e);
 	k->store->batches++;
@@ -353,6 +358,11 @@ void log_kept_lose(struct log_kept *k)
 	}
 	while (step_read(k))
 		;
+}
+
+void log_kept_bound_batches(struct log_kept *k, uint32_t bytes_max)
+{
+	k->log.batch_bytes_max = bytes_max;
 }
 
 void log_kept_set_health(struct log_kept *k, enum log_health health)

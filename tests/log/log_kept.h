@@ -67,6 +67,9 @@ bool log_kept_is_idle(const struct log_kept *k);
 const struct log_batch *log_kept_waiting(const struct log_kept *k);
 /* A crash: what waits comes back with an error and is in no store. */
 void log_kept_lose(struct log_kept *k);
+/* From now on longer batches are refused with ERROR_FULL, as when the disk has no room to make a
+ * segment longer; those of several records must not be. */
+void log_kept_bound_batches(struct log_kept *k, uint32_t bytes_max);
 /* The broker must be told (broker_log_changed). */
 void log_kept_set_health(struct log_kept *k, enum log_health health);
 

@@ -213,6 +213,29 @@ static void test_kept_group_has_a_long_queue(void **state)
 	finish(st);
 }
 
+/* What a turn brings besides, and what of it the log refuses, is no matter of what goes back. */
+static void test_kept_group_member_goes_in_a_long_turn(void **state)
+{
+	struct stage *st = *state;
+	begin(st, 1, 1);
+	play_lines(&st->play, MEMBER("a", "") MEMBER("b", "") PUBLISHER
+		   "b > SUBSCRIBE m2 f=x,q1\nb < SUBACK m2 01\n"
+		   "p > PUBLISH q1 m1 t=t/1 p=1\np < PUBACK m1\na < PUBLISH q1 m2 t=t/1 p=1\n");
+	log_kept_bound_batches(st->play.kit.log, 4096);
+	play_lines(&st->play, "together\n"
+			      "a cut\n"
+			      "p + PUBLISH q1 m2 t=x p=#3000\n"
+			      "p + PUBLISH q1 m3 t=x p=#5000\n"
+			      "p > PUBLISH q1 m4 t=x p=#2000\n"
+			      "apart\n"
+			      "p < PUBACK m2\np < PUBACK m3 rc=97\np < PUBACK m4\n"
+			      "b < PUBLISH q1 m2 t=x p=#3000\n"
+			      "b < PUBLISH q1 m3 t=x p=#2000\n"
+			      "b < PUBLISH q1 m4 dup t=t/1 p=1\n");
+	check(st);
+	finish(st);
+}
+
 /* At QoS 1 and 2 they come by the log, a few at a time. */
 static void test_kept_retained(void **state)
 {
@@ -233,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_group_of_both_kinds, setup),
 		cmocka_unit_test_setup(test_kept_group_options, setup),
 		cmocka_unit_test_setup(test_kept_group_has_a_long_queue, setup),
+		cmocka_unit_test_setup(test_kept_group_member_goes_in_a_long_turn, setup),
 		cmocka_unit_test_setup(test_kept_retained, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,6 +161,22 @@ static void test_record_for_which_there_is_no_room_comes_back(void **state)
 	assert_int_not_equal(rig_status(&rig).health, LOG_FAILED);
 }
 
+/* What a usual segment holds is never refused by itself. */
+static void test_longest_batch_needs_no_longer_segment(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	rig_work(&rig);
+	uint32_t len = rig.log->batch_bytes_max - LOG_RECORD_ROOM;
+	simdisk_fail(rig.medium, SIMDISK_RESERVE, 1, ENOSPC, SIMDISK_LASTING);
+	rig_append(&rig, 1, len, RIG_EAGER);
+	rig_append(&rig, 1, len + LOG_ALIGN, RIG_EAGER);
+	rig_work(&rig);
+	assert_int_equal(rig.count, 2);
+	assert_int_equal(rig.committed[0].error, 0);
+	assert_int_equal(rig.committed[1].error, ERROR_FULL);
+}
+
 static void test_failed_write_goes_to_the_next_segment(void **state)
 {
 	(void)state;
@@ -490,6 +506,7 @@ int main(void)
 		ON_RIG(test_commit_goes_on_in_the_next_segment),
 		ON_RIG(test_record_larger_than_a_segment_is_taken),
 		ON_RIG(test_record_for_which_there_is_no_room_comes_back),
+		ON_RIG(test_longest_batch_needs_no_longer_segment),
 		ON_RIG(test_failed_write_goes_to_the_next_segment),
 		ON_RIG(test_two_segments_that_fail_are_the_end),
 		ON_RIG(test_lazy_batch_waits_for_company),
