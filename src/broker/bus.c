@@ -98,10 +98,12 @@ static void open_batch(struct shard *s, struct log_batch *batch)
 			continue;
 		if (is_own)
 			s->applied = command->sequence;
-		if (UNLIKELY(batch->error))
+		if (UNLIKELY(batch->error)) {
 			command_failed(s, command);
-		else
+		} else {
+			s->position = entry->position;
 			apply(s, command);
+		}
 	}
 	batch_unref(batch);
 }

@@ -192,6 +192,7 @@ int recover_end(struct broker *b, struct moment now, struct recovery_report *rep
 		start_apply(s, &restart);
 		count(s, &r->report);
 		s->now = now;
+		s->position = r->position;
 		error = error ? error : interest_tell_all(s);
 	}
 	for (unsigned i = 0; i < b->shard_count; i++) {

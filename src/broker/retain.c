@@ -21,6 +21,7 @@ struct replay_item {
 	struct replay_item *next;
 	struct retained_cursor cursor;
 	uint64_t asked; /* log position of the SUBSCRIBE, 0 = not in the log */
+	uint64_t until; /* log position behind which messages come by the subscription */
 	uint32_t identifier;
 	uint8_t qos;
 	uint16_t filter_len;
@@ -83,7 +84,7 @@ void retain_apply(struct shard *s, struct message *m)
 	message_unref(old);
 }
 
-static struct replay_item *item_new(const struct replay_wish *wish)
+static struct replay_item *item_new(const struct shard *s, const struct replay_wish *wish)
 {
 	struct replay_item *item = mem_zalloc(sizeof(*item) + wish->filter.len);
 	if (!item)
@@ -91,6 +92,7 @@ static struct replay_item *item_new(const struct replay_wish *wish)
 	memcpy(item->filter, wish->filter.ptr, wish->filter.len);
 	item->filter_len = (uint16_t)wish->filter.len;
 	item->asked = wish->asked;
+	item->until = wish->asked ? wish->asked : s->position;
 	item->qos = wish->qos;
 	item->identifier = wish->identifier;
 	retained_cursor_init(&item->cursor, span_of(item->filter, item->filter_len));
@@ -99,7 +101,7 @@ static struct replay_item *item_new(const struct replay_wish *wish)
 
 int replay_load(struct shard *s, struct session *session, const struct replay_wish *wish)
 {
-	struct replay_item *item = item_new(wish);
+	struct replay_item *item = item_new(s, wish);
 	if (!session->replay) {
 		session->replay = mem_zalloc(sizeof(*session->replay));
 		if (session->replay)
@@ -197,7 +199,7 @@ static void deliver_retained(struct shard *s, struct session *session,
 			     const struct replay_item *item, struct message *m)
 {
 	struct publication p;
-	if (item->asked && m->position > item->asked)
+	if (m->position > item->until)
 		return; /* it came by the subscription */
 	if (m->has_expiry && m->expires_ms <= s->now.wall_ms) {
 		expire(s, m);

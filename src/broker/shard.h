@@ -69,6 +69,7 @@ struct shard {
 	struct log_batch *batch;            /* commands of this turn */
 	uint64_t appended;
 	uint64_t applied;          /* came back from the log, to be correct: applied, or failed */
+	uint64_t position;         /* in the log, of what was applied last */
 	uint64_t undurable_bytes;  /* given to the log and not come back */
 	uint32_t batch_bytes;      /* room for records in the newest batch */
 	uint32_t connects_pending; /* CONNECTs in the log that were not applied yet */

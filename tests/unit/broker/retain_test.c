@@ -165,6 +165,23 @@ static void test_retain_changes_during_a_replay(void **state)
 	play_stop(&p);
 }
 
+/* What comes by the subscription while older messages are looked up is not found there, too. */
+static void test_retain_published_during_a_replay(void **state)
+{
+	(void)state;
+	play_all(&set, PUBLISHER "repeat 3 p > PUBLISH retain q1 m%d t=a/%d p=%d\n"
+				 "p < 3 PUBACK\n"
+				 "r > CONNECT v5 id=r clean rmax=1\n"
+				 "r < CONNACK 00\n"
+				 "r > SUBSCRIBE m1 f=#,q1\n"
+				 "r < 2 \n"
+				 "repeat 20 p > PUBLISH retain q1 m%d t=b/%d p=new\n"
+				 "p < 20 PUBACK\n"
+				 "repeat 23 r > PUBACK m%d\n"
+				 "r < 22 PUBLISH q1\n"
+				 "r < nothing\n");
+}
+
 static void test_retain_limits(void **state)
 {
 	(void)state;
@@ -217,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup(test_retain_more_than_the_window, setup),
 		cmocka_unit_test_setup(test_retain_window_at_qos_1, setup),
 		cmocka_unit_test_setup(test_retain_changes_during_a_replay, setup),
+		cmocka_unit_test_setup(test_retain_published_during_a_replay, setup),
 		cmocka_unit_test_setup(test_retain_limits, setup),
 		cmocka_unit_test_setup(test_retain_on_every_shard, setup),
 	};
