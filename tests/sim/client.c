@@ -422,8 +422,7 @@ static void note_subscription(struct world *w, struct client *c, unsigned filter
 		.from_id = packet_id,
 	};
 	model_replays_asked(w, c, &c->intervals[c->interval_count - 1]);
-	for (unsigned t = 0; filter < PLAIN_FILTERS && t < TOPICS; t++)
-		c->replay_budget[t] += filter_matches[filter][t];
+	model_lookup_asked(c, filter);
 	model_groups(w);
 	world_note(w, "%s subscribes to %s at %u (m%u)", c->id, filters[filter], o->qos, packet_id);
 }

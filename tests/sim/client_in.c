@@ -273,6 +273,7 @@ void client_saw_suback(struct world *w, struct client *c, const struct suback *p
 				world_fail(w, "%s: SUBACK does not grant what was asked", c->id);
 			v->from_sure = w->tick;
 			v->from_id = 0;
+			model_lookup_answered(c, v->filter);
 		}
 	}
 	if (p->type == PACKET_SUBACK && wanted != p->codes.len)

@@ -69,6 +69,7 @@ void crash_doubts(struct world *w)
 	doubt_goodbyes(w);
 	doubt_wills(w);
 	doubt_groups(w);
+	model_lookup_crash(w);
 }
 
 void crash(struct world *w)

@@ -311,6 +311,7 @@ void model_checkpoint(struct world *w)
 		if (!w->messages[id].is_judged)
 			judge_message(w, &w->messages[id]);
 	judge_promises(w);
+	model_lookup_rest(w);
 	memset(w->has_left, 0, sizeof(w->has_left));
 	w->tick++;
 }

@@ -77,10 +77,13 @@ static void receive_replay(struct world *w, struct client *c, const struct recep
 {
 	struct reasons why = find_reasons(c, m, m->start, w->tick);
 	struct got *got = &w->got[c->index][m->id];
-	if (!why.possible && !c->replay_budget[m->topic])
-		world_fail(w, "%s: retained message %u for nothing", c->id, m->id);
+	got->is_retain_kept |= why.is_retain_kept;
+	unsigned published = got->is_retain_kept ? copies_max(w, m) : 0;
+	if (r->qos == 2)
+		judge_count(w, c, m, ++got->exact_replays,
+			    model_lookup_max(w, c, m, true) + published);
 	if (!r->dup)
-		judge_count(w, c, m, ++got->replays, c->replay_budget[m->topic] + copies_max(w, m));
+		judge_count(w, c, m, ++got->replays, model_lookup_max(w, c, m, false) + published);
 }
 
 static void receive_plain(struct world *w, struct client *c, const struct reception *r,

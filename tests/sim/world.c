@@ -104,6 +104,7 @@ struct published *world_message(struct world *w, unsigned publisher, unsigned to
 				.qos = qos,
 				.sessions_over = w->sessions_over};
 	m->seq = ++w->next_seq[publisher][topic][qos];
+	model_lookup_published(w, m);
 	return m;
 }
 

@@ -90,6 +90,14 @@ struct interval {
 	uint32_t connection;     /* on which it was sent */
 };
 
+/* Of what is retained on a topic, over the client's whole life. */
+struct lookups {
+	uint32_t asked;    /* SUBSCRIBEs that may have brought it */
+	uint32_t answered; /* of those, with a SUBACK */
+	uint32_t open;     /* of those, that may not be done */
+	uint32_t again;    /* that a start of the broker may have begun again */
+};
+
 struct outgoing_message {
 	uint32_t message;
 	uint16_t packet_id;
@@ -106,6 +114,9 @@ struct incoming_id {
 struct got {
 	uint8_t copies, sure, exact; /* plain; exact: at QoS 2 */
 	uint8_t replays;             /* RETAIN set */
+	uint8_t exact_replays;       /* at QoS 2 */
+	bool is_retain_kept;         /* may have come with RETAIN by a subscription */
+	uint32_t answered_before;    /* look-ups that were, when it was published */
 	uint8_t group_copies[GROUPS], group_sure[GROUPS], group_exact[GROUPS];
 };
 
@@ -174,7 +185,7 @@ struct client {
 	unsigned interval_count;
 	uint8_t aliases_in[ALIASES_MAX + 1]; /* topic + 1 */
 	uint8_t aliases_out;                 /* bits of topics whose alias is set */
-	uint32_t replay_budget[TOPICS];      /* SUBSCRIBEs that may have brought the retained one */
+	struct lookups lookups[TOPICS];
 	uint64_t order[CLIENTS_MAX + 1][TOPICS][3][3]; /* last seq by publisher, topic, QoS, QoS */
 };
 
@@ -351,6 +362,14 @@ void model_groups(struct world *w);
 void model_time(struct world *w);
 /* Everything is quiet: messages that nobody answers are dealt with, promises are due. */
 void model_checkpoint(struct world *w);
+/* Look-ups of retained messages. */
+void model_lookup_asked(struct client *c, unsigned filter);
+void model_lookup_answered(struct client *c, unsigned filter);
+void model_lookup_published(struct world *w, const struct published *m);
+void model_lookup_crash(struct world *w);
+void model_lookup_rest(struct world *w);
+unsigned model_lookup_max(const struct world *w, const struct client *c, const struct published *m,
+			  bool is_exact);
 void model_retained(struct world *w, const uint32_t found[TOPICS]);
 
 /* crash.c */
