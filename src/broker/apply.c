@@ -331,11 +331,10 @@ static void apply_received(struct shard *s, struct command *command)
 		ack_send(session->connection, PACKET_PUBREL, command->packet_id, REASON_SUCCESS);
 }
 
-/* Live they are done when they have been looked up. */
 static void apply_replayed(struct shard *s, struct command *command)
 {
 	struct session *session = session_of(s, command);
-	if (session && s->is_recovering)
+	if (session)
 		replay_done(session, command->asked);
 }
 

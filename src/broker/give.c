@@ -217,6 +217,7 @@ static void apply_retained(struct shard *s, const struct command *c, struct sess
 		return;
 	struct message *m = retained_find(s->retained, command_text(c));
 	replay_came_back(session);
+	replay_gave(session, c);
 	if (m && m->position == c->given)
 		enqueue(s, session, c, m, 0);
 }

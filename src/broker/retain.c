@@ -3,6 +3,16 @@
  * Retained messages: every shard holds the index of all of them (the bodies are shared), so that a
  * subscription finds them where it is, at its own place in the log. Looking them up is work that
  * is spread over turns, and waits for the subscriber's window.
+ *
+ * For a session that the log keeps, what is found at QoS 1 and 2 goes through the log (GIVE), in the
+ * order of the topics, and that a SUBSCRIBE is done, too (REPLAYED). So the log says how far a
+ * look-up is, and a restart goes on behind that:
+ *
+ *     first         next                    last
+ *     item -------> item -----------------> item
+ *     looked up,    is being looked up      waits
+ *     not yet so
+ *     in the log    told: topic of its last GIVE that was applied; the cursor is ahead of that
  */
 #include "broker/retain.h"
 
@@ -12,6 +22,8 @@
 #include "broker/publish.h"
 #include "broker/shard.h"
 #include "broker/waiting.h"
+#include "mqtt/topic.h"
+#include "route/topic_order.h"
 
 #define VISITS_PER_TURN 2000 /* tree nodes: well under a millisecond */
 #define GIVES_MAX 256        /* of one session in the log and not applied: about a turn's worth */
@@ -22,9 +34,11 @@ struct replay_item {
 	struct retained_cursor cursor;
 	uint64_t asked; /* log position of the SUBSCRIBE, 0 = not in the log */
 	uint64_t until; /* log position behind which messages come by the subscription */
+	char *told;     /* in the log it has given the messages up to this topic; NULL = none */
+	uint16_t told_len;
+	uint16_t filter_len;
 	uint32_t identifier;
 	uint8_t qos;
-	uint16_t filter_len;
 	char filter[];
 };
 
@@ -32,6 +46,8 @@ struct replay {
 	struct link link; /* among the shard's active ones */
 	struct session *session;
 	struct replay_item *first;
+	struct replay_item
+		*next; /* to be looked up; NULL = all are, and wait for the log to say so */
 	struct replay_item *last;
 	size_t bytes;   /* of the items */
 	uint32_t given; /* GIVEs in the log and not applied */
@@ -84,6 +100,35 @@ void retain_apply(struct shard *s, struct message *m)
 	message_unref(old);
 }
 
+static struct span filter_of(const struct replay_item *item)
+{
+	return span_of(item->filter, item->filter_len);
+}
+
+static struct span told_of(const struct replay_item *item)
+{
+	return span_of(item->told, item->told_len);
+}
+
+/* 0 or ERROR_NO_MEMORY: then it is as it was. */
+static int tell(struct replay_item *item, struct span topic)
+{
+	char *told = topic.len > 0 ? mem_realloc(item->told, topic.len) : NULL;
+	if (!told)
+		return topic.len > 0 ? ERROR_NO_MEMORY : 0;
+	memcpy(told, topic.ptr, topic.len);
+	item->told = told;
+	item->told_len = (uint16_t)topic.len;
+	return 0;
+}
+
+static void item_free(struct replay_item *item)
+{
+	retained_cursor_release(&item->cursor);
+	mem_free(item->told);
+	mem_free(item);
+}
+
 static struct replay_item *item_new(const struct shard *s, const struct replay_wish *wish)
 {
 	struct replay_item *item = mem_zalloc(sizeof(*item) + wish->filter.len);
@@ -95,7 +140,11 @@ static struct replay_item *item_new(const struct shard *s, const struct replay_w
 	item->until = wish->asked ? wish->asked : s->position;
 	item->qos = wish->qos;
 	item->identifier = wish->identifier;
-	retained_cursor_init(&item->cursor, span_of(item->filter, item->filter_len));
+	retained_cursor_init(&item->cursor, filter_of(item));
+	if (tell(item, wish->told)) {
+		item_free(item);
+		return NULL;
+	}
 	return item;
 }
 
@@ -108,7 +157,8 @@ int replay_load(struct shard *s, struct session *session, const struct replay_wi
 			session->replay->session = session;
 	}
 	if (!item || !session->replay) {
-		mem_free(item);
+		if (item)
+			item_free(item);
 		return ERROR_NO_MEMORY;
 	}
 	struct replay *r = session->replay;
@@ -117,6 +167,8 @@ int replay_load(struct shard *s, struct session *session, const struct replay_wi
 	else
 		r->first = item;
 	r->last = item;
+	if (!r->next)
+		r->next = item;
 	r->bytes += sizeof(*item) + item->filter_len;
 	replay_resume(s, session);
 	return 0;
@@ -132,9 +184,10 @@ static void drop_first(struct replay *r)
 {
 	struct replay_item *item = r->first;
 	r->first = item->next;
+	if (r->next == item)
+		r->next = item->next;
 	r->bytes -= sizeof(*item) + item->filter_len;
-	retained_cursor_release(&item->cursor);
-	mem_free(item);
+	item_free(item);
 }
 
 void replay_done(struct session *session, uint64_t asked)
@@ -146,6 +199,30 @@ void replay_done(struct session *session, uint64_t asked)
 		replay_drop(session);
 }
 
+static bool may_have_given(const struct replay_item *item, const struct command *give)
+{
+	struct topic_place told = {told_of(item), SPAN_NONE};
+	struct span topic = command_text(give);
+	return item->asked >= give->given && item->qos >= give->qos &&
+	       topic_matches(filter_of(item), topic) && topic_order_compare(topic, told) > 0;
+}
+
+/* One after the other gives, each in the order of topics: so the first that may have is the one,
+ * and those before it are done. */
+void replay_gave(struct session *session, const struct command *give)
+{
+	struct replay *r = session->replay;
+	struct replay_item *item = r ? r->first : NULL;
+	while (item && !may_have_given(item, give))
+		item = item->next;
+	if (!item)
+		return;
+	while (r->first != item)
+		drop_first(r);
+	/* without memory for it a restart gives it again */
+	(void)!tell(item, command_text(give));
+}
+
 bool replay_next(const struct session *session, const void **cursor, struct replay_wish *out)
 {
 	const struct replay_item *item = *cursor;
@@ -155,8 +232,11 @@ bool replay_next(const struct session *session, const void **cursor, struct repl
 	*cursor = item;
 	if (!item)
 		return false;
-	*out = (struct replay_wish){item->asked, span_of(item->filter, item->filter_len),
-				    item->identifier, item->qos};
+	*out = (struct replay_wish){.asked = item->asked,
+				    .filter = filter_of(item),
+				    .told = told_of(item),
+				    .identifier = item->identifier,
+				    .qos = item->qos};
 	return true;
 }
 
@@ -180,8 +260,9 @@ void replay_pause(struct session *session)
 
 void replay_resume(struct shard *s, struct session *session)
 {
-	if (session->replay && session->connection && !link_is_listed(&session->replay->link))
-		list_append(&s->replays, &session->replay->link);
+	struct replay *r = session->replay;
+	if (r && r->next && session->connection && !link_is_listed(&r->link))
+		list_append(&s->replays, &r->link);
 }
 
 /* What the log has said of it and was not applied yet (GIVE) must find it still, as it will find it
@@ -233,25 +314,39 @@ static bool may_take_more(const struct session *session)
 	       session->connection->output.bytes < REPLAY_OUTPUT_BYTES;
 }
 
-/* Without memory for it a restart looks them up again. */
-static void tell_done(struct shard *s, const struct session *session, uint64_t asked)
+static bool tell_done(struct shard *s, const struct session *session, uint64_t asked)
 {
 	struct command *c = command_new(COMMAND_REPLAYED, SPAN_NONE);
 	if (!c)
-		return;
+		return false;
 	c->origin.session = session->number;
 	c->session_id = session->log_id;
 	c->asked = asked;
 	command_append(s, c, shard_bit(s));
+	return true;
 }
 
-/* The first item is done, and with the last one of a SUBSCRIBE that. */
-static void finish_first(struct shard *s, struct replay *r)
+/* The next item is looked up, and with the last one of a SUBSCRIBE that. False without memory to
+ * say so. */
+static bool finish_next(struct shard *s, struct replay *r)
 {
-	uint64_t asked = r->first->asked;
-	drop_first(r);
-	if (asked && waiting_is_kept(s, r->session) && (!r->first || r->first->asked != asked))
-		tell_done(s, r->session, asked);
+	struct replay_item *item = r->next;
+	if (!item->asked || !waiting_is_kept(s, r->session)) {
+		drop_first(r);
+		return true;
+	}
+	bool is_last = !item->next || item->next->asked != item->asked;
+	if (is_last && !tell_done(s, r->session, item->asked))
+		return false;
+	r->next = item->next; /* the item stays until the log has it */
+	retained_cursor_release(&item->cursor);
+	return true;
+}
+
+static bool start(struct replay_item *item)
+{
+	return item->cursor.is_started || !item->told ||
+	       retained_cursor_start_behind(&item->cursor, told_of(item)) == 0;
 }
 
 /* One session's share of a turn; true when it could go on at once. */
@@ -259,20 +354,23 @@ static bool replay_session(struct shard *s, struct replay *r)
 {
 	unsigned visits = VISITS_PER_TURN;
 	struct session *session = r->session;
-	while (r->first && visits > 0) {
+	while (r->next && visits > 0) {
 		if (!may_take_more(session))
 			return false;
-		struct message *m = retained_next(s->retained, &r->first->cursor, &visits);
+		if (!start(r->next))
+			break;
+		struct message *m = retained_next(s->retained, &r->next->cursor, &visits);
 		if (m)
-			deliver_retained(s, session, r->first, m);
-		else if (r->first->cursor.is_done)
-			finish_first(s, r);
-		else
+			deliver_retained(s, session, r->next, m);
+		else if (!r->next->cursor.is_done || !finish_next(s, r))
 			break;
 	}
-	if (r->first)
+	if (r->next)
 		return true;
-	replay_drop(session);
+	if (r->first)
+		link_remove(&r->link);
+	else
+		replay_drop(session);
 	return false;
 }
 

@@ -12,6 +12,7 @@ bool retain_is_over_limit(const struct shard *s, struct span topic, size_t paylo
 struct replay_wish {
 	uint64_t asked; /* log position of the SUBSCRIBE, 0 = not in the log */
 	struct span filter;
+	struct span told; /* those of topics up to this one were given; empty = none */
 	uint32_t identifier;
 	uint8_t qos;
 };
@@ -22,6 +23,8 @@ void replay_start(struct shard *s, struct session *session, const struct replay_
 int replay_load(struct shard *s, struct session *session, const struct replay_wish *wish) MUST_USE;
 /* In the log those that were asked for until then are done. */
 void replay_done(struct session *session, uint64_t asked);
+/* In the log one of them was given. */
+void replay_gave(struct session *session, const struct command *give);
 /* Those that are not done and stand in the log, one after the other; the cursor starts as NULL. */
 bool replay_next(const struct session *session, const void **cursor, struct replay_wish *out);
 /* Too many wait for it: the session shall not subscribe to more for now. */

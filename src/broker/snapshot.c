@@ -260,6 +260,7 @@ static void pack_replay(struct packer *p, const void *object)
 	pack_u8(p, wish->qos);
 	pack_number(p, wish->identifier);
 	pack_bytes(p, wish->filter);
+	pack_bytes(p, wish->told);
 }
 
 static void put_session(struct sink *k, const struct of_shard *o, struct run *run,

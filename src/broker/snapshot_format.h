@@ -16,7 +16,8 @@
  *     RETURNING the same: what follows waits for that group, in no order
  *     QUEUE     of the last SESSION, GROUP or RETURNING: count, bytes of their messages, entries
  *     REPLAY    of the last SESSION, a SUBSCRIBE whose retained messages are still to be looked
- *               up: its position u64, qos, identifier, filter
+ *               up: its position u64, qos, identifier, filter, the topic up to which they
+ *               were given (1.1)
  *     RETAINED  count, then each: bytes in common with the topic before, the rest of the topic,
  *               position as a difference
  *     LIMITS    as in their record
@@ -32,7 +33,7 @@
 
 #define SNAPSHOT_MAGIC SPAN_LITERAL("NJST")
 #define SNAPSHOT_MAJOR 1
-#define SNAPSHOT_MINOR 0
+#define SNAPSHOT_MINOR 1
 #define SNAPSHOT_HEAD_BYTES 24
 #define SNAPSHOT_ITEM_BYTES 5 /* tag and length */
 

@@ -265,6 +265,8 @@ static int load_replay(struct loading *l, struct unpacker *u)
 	wish.qos = unpack_u8(u);
 	wish.identifier = (uint32_t)unpack_number(u, UINT32_MAX);
 	wish.filter = unpack_bytes(u, UINT16_MAX);
+	if (unpack_left(u) > 0) /* since minor version 1 */
+		wish.told = unpack_bytes(u, UINT16_MAX);
 	if (u->is_failed || !l->queue || !l->is_of_session || wish.asked == 0 || wish.qos > 2 ||
 	    !topic_filter_is_valid(wish.filter))
 		return ERROR_DAMAGED;

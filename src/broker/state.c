@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "broker/group.h"
 #include "broker/identifiers.h"
+#include "broker/retain.h"
 #include "broker/shard.h"
 #include "broker/waiting.h"
 #include "route/share.h"
@@ -156,6 +157,18 @@ static void say_pending(struct lines *l, const struct shard *s, const char *id,
 	mem_free(w);
 }
 
+static void say_lookups(struct lines *l, const char *id, const struct session *session)
+{
+	struct shown filter, told;
+	struct replay_wish wish;
+	const void *cursor = NULL;
+	while (replay_next(session, &cursor, &wish))
+		if (wish.told.len > 0)
+			say(l, "session %s asked at %llx for %s, was given all to %s", id,
+			    (unsigned long long)wish.asked, show(&filter, wish.filter),
+			    show(&told, wish.told));
+}
+
 static void say_session(struct lines *l, const struct shard *s, const struct session *session)
 {
 	struct shown shown;
@@ -173,6 +186,7 @@ static void say_session(struct lines *l, const struct shard *s, const struct ses
 	say_will(l, id, session);
 	say_filters(l, id, session);
 	say_pending(l, s, id, session);
+	say_lookups(l, id, session);
 }
 
 static bool is_surviving(const struct share *share)

@@ -50,6 +50,8 @@ struct retained_cursor {
 	uint64_t version;
 };
 void retained_cursor_init(struct retained_cursor *c, struct span filter);
+/* Starts it behind a topic, as if that had been visited. 0 or ERROR_NO_MEMORY (nothing changed). */
+int retained_cursor_start_behind(struct retained_cursor *c, struct span topic) MUST_USE;
 void retained_cursor_release(struct retained_cursor *c);
 /* The next match or NULL; after NULL, `is_done` tells the end from used-up visits (call again in
  * a later turn). Without memory for the cursor's position it goes on without being resumable: used-up

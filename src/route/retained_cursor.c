@@ -59,6 +59,17 @@ static int make_room(struct retained_cursor *c, size_t len)
 	return 0;
 }
 
+int retained_cursor_start_behind(struct retained_cursor *c, struct span topic)
+{
+	if (make_room(c, topic.len) != 0)
+		return ERROR_NO_MEMORY;
+	memcpy(c->last, topic.ptr, topic.len);
+	c->last_len = (uint16_t)topic.len;
+	c->version = UINT64_MAX; /* of no store */
+	c->is_started = true;
+	return 0;
+}
+
 /* Notes that everything up to the topic was seen, and that the walk goes on at `next`. */
 static void note(const struct retained *r, struct retained_cursor *c, struct span topic,
 		 struct topic_position next)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How often a retained message may come because it is retained: once for each SUBSCRIBE that asks
- * for it. Who dies before the log has it that a look-up is done looks up again: then it may come
- * once more at QoS 0 and 1, for a state that comes twice is better than one that never comes. At
- * QoS 2 it does not [MQTT-4.3.3-9].
+ * for it. Of what was sent at QoS 0 the log does not know: who dies before it has it that a look-up
+ * is done sends those again, for a state that comes twice is better than one that never comes.
  */
 #include "world.h"
 

@@ -79,7 +79,7 @@ static void receive_replay(struct world *w, struct client *c, const struct recep
 	struct got *got = &w->got[c->index][m->id];
 	got->is_retain_kept |= why.is_retain_kept;
 	unsigned published = got->is_retain_kept ? copies_max(w, m) : 0;
-	if (r->qos == 2)
+	if (r->qos == 2 || (r->qos == 1 && !r->dup))
 		judge_count(w, c, m, ++got->exact_replays,
 			    model_lookup_max(w, c, m, true) + published);
 	if (!r->dup)

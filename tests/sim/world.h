@@ -114,7 +114,7 @@ struct incoming_id {
 struct got {
 	uint8_t copies, sure, exact; /* plain; exact: at QoS 2 */
 	uint8_t replays;             /* RETAIN set */
-	uint8_t exact_replays;       /* at QoS 2 */
+	uint8_t exact_replays;       /* of QoS 1 and 2 */
 	bool is_retain_kept;         /* may have come with RETAIN by a subscription */
 	uint32_t answered_before;    /* look-ups that were, when it was published */
 	uint8_t group_copies[GROUPS], group_sure[GROUPS], group_exact[GROUPS];

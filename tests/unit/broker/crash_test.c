@@ -370,6 +370,22 @@ static void test_crash_replay(void **state)
 		      "s < PUBLISH q1 m4 retain t=r/2 p=2\ns < 3 PUBLISH q1\ns < nothing\n");
 }
 
+/* A look-up goes on where the log knows it to be: what it gave before does not come twice. */
+static void test_crash_in_the_middle_of_a_replay(void **state)
+{
+	(void)state;
+#define ASK_AND_GET_SOME                                                                           \
+	PUBLISHER "repeat 300 p + PUBLISH q2 m%d retain t=r/%d p=%d\nwait 1\np < 300 "             \
+		  "PUBREC\n" CONNECT("s") "hold\n"                                                 \
+					  "s > SUBSCRIBE m1 f=r/+,q2 f=r/#,q1\ns < nothing\n"      \
+					  "commit 1\ns < SUBACK m1 02 01\ncommit 1\ns < 256 "      \
+					  "PUBLISH q2\ns < nothing\n"
+#define ALL AGAIN("s") "s < 300 PUBLISH q2\ns < 300 PUBLISH q1\ns < nothing\n"
+	over_all(ASK_AND_GET_SOME "crash\n" ALL);
+	over_all(ASK_AND_GET_SOME "crash\ncheckpoint\ncrash\n" ALL);
+	over_all(ASK_AND_GET_SOME "commit 1\ns < 44 PUBLISH q2\ns < 212 PUBLISH q1\ncrash\n" ALL);
+}
+
 /* A clean start ends a session whose will is due later: it is due now, once, and is not lost. */
 static void test_crash_will_of_clean_start(void **state)
 {
@@ -416,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup(test_crash_groups, setup),
 		cmocka_unit_test_setup(test_crash_groups_and_full, setup),
 		cmocka_unit_test_setup(test_crash_replay, setup),
+		cmocka_unit_test_setup(test_crash_in_the_middle_of_a_replay, setup),
 		cmocka_unit_test_setup(test_crash_will_of_clean_start, setup),
 		cmocka_unit_test_setup(test_crash_before_retried_pubrel, setup),
 	};
