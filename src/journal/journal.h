@@ -104,6 +104,9 @@ struct log *journal_log(struct journal *j);
 /* Does one piece of waiting work of any of the three; false when there is none (lazy batches and
  * intervals that are not due yet included). Only without threads. */
 bool journal_step(struct journal *j);
+/* The same of this one: as threads would, in whatever order the caller chooses. */
+enum journal_worker { JOURNAL_COMMITTER, JOURNAL_READER, JOURNAL_HOUSEKEEPER, JOURNAL_WORKERS };
+bool journal_step_of(struct journal *j, enum journal_worker worker);
 /* Writes out what waits (lazy too), ends the threads, closes all files. */
 void journal_close(struct journal *j);
 

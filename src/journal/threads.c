@@ -235,13 +235,23 @@ int threads_start(struct journal *j)
 	return ERROR_SYSTEM;
 }
 
-bool journal_step(struct journal *j)
+bool journal_step_of(struct journal *j, enum journal_worker worker)
 {
 	uint64_t due;
 	ASSERT(!j->threads && j->is_started);
-	if (commit_step(j, &due) == COMMIT_DONE)
-		return true;
-	return reader_step(j) || housekeep(j);
+	switch (worker) {
+	case JOURNAL_COMMITTER: return commit_step(j, &due) == COMMIT_DONE;
+	case JOURNAL_READER: return reader_step(j);
+	default: return housekeep(j);
+	}
+}
+
+bool journal_step(struct journal *j)
+{
+	for (unsigned worker = 0; worker < JOURNAL_WORKERS; worker++)
+		if (journal_step_of(j, (enum journal_worker)worker))
+			return true;
+	return false;
 }
 
 static void stop_without_threads(struct journal *j)

@@ -17,6 +17,7 @@
 #define FULL_STEPS_MAX 300   /* then there is room again */
 #define FAILED_STEPS_MAX 20  /* that a process with a broken store goes on */
 #define CHANGES_MAX 400      /* calls that change something, from a start to a cut */
+#define IMAGE_CUTS 5         /* per cent of checkpoints: the power goes right behind them */
 #define START_CHANGES_MAX 40 /* from the beginning of a start to a cut in it */
 #define START_CUTS_MAX 3
 #define ROOM_MAX (256u << 10) /* on a disk that is about to be full */
@@ -36,6 +37,7 @@ static void arm(struct world *w)
 	uint32_t dice = random_below(r, 10);
 	w->power_step = NEVER;
 	w->has_fault = false;
+	w->disk->image_cuts = IMAGE_CUTS;
 	if (dice < 5) {
 		simdisk_cut_at(medium, 1 + random_below(r, CHANGES_MAX));
 	} else if (dice < 7) {
@@ -50,6 +52,7 @@ static void arm(struct world *w)
 
 static void disarm(struct world *w)
 {
+	w->disk->image_cuts = 0;
 	simdisk_cut_at(w->disk->medium, 0);
 	for (unsigned call = 0; call < SIMDISK_CALLS; call++)
 		simdisk_fail(w->disk->medium, (enum simdisk_call)call, 0, 0, 0);

@@ -10,6 +10,7 @@
 
 #define SEGMENT_BYTES (64u << 10) /* the smallest: many of them */
 #define SEGMENTS_MIN 2
+#define COMMITS_LATE 70 /* per cent: housekeeping comes first */
 
 struct kit_disk *kit_disk_new(uint64_t seed)
 {
@@ -173,9 +174,31 @@ int kit_start_on_disk(struct kit *k, const struct settings *settings, unsigned s
 	return error;
 }
 
+static uint64_t checkpoint_count(const struct kit_disk *d)
+{
+	struct log_status status;
+	struct log *log = journal_log(d->journal);
+	log->ops->status(log, &status);
+	return status.checkpoints;
+}
+
+static bool housekeep(struct kit_disk *d)
+{
+	uint64_t before = checkpoint_count(d);
+	bool has_worked = journal_step_of(d->journal, JOURNAL_HOUSEKEEPER);
+	if (checkpoint_count(d) > before && random_chance(&d->kit->random, d->image_cuts))
+		simdisk_cut_at(d->medium, 1);
+	return has_worked;
+}
+
+/* The journal's threads are as fast as they like: an image may be written before what was appended
+ * before it. */
 bool kit_disk_step(struct kit_disk *d)
 {
-	return !kit_disk_is_dark(d) && journal_step(d->journal);
+	bool is_late = random_chance(&d->kit->random, COMMITS_LATE);
+	if (kit_disk_is_dark(d))
+		return false;
+	return (is_late && housekeep(d)) || kit_disk_is_dark(d) || journal_step(d->journal);
 }
 
 bool kit_disk_is_dark(const struct kit_disk *d)

@@ -19,8 +19,9 @@ struct kit_disk {
 	struct journal_options options;
 	struct journal *journal; /* NULL: nobody uses it */
 	struct kit *kit;
-	uint8_t health;    /* enum log_health, as the journal said last */
-	bool takes_damage; /* what is lost is no reason not to start */
+	uint8_t image_cuts; /* per cent of new checkpoints behind which the power goes at once */
+	uint8_t health;     /* enum log_health, as the journal said last */
+	bool takes_damage;  /* what is lost is no reason not to start */
 	void (*say)(void *context, const char *text);
 	void *say_context;
 	char reason[JOURNAL_REASON_MAX];             /* why it did not start, or what was lost */
