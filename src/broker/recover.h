@@ -41,5 +41,8 @@ int recover_end(struct broker *b, struct moment now, struct recovery_report *rep
 struct journal;
 int recover_journal(struct broker *b, struct journal *j, struct moment now,
 		    struct recovery_report *report, char reason[RECOVER_REASON_MAX]) MUST_USE;
+/* The same without recover_end: the state as the log has it, to be looked at. */
+int recover_journal_unended(struct broker *b, struct journal *j,
+			    char reason[RECOVER_REASON_MAX]) MUST_USE;
 
 #endif

@@ -36,8 +36,7 @@ static int read_record(void *context, uint64_t position, struct span *body_out)
 	return journal_recover_read(r->journal, position, body_out);
 }
 
-int recover_journal(struct broker *b, struct journal *j, struct moment now,
-		    struct recovery_report *report, char reason[RECOVER_REASON_MAX])
+int recover_journal_unended(struct broker *b, struct journal *j, char reason[RECOVER_REASON_MAX])
 {
 	struct recovering recovering = {.broker = b, .journal = j};
 	struct recovery_source source = {.context = &recovering, .read = read_record};
@@ -49,8 +48,13 @@ int recover_journal(struct broker *b, struct journal *j, struct moment now,
 	};
 	reason[0] = '\0';
 	int error = recover_begin(b, &source);
-	if (error == 0)
-		error = journal_recover(j, &recovery, reason);
+	return error ? error : journal_recover(j, &recovery, reason);
+}
+
+int recover_journal(struct broker *b, struct journal *j, struct moment now,
+		    struct recovery_report *report, char reason[RECOVER_REASON_MAX])
+{
+	int error = recover_journal_unended(b, j, reason);
 	if (error == 0)
 		error = recover_end(b, now, report);
 	if (error != 0 && reason[0] == '\0')

@@ -76,35 +76,6 @@ static uint64_t now_ms(void *context)
 	return d->kit->now.steady_ms;
 }
 
-static int take_image(void *context, uint64_t position, struct span image)
-{
-	struct kit_disk *d = context;
-	return recover_image(d->kit->broker, position, image);
-}
-
-static int take_record(void *context, uint64_t position, struct span body)
-{
-	struct kit_disk *d = context;
-	return recover_record(d->kit->broker, position, body);
-}
-
-/* As a rule no disk here alters what it has: whatever is taken for damage was a crash. */
-static int take_damage(void *context, const struct journal_damage *damage)
-{
-	struct kit_disk *d = context;
-	if (d->takes_damage)
-		return recover_damage(d->kit->broker, damage);
-	snprintf(d->reason, sizeof(d->reason), "damage in %s from %llx to %llx", damage->file,
-		 (unsigned long long)damage->from, (unsigned long long)damage->to);
-	return ERROR_INVALID;
-}
-
-static int read_record(void *context, uint64_t position, struct span *body_out)
-{
-	struct kit_disk *d = context;
-	return journal_recover_read(d->journal, position, body_out);
-}
-
 static int open_journal(struct kit_disk *d)
 {
 	const struct journal_hooks hooks = {.context = d,
@@ -124,17 +95,8 @@ static int open_journal(struct kit_disk *d)
 	return error;
 }
 
-static int replay(struct kit_disk *d)
-{
-	const struct recovery_source source = {d, read_record};
-	const struct journal_recovery recovery = {
-		.context = d, .image = take_image, .record = take_record, .damage = take_damage};
-	int error = recover_begin(d->kit->broker, &source);
-	ASSERT(!error);
-	return journal_recover(d->journal, &recovery, d->reason);
-}
-
-/* A cut is a reason of its own: what could not be read is not lost. */
+/* As a rule no disk here alters what it has: whatever is taken for damage was a crash. But a cut is
+ * a reason of its own: what could not be read is not lost. */
 static int check_report(struct kit_disk *d, const struct recovery_report *report)
 {
 	struct span lines = buffer_content(&report->lines);
@@ -145,16 +107,15 @@ static int check_report(struct kit_disk *d, const struct recovery_report *report
 	return ERROR_INVALID;
 }
 
+/* The broker gets what the disk has. */
 static int recover(struct kit_disk *d)
 {
 	struct recovery_report report = {0};
-	int error = replay(d);
-	if (!error)
-		error = recover_end(d->kit->broker, d->kit->now, &report);
+	int error = recover_journal(d->kit->broker, d->journal, d->kit->now, &report, d->reason);
 	if (!error)
 		error = check_report(d, &report);
 	buffer_release(&report.lines);
-	return error ? error : journal_start(d->journal, d->reason);
+	return error;
 }
 
 int kit_start_on_disk(struct kit *k, const struct settings *settings, unsigned shard_count,
@@ -167,6 +128,8 @@ int kit_start_on_disk(struct kit *k, const struct settings *settings, unsigned s
 	int error = open_journal(d);
 	if (!error)
 		error = recover(d);
+	if (!error)
+		error = journal_start(d->journal, d->reason);
 	if (!error && kit_disk_is_dark(d))
 		error = ERROR_SYSTEM;
 	if (error)
@@ -226,7 +189,7 @@ char *kit_disk_state(struct kit_disk *d, const struct settings *settings, unsign
 	copy.kit = &k;
 	int error = open_journal(&copy);
 	if (!error)
-		error = replay(&copy);
+		error = recover_journal_unended(k.broker, copy.journal, copy.reason);
 	char *text = error ? NULL : state_text(k.broker);
 	if (error)
 		fprintf(stderr, "a copy of the disk: %s\n", copy.reason);
