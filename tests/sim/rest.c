@@ -14,10 +14,12 @@ void close_zombies(struct world *w)
 	}
 }
 
-/* All that was under way has arrived, and the broker knows who is gone. */
+/* All that was under way has arrived, and the broker knows who is gone; with a log that has failed
+ * the next one may not. */
 void note_quiet(struct world *w)
 {
-	if (w->disk && (kit_is_dark(&w->kit) || !kit_is_settled(&w->kit)))
+	if (w->disk && (kit_is_dark(&w->kit) || !kit_is_settled(&w->kit) ||
+			w->disk->health == LOG_FAILED))
 		return;
 	for (unsigned i = 0; i < w->client_count; i++) {
 		struct client *c = &w->clients[i];
