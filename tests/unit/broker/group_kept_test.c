@@ -2,6 +2,7 @@
 /* Shared groups that a log keeps: what was accepted for them outlives the process, is given to one
  * member at a time, and whoever reads the log knows who has it. */
 #include "base/mem.h"
+#include "broker/record.h"
 #include "broker/snapshot.h"
 #include "kit/play.h"
 #include "kit/replay.h"
@@ -193,6 +194,66 @@ static void test_kept_group_options(void **state)
 	     "a > UNSUBSCRIBE m2 f=$share/g/t/#\na < UNSUBACK m2 00\n");
 }
 
+/* [MQTT-4.8.2-3, 3.3.1-12, 3.3.1-13] */
+static void test_kept_group_qos_and_retain(void **state)
+{
+	PLAY(CONNECT("a", "") "a > SUBSCRIBE m1 f=$share/g/t/#,q1\na < SUBACK m1 01\n" PUBLISHER,
+	     "p > PUBLISH q2 m1 retain t=t/1 p=1\np < PUBREC m1\n"
+	     "a < PUBLISH q1 m2 t=t/1 p=1\n",
+	     "a > SUBSCRIBE m2 f=$share/g/t/#,q1,rap\na < SUBACK m2 01\n"
+	     "p > PUBLISH q1 m2 retain t=t/1 p=2\np < PUBACK m2\n"
+	     "a < PUBLISH q1 m3 retain t=t/1 p=2\n");
+}
+
+static void test_kept_group_is_limited(void **state)
+{
+	struct stage *st = *state;
+	st->set.absent_queue_messages_max = 2;
+	PLAY(MEMBER("a", "") PUBLISHER "a cut\n"
+				       "repeat 2 p > PUBLISH q1 m%d t=t/%d p=%d\np < 2 PUBACK m\n"
+				       "p > PUBLISH q1 m3 t=t/3 p=3\np < PUBACK m3 rc=97\n",
+	     AGAIN("a", "") "a < PUBLISH q1 m2 t=t/1 p=1\na < PUBLISH q1 m3 t=t/2 p=2\n");
+}
+
+/* What was under way to a member that left is the group's again. */
+static void test_kept_group_member_leaves_before_it_comes(void **state)
+{
+	struct stage *st = *state;
+	begin(st, 1, 1);
+	play_lines(&st->play,
+		   MEMBER("a", "") MEMBER("b", "") PUBLISHER "together\n"
+							     "p > PUBLISH q1 m1 t=t/1 p=1\n"
+							     "a > UNSUBSCRIBE m2 f=$share/g/t/#\n"
+							     "apart\n"
+							     "p < PUBACK m1\na < UNSUBACK m2 00\n"
+							     "b < PUBLISH q1 m2 t=t/1 p=1\n");
+	check(st);
+	finish(st);
+}
+
+static uint64_t position_of_publish(struct stage *st, unsigned n)
+{
+	for (size_t i = 0; i < kept_record_count(st->store); i++)
+		if (record_kind(kept_record(st->store, i)->body) == COMMAND_PUBLISH && n-- == 1)
+			return kept_record(st->store, i)->position;
+	fail();
+	return 0;
+}
+
+/* A member that the log does not know is given what the group's owner reads. */
+static void test_kept_group_passes_over_damage(void **state)
+{
+	struct stage *st = *state;
+	begin(st, 1, 1);
+	play_lines(&st->play, MEMBER("a", "") PUBLISHER
+		   "a cut\nrepeat 3 p > PUBLISH q1 m%d t=t/%d p=%d\np < 3 PUBACK m\n");
+	kept_find(st->store, position_of_publish(st, 2))->is_damaged = true;
+	play_lines(&st->play, "c > CONNECT v5 id=c clean\nc < CONNACK 00\n"
+			      "c > SUBSCRIBE m1 f=$share/g/t/#,q1\nc < SUBACK m1 01\n"
+			      "c < PUBLISH q1 m1 t=t/1 p=1\nc < PUBLISH q1 m2 t=t/3 p=3\n");
+	finish(st);
+}
+
 /* More than goes into the log or into a member's queue at once. */
 static void test_kept_group_has_a_long_queue(void **state)
 {
@@ -255,6 +316,10 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_group_member_ends, setup),
 		cmocka_unit_test_setup(test_kept_group_of_both_kinds, setup),
 		cmocka_unit_test_setup(test_kept_group_options, setup),
+		cmocka_unit_test_setup(test_kept_group_qos_and_retain, setup),
+		cmocka_unit_test_setup(test_kept_group_is_limited, setup),
+		cmocka_unit_test_setup(test_kept_group_member_leaves_before_it_comes, setup),
+		cmocka_unit_test_setup(test_kept_group_passes_over_damage, setup),
 		cmocka_unit_test_setup(test_kept_group_has_a_long_queue, setup),
 		cmocka_unit_test_setup(test_kept_group_member_goes_in_a_long_turn, setup),
 		cmocka_unit_test_setup(test_kept_retained, setup),

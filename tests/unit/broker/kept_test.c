@@ -254,6 +254,21 @@ static void test_kept_slow_reader_holds_little(void **state)
 	stop(st);
 }
 
+/* A read that was answered makes room for another, however many there were. */
+static void test_kept_is_read_again_and_again(void **state)
+{
+	struct stage *st = *state;
+	start(st, 1);
+	play_lines(&st->play, ABSENT);
+	for (unsigned i = 0; i < 70; i++) {
+		play_lines(&st->play, "p > PUBLISH q1 m1 t=t p=1\np < PUBACK m1\n" BACK);
+		play_line(&st->play, "s < PUBLISH q1 m%u t=t p=1", i + 2);
+		play_line(&st->play, "s > PUBACK m%u", i + 2);
+		play_line(&st->play, "s cut");
+	}
+	stop(st);
+}
+
 static uint64_t position_of_publish(struct stage *st, unsigned n)
 {
 	for (size_t i = 0; i < kept_record_count(st->store); i++)
@@ -399,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_drains_in_order, setup),
 		cmocka_unit_test_setup(test_kept_drains_from_pages, setup),
 		cmocka_unit_test_setup(test_kept_slow_reader_holds_little, setup),
+		cmocka_unit_test_setup(test_kept_is_read_again_and_again, setup),
 		cmocka_unit_test_setup(test_kept_damaged_message_is_passed_over, setup),
 		cmocka_unit_test_setup(test_kept_several_identifiers, setup),
 		cmocka_unit_test_setup(test_kept_late_answers, setup),
