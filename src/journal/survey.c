@@ -211,8 +211,9 @@ static void tell_copy_damage(struct survey *s, uint64_t from_offset)
 /* Records of the open copy that stand before `position`. False: it has no more. */
 static bool give_copied(struct survey *s, uint64_t position)
 {
-	uint64_t bad = 0;
-	while (s->copy_offset < s->copy_head.records_end) {
+	uint64_t bad = 0, end = s->copy_head.records_end;
+	end = end < s->copy.window.len ? end : s->copy.window.len;
+	while (s->copy_offset < end) {
 		uint64_t at;
 		struct span body;
 		if (!copied_record(s, &at, &body)) {
@@ -306,6 +307,8 @@ static int give_records(struct survey *s)
 	replay_release(&replay);
 	buffer_release(&damage.lines);
 	give_copies(s, UINT64_MAX);
+	if (s->is_open) /* a record in it calls itself the last of all */
+		scan_release(&s->copy);
 	return error;
 }
 
