@@ -133,6 +133,9 @@ static int prepare(struct journal *j, uint32_t spare)
 	struct disk_file *file = NULL;
 	unsigned mode =
 		DISK_WRITE | (j->options.durability == DURABILITY_ALWAYS ? (unsigned)DISK_SYNC : 0);
+	/* No store lives so long, but its files may say so. */
+	if (j->segments.next_number == UINT32_MAX)
+		return ERROR_LIMIT;
 	uint32_t number = j->segments.next_number++;
 	file_name(name, FILE_SPARE, spare);
 	int error = j->disk->ops->open(j->disk, name, mode, &file);
