@@ -18,8 +18,8 @@ void close_zombies(struct world *w)
  * the next one may not. */
 void note_quiet(struct world *w)
 {
-	if (w->disk && (kit_is_dark(&w->kit) || !kit_is_settled(&w->kit) ||
-			w->disk->health == LOG_FAILED))
+	if (w->disk &&
+	    (kit_is_dark(&w->kit) || !kit_is_settled(&w->kit) || w->disk->health == LOG_FAILED))
 		return;
 	for (unsigned i = 0; i < w->client_count; i++) {
 		struct client *c = &w->clients[i];
