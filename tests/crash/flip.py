@@ -4,15 +4,17 @@
 A small store with one bit changed, or one file cut short: the broker must neither crash nor be
 silent about it.
 
-    flip.py [--every | --samples N] [--seed S] [--cut] PROGRAM
+    flip.py [--every | --samples N] [--seed S] PROGRAM
 
 For each damage a fresh copy of the store is given to the broker. Either it starts, and then all
 that was acknowledged arrives unchanged, or its log speaks of a loss (and what arrives is unchanged
 all the same); or it refuses to start in one sentence with status 1. Damage to what no one needs
-any more may go unnoticed. With --every each byte of each file that holds more than zeros is hit.
+any more may go unnoticed. With --every each byte of each file that holds more than zeros is hit,
+in an order that the seed gives: whoever is interrupted has tried a fair part.
 """
 import argparse
 import collections
+import contextlib
 import os
 import random
 import re
@@ -177,7 +179,7 @@ def damages(store, options, chance):
                   if is_worth_a_flip(content, at)]
         cuts += [(path.name, length, None) for length in range(0, len(content), 512)]
     if options.every:
-        return flips + cuts
+        return chance.sample(flips + cuts, len(flips + cuts))
     return (chance.sample(flips, min(options.samples, len(flips))) +
             chance.sample(cuts, min(options.samples // 4, len(cuts))))
 
@@ -208,15 +210,16 @@ def main():
         _, wrong = judge_copy(options.program, original, copy)
         assert wrong is None, f'without damage: {wrong}'
         found = damages(original / 'store', options, random.Random(options.seed))
-        for name, at, bit in found:
-            kind, wrong = judge_copy(options.program, original, copy, (name, at, bit))
-            kinds[kind] += 1
-            if wrong:
-                bad += 1
-                what = f'bit {bit} of byte {at}' if bit is not None else f'cut off at {at}'
-                print(f'{name}, {what}: {wrong}')
+        with contextlib.suppress(KeyboardInterrupt):
+            for name, at, bit in found:
+                kind, wrong = judge_copy(options.program, original, copy, (name, at, bit))
+                kinds[kind] += 1
+                if wrong:
+                    bad += 1
+                    what = f'bit {bit} of byte {at}' if bit is not None else f'cut off at {at}'
+                    print(f'{name}, {what}: {wrong}', flush=True)
     shares = ', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))
-    print(f'{len(found)} damages ({shares}), {bad} taken badly')
+    print(f'{kinds.total()} of {len(found)} damages ({shares}), {bad} taken badly')
     return 1 if bad else 0
 
 
