@@ -15,11 +15,10 @@
  *
  * An absent or empty file: nothing fails. Each fault adds a byte to FAULTS_CONTROL.hits.
  */
-#include "store_fd.h"
+#include "store_open.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 
@@ -284,61 +283,4 @@ static int open_any(int folder, const char *name, int flags, mode_t mode)
 		store_fd_opened(fd, flags, path);
 	errno = error;
 	return fd;
-}
-
-#define MODE_OF(last, mode)                                                                        \
-	va_list arguments;                                                                         \
-	va_start(arguments, last);                                                                 \
-	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;               \
-	va_end(arguments)
-
-EXPORT int open(const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(AT_FDCWD, path, flags, mode);
-}
-
-EXPORT int open64(const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(AT_FDCWD, path, flags, mode);
-}
-
-EXPORT int openat(int folder, const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(folder, path, flags, mode);
-}
-
-EXPORT int openat64(int folder, const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(folder, path, flags, mode);
-}
-
-int __open_2(const char *path, int flags);
-EXPORT int __open_2(const char *path, int flags)
-{
-	return open_any(AT_FDCWD, path, flags, 0);
-}
-
-int __openat_2(int folder, const char *path, int flags);
-EXPORT int __openat_2(int folder, const char *path, int flags)
-{
-	return open_any(folder, path, flags, 0);
-}
-
-EXPORT int close(int fd)
-{
-	REAL(close);
-	store_fd_of(fd)->kind = FD_ELSEWHERE;
-	return real(fd);
-}
-
-/* It closes without close(). */
-EXPORT int closedir(DIR *folder)
-{
-	REAL(closedir);
-	store_fd_of(dirfd(folder))->kind = FD_ELSEWHERE;
-	return real(folder);
 }

@@ -19,11 +19,10 @@
  * directory. Both directories must be on one file system. Not seen: mmap, stdio, io_uring, and
  * descriptors made by dup.
  */
-#include "store_fd.h"
+#include "store_open.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <sys/uio.h>
 
 #define SECTOR 512
@@ -390,63 +389,6 @@ static int open_any(int folder, const char *path, int flags, mode_t mode)
 	if (fd >= 0 && cuts && ftruncate(fd, 0) != 0)
 		give_up("cannot cut off a file");
 	return fd;
-}
-
-#define MODE_OF(last, mode)                                                                        \
-	va_list arguments;                                                                         \
-	va_start(arguments, last);                                                                 \
-	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;               \
-	va_end(arguments)
-
-EXPORT int open(const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(AT_FDCWD, path, flags, mode);
-}
-
-EXPORT int open64(const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(AT_FDCWD, path, flags, mode);
-}
-
-EXPORT int openat(int folder, const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(folder, path, flags, mode);
-}
-
-EXPORT int openat64(int folder, const char *path, int flags, ...)
-{
-	MODE_OF(flags, mode);
-	return open_any(folder, path, flags, mode);
-}
-
-int __open_2(const char *path, int flags);
-EXPORT int __open_2(const char *path, int flags)
-{
-	return open_any(AT_FDCWD, path, flags, 0);
-}
-
-int __openat_2(int folder, const char *path, int flags);
-EXPORT int __openat_2(int folder, const char *path, int flags)
-{
-	return open_any(folder, path, flags, 0);
-}
-
-EXPORT int close(int fd)
-{
-	REAL(close);
-	store_fd_of(fd)->kind = FD_ELSEWHERE;
-	return real(fd);
-}
-
-/* It closes without close(). */
-EXPORT int closedir(DIR *folder)
-{
-	REAL(closedir);
-	store_fd_of(dirfd(folder))->kind = FD_ELSEWHERE;
-	return real(folder);
 }
 
 static int rename_any(int from_folder, const char *from, int to_folder, const char *to)
