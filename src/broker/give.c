@@ -157,6 +157,14 @@ void give_return(struct shard *s, const struct session *session, struct span fil
 	command_append(s, c, bit_of_owner(s, filter));
 }
 
+void give_hold(struct shard *s, struct span filter, const struct queued *q)
+{
+	struct queued held = *q;
+	held.message = NULL;
+	held.flags &= QUEUED_DUP | QUEUED_RETAIN;
+	returning_add(s, filter, &held);
+}
+
 void give_leave(struct shard *s, const struct session *session, struct span filter)
 {
 	uint8_t text[2 + UINT16_MAX];
@@ -259,8 +267,10 @@ static void apply_group(struct shard *s, const struct command *c, struct session
 {
 	struct span filter = command_text(c);
 	bool is_owner = shard_of(s->broker, filter) == s->index;
-	if (is_owner)
+	if (is_owner) {
 		group_kept_take(s, filter, c->given);
+		returning_take(s, filter, c->given); /* see give_hold */
+	}
 	if (c->session_id && c->origin.shard == s->index)
 		enter_member(s, c, session);
 	if (is_owner)

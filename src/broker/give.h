@@ -10,7 +10,8 @@
  *     RETURN                       out of the member's queue, back to those that wait
  *
  * A member that is not there any more when GIVE is applied gives the message back at once. What is
- * on its way back stands among the shard's `returning`, which the log takes for waiting already.
+ * on its way back stands among the shard's `returning`, which the log takes for waiting already; so
+ * does, on the owner, what a GIVE is on its way with when the group ends.
  */
 #ifndef NIGHTJAR_BROKER_GIVE_H
 #define NIGHTJAR_BROKER_GIVE_H
@@ -40,6 +41,9 @@ int give_to_nobody(struct shard *s, struct span filter, uint64_t given) MUST_USE
  * was to come there. */
 void give_return(struct shard *s, const struct session *session, struct span filter,
 		 const struct queued *q);
+/* On the owner: a message of a group that is no more, whose GIVE is on its way. Until that has come
+ * it stands among `returning`, so that nobody gives up the place where it is stored. */
+void give_hold(struct shard *s, struct span filter, const struct queued *q);
 /* Tells the owner of a group that the session is no member any more. */
 void give_leave(struct shard *s, const struct session *session, struct span filter);
 

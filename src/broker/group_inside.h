@@ -51,6 +51,9 @@ void group_kept_dispatch(struct shard *s, struct share *share);
 void group_kept_take(struct shard *s, struct span filter, uint64_t given);
 void group_kept_gave(struct shard *s, struct span filter);
 void group_kept_failed(struct shard *s, struct span filter, uint64_t given);
+/* The group is over for the log, while GIVEs are on their way that a member will apply all the same
+ * if it has joined again by then: what they give is kept until they come. */
+void group_kept_forsake(struct shard *s, const struct share *share);
 /* Back among those that wait, in log order; without the message. */
 void group_kept_put_back(struct shard *s, struct span filter, const struct queued *q);
 /* A member that the log does not know gives it back; false: it was not out. Or has acknowledged it. */

@@ -23,6 +23,8 @@
 
 /* Sent before, to a member that the log does not know: so it does not know of that either. */
 #define DUP_HERE 0x20
+/* Out by a GIVE. */
+#define OUT_BY_LOG 0x80
 
 bool group_is_kept(const struct shard *s, const struct share *share)
 {
@@ -117,9 +119,11 @@ static bool take_out(struct shard *s, struct share *share, struct share_member *
 		     const struct queued *q, struct outcome *o)
 {
 	struct share_member member = *chosen; /* may move or go meanwhile */
-	struct queued e, as_sent = *q;
+	struct queued e, as_sent = *q, as_out = *q;
 	as_sent.flags |= q->flags & DUP_HERE ? QUEUED_DUP : 0;
-	mark_out(share, q);
+	as_out.flags &= (uint8_t)~OUT_BY_LOG;
+	as_out.flags |= gets_by_log(&member, q) ? OUT_BY_LOG : 0;
+	mark_out(share, &as_out);
 	bool is_gone = gets_by_log(&member, q) ? give(s, share, &member, &as_sent, o)
 					       : hand_over(s, share, &member, &as_sent, o);
 	if (is_gone)
@@ -316,6 +320,20 @@ void group_kept_take(struct shard *s, struct span filter, uint64_t given)
 	if (unmark(share, given, &q) ||
 	    (share->waiting && queue_take_stored(share->waiting, given, &q)))
 		drop_message(&q);
+}
+
+void group_kept_forsake(struct shard *s, const struct share *share)
+{
+	char room[GROUP_FILTER_MAX];
+	struct span filter = group_filter(share, room);
+	struct queue_walk walk;
+	struct queued q;
+	if (!share->out)
+		return;
+	queue_walk_start(&walk, share->out);
+	while (queue_walk_next(&walk, &q))
+		if (q.flags & OUT_BY_LOG)
+			give_hold(s, filter, &q);
 }
 
 void group_kept_gave(struct shard *s, struct span filter)

@@ -185,8 +185,10 @@ static void members_changed(struct shard *s, struct share *share)
 {
 	bool was_kept = group_is_kept(s, share);
 	routes_share_changed(s->routes, share);
-	if (was_kept && !group_is_kept(s, share))
+	if (was_kept && !group_is_kept(s, share)) {
+		group_kept_forsake(s, share);
 		group_waiting_free(share);
+	}
 }
 
 /* Interest is compared around each change of membership. */
