@@ -36,6 +36,7 @@ static void sent_publish(struct world *w, struct client *c, const struct publish
 static void forget_copy(struct got *got)
 {
 	got->exact -= got->exact > 0;
+	got->exact_replays -= got->exact_replays > 0;
 	for (unsigned g = 0; g < GROUPS; g++)
 		got->group_exact[g] -= got->group_exact[g] > 0;
 }
