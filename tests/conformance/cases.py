@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import generated
+import generated_client
 from tables import VERSIONS
 
 FOLDER = Path(__file__).parent / "cases"
@@ -87,6 +88,7 @@ def load():
     for path in sorted(FOLDER.glob("*.case")):
         found += parse(path.read_text(), path.name)
     found += parse(generated.text(), "generated")
+    found += parse(generated_client.text(), "client.generated")
     for case in found:
         if not case.steps:
             raise Mistake(f"{case.where}: a case without steps")

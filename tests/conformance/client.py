@@ -12,7 +12,7 @@ from wire import string, subscription_options
 from wire_client import SERVER_ENCODERS, ClientPacket, encode
 
 REQUESTS = ("PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "DISCONNECT", "AUTH")
-NUMBERS = ("session", "code", "qos", "retain", "sent")
+NUMBERS = ("session", "code", "qos", "retain", "sent", "handle")
 
 
 class Event:
@@ -92,6 +92,7 @@ class Client:
         self.run = run
         self.name = name
         self.program = program
+        self.handles = []  # of the messages that it was given, in order
         self.connection = ClientConnection(run, self)
         self.is_refused = self.ask(f"new {5 if run.version == '5' else 4} {words_of(fields)}")
 
@@ -103,7 +104,10 @@ class Client:
             if kind == "sent":
                 self.connection.arrive(bytes.fromhex(rest))
             elif kind == "told":
-                self.connection.unread.append(Event(rest))
+                event = Event(rest)
+                self.connection.unread.append(event)
+                if event.fields.get("handle"):
+                    self.handles.append(event.fields["handle"])
                 self.run.say(f"{self.name} {answer}")
             elif kind == "closing":
                 self.connection.is_closing = True
@@ -209,6 +213,13 @@ class ClientRun(Run):
             raise Mistake(f"{self.case.where}: '{packet}' is no request")
         if was_refused != is_refused:
             raise Failure(f"{name}: the request was {'' if was_refused else 'not '}refused")
+
+    async def acknowledges(self, name, words):
+        """`A acknowledges 2 code=0x87`: the second message that it was given."""
+        client = self.client_of(name)
+        code = int(words[1].removeprefix("code="), 0) if len(words) > 1 else 0
+        if client.ask(f"acknowledge {client.handles[int(words[0]) - 1]} {code}"):
+            raise Failure(f"{name}: the acknowledgement was refused")
 
     def does_connect(self, name, fields):
         client = self.clients.get(name) or self.make_client(name, fields)
@@ -359,7 +370,7 @@ class ClientRun(Run):
 
 
 ClientRun.verbs = {
-    "does": ClientRun.does, "told": ClientRun.told, "connects": ClientRun.connects,
+    "does": ClientRun.does, "acknowledges": ClientRun.acknowledges, "told": ClientRun.told, "connects": ClientRun.connects,
     "subscribes": ClientRun.subscribes, "publishes": ClientRun.publishes,
     "takes": ClientRun.takes, "ends": ClientRun.ends, "cut": ClientRun.cut, "quiet": Run.quiet,
     "trickles": Run.trickles,

@@ -11,6 +11,7 @@
  *   wait 1500                       milliseconds pass
  *   publish topic=612f62 qos=31     the application asks for something: subscribe, unsubscribe,
  *                                   disconnect and auth likewise
+ *   acknowledge 2 0                 the application has done with a message: its handle, a code
  *   free                            the engine ends; says "leak" when memory is left
  *
  * What follows from it is printed: "sent HEX" for the server, "told EVENT name=HEX ..." for the
@@ -55,6 +56,7 @@ static const struct field connect_fields[] = {
 static const struct field option_fields[] = {
 	{"inflight-max", MEMBER(engine_options, inflight_max), 0, 0},
 	{"holds-until-release", MEMBER(engine_options, holds_until_release), 0, 0},
+	{"acknowledges-when-told", MEMBER(engine_options, acknowledges_when_told), 0, 0},
 	{0},
 };
 static const struct field publish_fields[] = {
@@ -234,13 +236,12 @@ static void on_closed(void *context, const struct engine_closed *p)
 static void on_message(void *context, const struct publish *p, uint64_t handle)
 {
 	(void)context;
-	(void)handle;
 	tell("message", "topic", p->topic);
 	printf(" payload=");
 	line_print(p->payload);
 	tell_number("qos", p->qos);
 	tell_number("retain", p->retain);
-	putchar('\n');
+	printf(" handle=%llu\n", (unsigned long long)handle);
 }
 
 static void on_published(void *context, const struct engine_published *p)
@@ -334,6 +335,12 @@ static int auth(char *rest)
 	return engine_auth(engine, &p);
 }
 
+static int acknowledge(char *rest)
+{
+	uint64_t handle = line_number(&rest);
+	return engine_acknowledge(engine, handle, (uint8_t)line_number(&rest));
+}
+
 static int open_stream(char *rest)
 {
 	(void)rest;
@@ -399,17 +406,10 @@ static const struct verb {
 	const char *name;
 	int (*perform)(char *rest);
 } verbs[] = {
-	{"new", begin},
-	{"connect", open_stream},
-	{"lost", lose_stream},
-	{"input", input},
-	{"wait", pass_time},
-	{"publish", publish},
-	{"subscribe", subscribe},
-	{"unsubscribe", unsubscribe},
-	{"disconnect", disconnect},
-	{"auth", auth},
-	{"free", end},
+	{"new", begin},           {"connect", open_stream},     {"lost", lose_stream},
+	{"input", input},         {"wait", pass_time},          {"publish", publish},
+	{"subscribe", subscribe}, {"unsubscribe", unsubscribe}, {"disconnect", disconnect},
+	{"auth", auth},           {"acknowledge", acknowledge}, {"free", end},
 };
 
 static void perform(char *rest)

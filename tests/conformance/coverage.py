@@ -44,13 +44,20 @@ def statements():
     found += [Statement(row["version"], row["id"], row["requirement"])
               for row in read("rules.tsv")]
     found += [Statement("5", row.id, f"Property {row.title}: where it may stand, how often, "
-                        "which values.") for row in PROPERTIES]
+                        "which values.", BOTH) for row in PROPERTIES]
     codes = {}
     for row in REASONS:
-        codes.setdefault(row.id, []).append(row.name)
-    found += [Statement("5", name, f"Reason code {' / '.join(names)}: who may send it, and where.")
-              for name, names in codes.items()]
+        codes.setdefault(row.id, []).append(row)
+    found += [Statement("5", name, f"Reason code {' / '.join(row.name for row in rows)}: who may "
+                        "send it, and where.", sides_of_code(rows))
+              for name, rows in codes.items()]
     return found
+
+
+def sides_of_code(rows):
+    """Who takes such a code: clients, unless only clients send it; servers see all of them."""
+    is_from_server = any(row.sender != "client" and row.packets != ["AUTH"] for row in rows)
+    return BOTH if is_from_server else ("server",)
 
 
 class Elsewhere:

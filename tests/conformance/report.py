@@ -143,7 +143,7 @@ def case_cell(shown):
         places.setdefault(one.where, []).append(one.title)
     cells = []
     for where, titles in places.items():
-        words = "; ".join(titles) if where != "generated" else f"{len(titles)} cases"
+        words = "; ".join(titles) if "generated" not in where else f"{len(titles)} cases"
         cells.append(f"*{where}*: {words}")
     return "<br>".join(cells)
 

@@ -80,7 +80,6 @@ static void test_send_table_every_cell(void **state)
 				   find(send_cells, ARRAY_COUNT(send_cells), s, e));
 }
 
-/* [MQTT-4.3.3-9]: of ends that refuse; our client never does. */
 static void test_receive_table_every_cell(void **state)
 {
 	(void)state;
