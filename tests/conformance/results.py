@@ -6,6 +6,7 @@ passed a short hash of the name is kept: a case that is newer than the run is no
 
 import datetime
 import hashlib
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ from broker import is_mosquitto, program_of
 
 FOLDER = Path(__file__).parent / "results"
 HASH_LETTERS = 6
-PER_LINE = 14
+PREFIX_LETTERS = 2  # hashes that begin alike share a line, so that a new case changes one line
 
 
 def short(name):
@@ -37,7 +38,8 @@ def subject(arguments):
 
 def write_results(path, arguments, report, left_out):
     hashes = sorted({short(name) for name, failure in report.verdicts.items() if not failure})
-    lines = [" ".join(hashes[at:at + PER_LINE]) for at in range(0, len(hashes), PER_LINE)]
+    lines = [" ".join(group) for _, group
+             in itertools.groupby(hashes, lambda word: word[:PREFIX_LETTERS])]
     result = {
         "subject": subject(arguments),
         "date": datetime.date.today().isoformat(),

@@ -84,6 +84,8 @@ class BrokerSuite:
 
     async def run(self):
         try:
+            for case, _ in self.chosen:
+                self.world_for(case.settings)  # started before any connection has to wait
             together = [self.run_one(case, version) for case, version in self.chosen
                         if not case.is_alone]
             await asyncio.gather(*together)
