@@ -304,6 +304,36 @@ bool property_next(struct span *rest, struct property *property_out)
 	return true;
 }
 
+static uint32_t number_max(const struct rule *rule)
+{
+	switch (rule->type) {
+	case TYPE_BYTE: return UINT8_MAX;
+	case TYPE_TWO_BYTE: return UINT16_MAX;
+	case TYPE_VARIABLE: return REMAINING_LENGTH_MAX;
+	default: return UINT32_MAX;
+	}
+}
+
+bool property_encode(struct writer *w, const struct property *property)
+{
+	const struct rule *rule = rule_of(property->id);
+	if (!rule || property->number > number_max(rule))
+		return false;
+	write_u8(w, property->id);
+	switch (rule->type) {
+	case TYPE_BYTE: write_u8(w, (uint8_t)property->number); break;
+	case TYPE_TWO_BYTE: write_u16(w, (uint16_t)property->number); break;
+	case TYPE_FOUR_BYTE: write_u32(w, property->number); break;
+	case TYPE_VARIABLE: write_variable_integer(w, property->number); break;
+	case TYPE_PAIR:
+		write_binary(w, property->text);
+		write_binary(w, property->value);
+		break;
+	default: write_binary(w, property->text); break;
+	}
+	return true;
+}
+
 void user_property_encode(struct writer *w, struct span name, struct span value)
 {
 	write_u8(w, PROPERTY_USER_PROPERTY);

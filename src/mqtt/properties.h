@@ -128,6 +128,10 @@ bool property_next(struct span *rest, struct property *property_out);
 /* Appends a User Property to `w`, encoded. */
 void user_property_encode(struct writer *w, struct span name, struct span value);
 
+/* Appends one property to `w`, encoded as its identifier wants. False, and nothing is written, for
+ * an unknown identifier and for a number that does not fit its type. */
+bool property_encode(struct writer *w, const struct property *property) MUST_USE;
+
 /* "Session Expiry Interval"; "unknown property" outside the table. */
 const char *property_name(unsigned id);
 

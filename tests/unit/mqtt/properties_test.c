@@ -443,6 +443,50 @@ static void test_a_text_too_long_to_encode(void **state)
 	free(block);
 }
 
+/* Whatever the table knows is written as it is read; a number too large for its type is not. */
+static void test_property_encode_of_every_kind(void **state)
+{
+	(void)state;
+	static const struct property good[] = {
+		{.id = PROPERTY_PAYLOAD_FORMAT_INDICATOR, .number = 255},
+		{.id = PROPERTY_TOPIC_ALIAS, .number = 65535},
+		{.id = PROPERTY_MESSAGE_EXPIRY_INTERVAL, .number = UINT32_MAX},
+		{.id = PROPERTY_SUBSCRIPTION_IDENTIFIER, .number = REMAINING_LENGTH_MAX},
+		{.id = PROPERTY_CONTENT_TYPE, .text = {(const uint8_t *)"text", 4}},
+		{.id = PROPERTY_CORRELATION_DATA, .text = {(const uint8_t *)"\0\1", 2}},
+		{.id = PROPERTY_USER_PROPERTY,
+		 .text = {(const uint8_t *)"n", 1},
+		 .value = {(const uint8_t *)"v", 1}},
+	};
+	static const struct property bad[] = {
+		{.id = 0},
+		{.id = 99},
+		{.id = PROPERTY_PAYLOAD_FORMAT_INDICATOR, .number = 256},
+		{.id = PROPERTY_TOPIC_ALIAS, .number = 65536},
+		{.id = PROPERTY_SUBSCRIPTION_IDENTIFIER, .number = REMAINING_LENGTH_MAX + 1},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+		uint8_t bytes[16];
+		struct room room = {bytes, sizeof(bytes)};
+		struct writer w = writer_of(room);
+		struct property back;
+		assert_true(property_encode(&w, &good[i]));
+		struct span rest = span_of(bytes, writer_finish(&w, room));
+		assert_true(property_next(&rest, &back));
+		assert_int_equal(rest.len, 0);
+		assert_int_equal(back.id, good[i].id);
+		assert_int_equal(back.number, good[i].number);
+		assert_true(span_is_equal(back.text, good[i].text));
+		assert_true(span_is_equal(back.value, good[i].value));
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		uint8_t bytes[16];
+		struct writer w = writer_of((struct room){bytes, sizeof(bytes)});
+		assert_false(property_encode(&w, &bad[i]));
+		assert_ptr_equal(w.ptr, bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_walking_over_bytes_that_break_off),
 		cmocka_unit_test(test_encoding),
 		cmocka_unit_test(test_a_text_too_long_to_encode),
+		cmocka_unit_test(test_property_encode_of_every_kind),
 	};
 	return cmocka_run_group_tests(tests, NULL, bytes_forget);
 }
