@@ -41,6 +41,23 @@ int engine_acknowledge(struct engine *e, uint64_t handle, uint8_t reason_code)
 	return error;
 }
 
+bool engine_owes(const struct engine *e, uint64_t handle)
+{
+	const struct incoming_message *m = incoming_find(&e->incoming, (uint16_t)handle);
+	return m && m->handle == handle && !m->is_let_go;
+}
+
+void engine_give_back(struct engine *e, uint64_t handle)
+{
+	struct incoming_message *m = incoming_find(&e->incoming, (uint16_t)handle);
+	int error;
+	if (!m || m->handle != handle || m->is_let_go)
+		return;
+	if (m->qos == 2)
+		(void)receive_event(&e->receive, RECEIVE_EVENT_REFUSED, m->packet_id, &error);
+	incoming_remove(&e->incoming, m);
+}
+
 uint32_t engine_unacknowledged(const struct engine *e)
 {
 	return e->incoming.by_id.count;

@@ -271,6 +271,12 @@ bool engine_wants_input(const struct engine *e)
 	return engine_is_up(e) && has_room_for_output(e);
 }
 
+void engine_not_reading(struct engine *e, uint64_t now_ms)
+{
+	e->now_ms = e->received_ms = now_ms;
+	e->waits_for_pong = false; /* it may lie there unread */
+}
+
 struct span engine_output(const struct engine *e)
 {
 	return buffer_content(&e->output);

@@ -152,6 +152,9 @@ bool engine_is_closing(const struct engine *e);
 void engine_input(struct engine *e, struct span bytes, uint64_t now_ms);
 /* False while so much output waits that the server's next requests had better wait too. */
 bool engine_wants_input(const struct engine *e);
+/* The caller does not read from the server now, and goes on not to: so its silence means nothing.
+ * Pings go on. Call it whenever time passes meanwhile. */
+void engine_not_reading(struct engine *e, uint64_t now_ms);
 /* Bytes for the server, borrowed until the next call; empty when there are none. */
 struct span engine_output(const struct engine *e);
 /* So many of them were written. */
@@ -169,6 +172,9 @@ void engine_tick(struct engine *e, uint64_t now_ms);
  * message that MQTT cannot carry, ERROR_NO_MEMORY.
  */
 int engine_publish(struct engine *e, const struct publish *message, uint32_t token) MUST_USE;
+/* Makes room: forgets the oldest message that was never sent, of QoS 0 if there is one; it is
+ * told by `published`, as not sent, with 0x97. False: all have been sent. */
+bool engine_drop_oldest(struct engine *e);
 /* Messages taken and not finished. */
 uint32_t engine_unfinished(const struct engine *e);
 
@@ -187,6 +193,12 @@ uint32_t engine_unfinished(const struct engine *e);
  * has no place there.
  */
 int engine_acknowledge(struct engine *e, uint64_t handle, uint8_t reason_code) MUST_USE;
+/* Is an acknowledgement still to be given by this handle? */
+bool engine_owes(const struct engine *e, uint64_t handle);
+/* The application does not take the message, and wants it from the server again: it counts as
+ * never given, and the handle is void. The server sends it with the next connection; the caller
+ * ends this one. */
+void engine_give_back(struct engine *e, uint64_t handle);
 /* Messages whose acknowledgement has not left. */
 uint32_t engine_unacknowledged(const struct engine *e);
 

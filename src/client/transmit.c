@@ -227,6 +227,24 @@ int engine_publish(struct engine *e, const struct publish *message, uint32_t tok
 	return 0;
 }
 
+bool engine_drop_oldest(struct engine *e)
+{
+	struct link *chosen = e->queue.next;
+	if (list_is_empty(&e->queue))
+		return false;
+	for (struct link *at = e->queue.next; at != &e->queue; at = at->next)
+		if (outgoing_qos(outgoing_of(at)) == 0) {
+			chosen = at;
+			break;
+		}
+	struct outgoing *o = outgoing_of(chosen);
+	link_remove(chosen);
+	transmit_finish(e, o,
+			&(struct engine_published){.token = o->token,
+						   .reason_code = REASON_QUOTA_EXCEEDED});
+	return true;
+}
+
 /* --- requests --- */
 
 void transmit_forget_requests(struct engine *e)
