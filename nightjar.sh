@@ -12,7 +12,7 @@ top=$(cd "$(dirname "$0")" && pwd)
 # What each command needs: Debian packages. "package@command" is satisfied by any such command.
 build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-config libxxhash-dev
 	libjansson-dev'
-test_packages='gcc libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-paho-mqtt
+test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
 	strace e2fsprogs
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
@@ -40,7 +40,8 @@ usage: ./nightjar.sh <command>
   hunt MINUTES      look for faults with new seeds, for so long; --list says where
   bench             measure against Debian's mosquitto on this machine;
                     with --durable: what is stored before it is acknowledged
-  install           install the program under /usr/local (DESTDIR is honoured)
+  install           install the program and libnightjar under /usr/local (DESTDIR is
+                    honoured)
   clean             remove what build and test left in the tree
 
 What is missing is installed with apt, as root or through sudo.

@@ -236,7 +236,7 @@ def sources(*roots):
 
 def check_format(result):
     bad = []
-    for path in sources('src', 'include', 'man', 'tests'):
+    for path in sources('src', 'include', 'man', 'tests', 'examples'):
         laid_out = subprocess.run(['clang-format', path], capture_output=True, check=True).stdout
         if laid_out != path.read_bytes():
             bad.append(str(path.relative_to(TOP)))

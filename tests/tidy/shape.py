@@ -16,7 +16,7 @@ SKIPPED = {'node_modules', '__pycache__'}
 
 
 def files_of(top):
-    for root in ('src', 'include', 'man', 'tests', '.ci'):
+    for root in ('src', 'include', 'examples', 'man', 'tests', '.ci'):
         if not (top / root).is_dir():
             continue
         for path in sorted((top / root).rglob('*')):

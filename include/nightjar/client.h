@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libnightjar: a client for MQTT 3.1, 3.1.1 and 5.0.
+ *
+ *	struct nj_options options = NJ_OPTIONS_INIT;
+ *	nj_client *client;
+ *	nj_delivery *delivery;
+ *	options.address = "mqtt://localhost";
+ *	if (nj_new(&options, &client) == 0 && nj_connect(client, 5000) == 0) {
+ *		struct nj_message_out m = {0};
+ *		m.topic = "sensor/1";
+ *		m.payload = "21.5";
+ *		m.payload_len = 4;
+ *		m.qos = 1;
+ *		if (nj_publish(client, &m, &delivery) == 0) {
+ *			nj_delivery_wait(delivery, 5000);
+ *			nj_delivery_free(delivery);
+ *		}
+ *		nj_disconnect(client, 1000);
+ *	}
+ *	nj_free(client);
+ *
+ * WHO DRIVES. A client does something only while it is driven, in one of three ways:
+ * - nj_start gives it a thread of its own;
+ * - nj_descriptor, nj_timeout_ms and nj_step put it into an event loop of yours;
+ * - with neither, calls that wait (nj_connect, nj_delivery_wait, nj_receive, nj_drain,
+ *   nj_disconnect) drive it while they wait.
+ *
+ * THREADS. Every function may be called from any thread and from every callback, unless it says
+ * otherwise. Callbacks are called by whoever drives, one at a time for each client, and without
+ * any lock. A call that would have to wait, made in a callback, returns NJ_ERROR_WOULD_WAIT.
+ * Clients share nothing; there is nothing to initialise.
+ *
+ * FORK. A client belongs to the process that made it. A child of fork() must not use it, not even
+ * nj_free; its descriptors are closed by exec.
+ *
+ * MEMORY. All that is passed in is copied. What a callback gets is borrowed for the call, but for
+ * messages, which can be kept with nj_message_ref.
+ *
+ * Functions that return int give 0 or a negative enum nj_error. Times are milliseconds; a time to
+ * wait of -1 is without end, 0 does not wait.
+ */
+#ifndef NIGHTJAR_CLIENT_H
+#define NIGHTJAR_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define NJ_API __attribute__((visibility("default")))
+#else
+#define NJ_API
+#endif
+
+typedef struct nj_client nj_client;
+/* What becomes of something that was sent: a message, a subscription or its end. */
+typedef struct nj_delivery nj_delivery;
+/* A message that came. */
+typedef struct nj_message nj_message;
+
+enum nj_error {
+	NJ_ERROR_NO_MEMORY = -1,
+	NJ_ERROR_LIMIT = -2,     /* beyond what the protocol or the server allows */
+	NJ_ERROR_SYSTEM = -3,    /* a system call failed; errno says how */
+	NJ_ERROR_INVALID = -4,   /* an argument that cannot be used */
+	NJ_ERROR_FULL = -5,      /* the outbox is full */
+	NJ_ERROR_CLOSED = -6,    /* not connected, and not to be; or the client is being freed */
+	NJ_ERROR_NOT_FOUND = -8, /* a message that needs no acknowledgement (any more) */
+	NJ_ERROR_TIMED_OUT = -20,
+	NJ_ERROR_WOULD_WAIT = -21, /* called in a callback, and it would have to wait */
+	NJ_ERROR_REFUSED = -22     /* the server refuses the connection */
+};
+/* A short English sentence. Never NULL. */
+NJ_API const char *nj_error_text(int error);
+
+enum nj_version { NJ_MQTT_3_1 = 3, NJ_MQTT_3_1_1 = 4, NJ_MQTT_5 = 5 };
+
+/* --- properties (MQTT 5.0) ---
+ *
+ * In 3.x properties that are given are left out, and none come. */
+
+enum nj_property_id {
+	NJ_PAYLOAD_FORMAT_INDICATOR = 0x01,
+	NJ_MESSAGE_EXPIRY_INTERVAL = 0x02,
+	NJ_CONTENT_TYPE = 0x03,
+	NJ_RESPONSE_TOPIC = 0x08,
+	NJ_CORRELATION_DATA = 0x09,
+	NJ_SUBSCRIPTION_IDENTIFIER = 0x0B,
+	NJ_SESSION_EXPIRY_INTERVAL = 0x11,
+	NJ_ASSIGNED_CLIENT_IDENTIFIER = 0x12,
+	NJ_SERVER_KEEP_ALIVE = 0x13,
+	NJ_REQUEST_PROBLEM_INFORMATION = 0x17,
+	NJ_WILL_DELAY_INTERVAL = 0x18,
+	NJ_REQUEST_RESPONSE_INFORMATION = 0x19,
+	NJ_RESPONSE_INFORMATION = 0x1A,
+	NJ_SERVER_REFERENCE = 0x1C,
+	NJ_REASON_STRING = 0x1F,
+	NJ_RECEIVE_MAXIMUM = 0x21,
+	NJ_TOPIC_ALIAS_MAXIMUM = 0x22,
+	NJ_TOPIC_ALIAS = 0x23,
+	NJ_MAXIMUM_QOS = 0x24,
+	NJ_RETAIN_AVAILABLE = 0x25,
+	NJ_USER_PROPERTY = 0x26,
+	NJ_MAXIMUM_PACKET_SIZE = 0x27,
+	NJ_WILDCARD_SUBSCRIPTION_AVAILABLE = 0x28,
+	NJ_SUBSCRIPTION_IDENTIFIER_AVAILABLE = 0x29,
+	NJ_SHARED_SUBSCRIPTION_AVAILABLE = 0x2A
+};
+
+struct nj_bytes {
+	const void *ptr;
+	size_t len;
+};
+
+/* Which of the fields counts follows from the id: `number` for integers, `text` for strings and
+ * binary data, `text` and `value` for the name and value of a User Property. */
+struct nj_property {
+	uint8_t id;
+	uint32_t number;
+	struct nj_bytes text;
+	struct nj_bytes value;
+};
+
+/* For constant arrays of properties:
+ *	static const struct nj_property p[] = {
+ *		NJ_NUMBER(NJ_MESSAGE_EXPIRY_INTERVAL, 60), NJ_USER("unit", "C")};
+ * The texts are string literals or character arrays. */
+#define NJ_NUMBER(id, number)                                                                      \
+	{                                                                                          \
+		(id), (number), {NULL, 0},                                                         \
+		{                                                                                  \
+			NULL, 0                                                                    \
+		}                                                                                  \
+	}
+#define NJ_TEXT(id, literal)                                                                       \
+	{                                                                                          \
+		(id), 0, {(literal), sizeof(literal) - 1},                                         \
+		{                                                                                  \
+			NULL, 0                                                                    \
+		}                                                                                  \
+	}
+#define NJ_USER(name, value)                                                                       \
+	{                                                                                          \
+		NJ_USER_PROPERTY, 0, {(name), sizeof(name) - 1},                                   \
+		{                                                                                  \
+			(value), sizeof(value) - 1                                                 \
+		}                                                                                  \
+	}
+
+/* Properties that came, one after the other: `rest` starts as what the library gave, and shrinks.
+ * False at the end. What is borrowed lives as long as what it came with. */
+NJ_API bool nj_property_next(struct nj_bytes *rest, struct nj_property *property_out);
+/* The first one with this id; false when there is none. */
+NJ_API bool nj_property_find(struct nj_bytes properties, uint8_t id,
+			     struct nj_property *property_out);
+
+/* --- messages out --- */
+
+/* A message to publish, or a will. Set all you do not need to 0. */
+struct nj_message_out {
+	const char *topic;
+	const void *payload;
+	size_t payload_len;
+	uint8_t qos;
+	bool retain;
+	const struct nj_property *properties;
+	size_t property_count;
+	void *tag; /* yours: `published` hands it back */
+};
+
+enum nj_outcome {
+	NJ_PENDING,
+	NJ_SENT,         /* QoS 0: handed to the system; nobody acknowledges it */
+	NJ_ACKNOWLEDGED, /* by PUBACK, PUBCOMP, SUBACK or UNSUBACK */
+	NJ_REFUSED,      /* the reason code says why */
+	NJ_DROPPED,      /* QoS 0: the connection ended; or NJ_FULL_DROP_OLDEST took it */
+	NJ_GIVEN_UP      /* the client was freed before the end was known */
+};
+
+struct nj_published {
+	enum nj_outcome outcome;
+	uint8_t reason_code; /* of PUBACK, PUBREC or PUBCOMP; >= 0x80: refused */
+	void *tag;
+};
+
+/* --- options --- */
+
+struct nj_connected {
+	bool session_present; /* the server has kept the session */
+	/* Not the first connection, and the server has no session: what was subscribed is
+	 * subscribed again, what was unacknowledged is sent as new, by the library. */
+	bool session_lost;
+	const char *client_id;      /* as given, or as the server assigned */
+	struct nj_bytes properties; /* of CONNACK, for nj_property_next */
+};
+
+enum nj_end {
+	NJ_END_DISCONNECTED, /* by nj_disconnect */
+	NJ_END_UNREACHABLE,  /* no connection came about: system_error or text says why */
+	NJ_END_REFUSED,      /* by CONNACK: reason_code; in 3.x its return code */
+	NJ_END_SERVER,       /* the server sent DISCONNECT: reason_code */
+	NJ_END_LOST,         /* the connection broke */
+	NJ_END_FLAW,         /* the server broke the protocol: text says how */
+	NJ_END_SILENT,       /* no answer within the keep alive, or the time to connect */
+	NJ_END_NO_MEMORY
+};
+
+struct nj_disconnected {
+	enum nj_end end;
+	uint8_t reason_code;
+	int system_error; /* an errno, or 0 */
+	const char *text; /* a sentence, or NULL */
+	int64_t retry_ms; /* when the library will try again; -1: it will not */
+};
+
+/* What to do when the outbox is full. */
+enum nj_full {
+	NJ_FULL_FAIL,       /* nj_publish returns NJ_ERROR_FULL */
+	NJ_FULL_WAIT,       /* nj_publish waits for room (NJ_ERROR_WOULD_WAIT in callbacks) */
+	NJ_FULL_DROP_OLDEST /* the oldest that was never sent goes, of QoS 0 first; else fail */
+};
+
+/* Each may be NULL. A callback may call everything, also nj_free of its client. */
+struct nj_callbacks {
+	void (*connected)(nj_client *client, void *context, const struct nj_connected *connected);
+	/* A connection has ended, or an attempt to make one. */
+	void (*disconnected)(nj_client *client, void *context,
+			     const struct nj_disconnected *disconnected);
+	/* Without it messages wait for nj_receive. */
+	void (*message)(nj_client *client, void *context, nj_message *message);
+	/* Once for each message that nj_publish took, unless the client is freed before. */
+	void (*published)(nj_client *client, void *context, const struct nj_published *published);
+	/* A subscription that the library has made again was refused: it is forgotten. */
+	void (*unsubscribed)(nj_client *client, void *context, const char *filter,
+			     uint8_t reason_code);
+};
+
+/* Begin with NJ_OPTIONS_INIT, and change what you like. */
+struct nj_options {
+	size_t size; /* of this struct, as the program was compiled */
+
+	/* Where: "mqtt://host:port", "host", "host:port", "[::1]:1883", "unix:///path". Names are
+	 * resolved by whoever drives, who waits for that. */
+	const char *address;
+	const char *const *more_addresses; /* tried in turn when `address` fails */
+	size_t more_address_count;
+	uint32_t connect_timeout_ms; /* until CONNACK */
+	bool has_delay;              /* let TCP collect small packets (no TCP_NODELAY) */
+
+	uint8_t version;         /* enum nj_version */
+	const char *client_id;   /* NULL or "": the server chooses (3.1.1 and 5, clean start) */
+	bool clean_start;        /* of the first connection; in 3.x of all */
+	uint32_t session_expiry; /* seconds that the server keeps the session; 5.0 only */
+	uint16_t keep_alive;     /* seconds; 0: none */
+	const char *user_name;   /* or NULL */
+	const void *password;    /* or NULL */
+	size_t password_len;
+	const struct nj_message_out *will;    /* or NULL; its properties include the Will Delay */
+	const struct nj_property *properties; /* of CONNECT, beside those that options speak of */
+	size_t property_count;
+
+	bool stays_down; /* do not connect again by itself */
+	/* The wait before another try is random, from 0 to min(max, base * 2^tries). */
+	uint32_t retry_base_ms;
+	uint32_t retry_max_ms;
+
+	uint16_t inflight_max;        /* QoS 1 and 2 under way, beside what the server allows */
+	uint32_t outbox_messages_max; /* taken by nj_publish and not finished */
+	size_t outbox_bytes_max;
+	enum nj_full when_full;
+
+	uint16_t receive_maximum;  /* QoS 1 and 2 that are not let go (5.0: the server is told) */
+	uint32_t packet_bytes_max; /* larger packets end the connection */
+	/* Messages that came and are not let go; beyond it nothing is read from the server. */
+	size_t inbox_bytes_max;
+	/* Acknowledge by nj_ack. Else a message is acknowledged when its last reference goes: when
+	 * `message` has returned, or with nj_message_unref for one that was kept or received. */
+	bool manual_ack;
+	/* A QoS 1 message that the server sends again (DUP) while the first is not yet
+	 * acknowledged is not given again. */
+	bool drops_duplicates;
+
+	struct nj_callbacks callbacks;
+	void *context; /* for the callbacks */
+};
+
+/* In the order of the fields. */
+#define NJ_OPTIONS_INIT                                                                            \
+	{                                                                                          \
+		sizeof(struct nj_options), NULL, NULL, 0, 30000, false, NJ_MQTT_5, NULL, true, 0,  \
+			60, NULL, NULL, 0, NULL, NULL, 0, false, 1000, 60000, 20, 10000,           \
+			(size_t)64 << 20, NJ_FULL_FAIL, 1000, 268435460, (size_t)64 << 20, false,  \
+			false, {NULL, NULL, NULL, NULL, NULL}, NULL                                \
+	}
+
+/* --- life --- */
+
+/* NJ_ERROR_INVALID for options that cannot be, NJ_ERROR_SYSTEM, NJ_ERROR_NO_MEMORY. */
+NJ_API int nj_new(const struct nj_options *options, nj_client **client_out);
+/* Ends the client where it stands: a connection is cut, and the server publishes the will
+ * (nj_disconnect before, to part in peace). Pending deliveries are given up. Deliveries and messages
+ * that you hold stay valid. No other thread may use the client any more, but those that wait in a
+ * call return. NULL is allowed. */
+NJ_API void nj_free(nj_client *client);
+
+/* Wants a connection from now on, and waits for it so long. In callbacks and loops: 0.
+ * 0 when connected, or with timeout_ms 0; NJ_ERROR_REFUSED; NJ_ERROR_TIMED_OUT: it goes on trying;
+ * NJ_ERROR_CLOSED: it came to nothing, and the options say to stay down. */
+NJ_API int nj_connect(nj_client *client, int64_t timeout_ms);
+/* Ends the connection with DISCONNECT, wants none any more, and waits so long for the end. The
+ * server discards the will. In a callback the message in hand is acknowledged first. */
+NJ_API int nj_disconnect(nj_client *client, int64_t timeout_ms);
+NJ_API bool nj_is_connected(nj_client *client);
+
+/* --- who drives --- */
+
+/* Gives the client a thread, in which all signals are blocked. NJ_ERROR_SYSTEM, NJ_ERROR_INVALID
+ * when it has one. */
+NJ_API int nj_start(nj_client *client);
+
+/* For a loop of yours: one descriptor, the same over all connections, that is readable when there
+ * is something to do, also when another thread has given something to do. */
+NJ_API int nj_descriptor(nj_client *client);
+/* Call nj_step after so long at the latest; -1: never, 0: now. Ask after each step. */
+NJ_API int nj_timeout_ms(nj_client *client);
+/* Does what is to do, without waiting, and calls callbacks. NJ_ERROR_CLOSED when a callback has
+ * freed the client; NJ_ERROR_WOULD_WAIT in a callback. */
+NJ_API int nj_step(nj_client *client);
+
+/* --- publish --- */
+
+/* Takes a message: it is sent as soon as may be, in order, over as many connections as it needs.
+ * `delivery_out` may be NULL; else free it with nj_delivery_free.
+ * NJ_ERROR_FULL, NJ_ERROR_WOULD_WAIT, NJ_ERROR_INVALID, NJ_ERROR_NO_MEMORY. */
+NJ_API int nj_publish(nj_client *client, const struct nj_message_out *message,
+		      nj_delivery **delivery_out);
+/* Waits until the outcome is known: 0, NJ_ERROR_TIMED_OUT, NJ_ERROR_WOULD_WAIT. */
+NJ_API int nj_delivery_wait(nj_delivery *delivery, int64_t timeout_ms);
+/* `reason_code_out` may be NULL; it is set once the server has answered. */
+NJ_API enum nj_outcome nj_delivery_outcome(nj_delivery *delivery, uint8_t *reason_code_out);
+/* Subscriptions: the reason code of each filter, in order; empty before the answer, and for
+ * UNSUBSCRIBE in 3.x. */
+NJ_API struct nj_bytes nj_delivery_reason_codes(nj_delivery *delivery);
+/* Forgets the handle; what it stands for goes on. NULL is allowed. */
+NJ_API void nj_delivery_free(nj_delivery *delivery);
+
+/* Messages taken and not finished. */
+NJ_API uint32_t nj_unfinished(nj_client *client);
+/* Waits until all that was published and subscribed is finished. */
+NJ_API int nj_drain(nj_client *client, int64_t timeout_ms);
+
+/* --- subscribe --- */
+
+struct nj_subscription {
+	const char *filter;
+	uint8_t qos;
+	bool no_local;            /* 5.0 */
+	bool retain_as_published; /* 5.0 */
+	uint8_t retain_handling;  /* 5.0: 0 send retained, 1 if new, 2 do not */
+};
+
+/* Subscribes, now or when connected, and again whenever the server has lost the session.
+ * `delivery_out` may be NULL. The outcome is NJ_REFUSED when any filter was refused.
+ * NJ_ERROR_INVALID for a bad filter, NJ_ERROR_NO_MEMORY. */
+NJ_API int nj_subscribe(nj_client *client, const struct nj_subscription *subscriptions,
+			size_t count, const struct nj_property *properties, size_t property_count,
+			nj_delivery **delivery_out);
+NJ_API int nj_unsubscribe(nj_client *client, const char *const *filters, size_t count,
+			  nj_delivery **delivery_out);
+
+/* --- messages in --- */
+
+/* Without a `message` callback: waits for the next message. Let go of it with nj_message_unref.
+ * NJ_ERROR_TIMED_OUT, NJ_ERROR_WOULD_WAIT, NJ_ERROR_CLOSED, NJ_ERROR_INVALID with a callback. */
+NJ_API int nj_receive(nj_client *client, int64_t timeout_ms, nj_message **message_out);
+
+NJ_API const char *nj_message_topic(const nj_message *message);
+/* With a NUL behind it. */
+NJ_API struct nj_bytes nj_message_payload(const nj_message *message);
+NJ_API uint8_t nj_message_qos(const nj_message *message);
+NJ_API bool nj_message_retain(const nj_message *message);
+/* QoS 1: it may have come before. */
+NJ_API bool nj_message_dup(const nj_message *message);
+NJ_API struct nj_bytes nj_message_properties(const nj_message *message);
+
+/* Keeps a message beyond its callback. */
+NJ_API void nj_message_ref(nj_message *message);
+NJ_API void nj_message_unref(nj_message *message);
+
+/* With manual_ack: you are done with the message, from any thread, in any order. PUBACK or PUBREC
+ * leaves when the messages of that QoS that came before are acknowledged too. Does not unref.
+ * NJ_ERROR_NOT_FOUND: QoS 0, done before, or void since the server will send it again
+ * (or has lost the session); NJ_ERROR_INVALID without manual_ack. */
+NJ_API int nj_ack(nj_message *message);
+/* The same with a reason code >= 0x80, which tells a 5.0 server that you do not take it. */
+NJ_API int nj_refuse(nj_message *message, uint8_t reason_code);
+/* Wants the message once more: after so long, from the library, which keeps it; errors as nj_ack. */
+NJ_API int nj_again(nj_message *message, uint32_t after_ms);
+/* The same from the server: the connection is closed and, unless stays_down, made again. The
+ * server sends again what was not acknowledged, if it keeps the session. */
+NJ_API int nj_give_back(nj_message *message);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's life: made, connected, disconnected, freed. */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "client/client_state.h"
+
+const char *nj_error_text(int error)
+{
+	static const char *const texts[] = {
+		[0] = "no error",
+		[-NJ_ERROR_NO_MEMORY] = "no memory",
+		[-NJ_ERROR_LIMIT] = "beyond a limit of the protocol or the server",
+		[-NJ_ERROR_SYSTEM] = "a system call failed",
+		[-NJ_ERROR_INVALID] = "an argument cannot be used",
+		[-NJ_ERROR_FULL] = "the outbox is full",
+		[-NJ_ERROR_CLOSED] = "there is no connection, and there will be none",
+		[-NJ_ERROR_NOT_FOUND] = "the message needs no acknowledgement",
+		[-NJ_ERROR_TIMED_OUT] = "the time is over",
+		[-NJ_ERROR_WOULD_WAIT] = "a callback may not wait",
+		[-NJ_ERROR_REFUSED] = "the server refuses the connection",
+	};
+	bool is_known = error <= 0 && (size_t) - (long)error < ARRAY_COUNT(texts);
+	return is_known && texts[-error] ? texts[-error] : "unknown error";
+}
+
+/* --- make --- */
+
+static void init_lists(nj_client *c)
+{
+	struct link *const lists[] = {&c->unwritten,     &c->requests, &c->requests_sent,
+				      &c->subscriptions, &c->inbox,    &c->again,
+				      &c->events,        &c->handing};
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
+		list_init(lists[i]);
+}
+
+static int init_locks(nj_client *c)
+{
+	pthread_condattr_t monotonic;
+	if (pthread_mutex_init(&c->mutex, NULL) != 0)
+		return ERROR_SYSTEM;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	int error = pthread_cond_init(&c->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (error)
+		pthread_mutex_destroy(&c->mutex);
+	return error ? ERROR_SYSTEM : 0;
+}
+
+static int open_descriptors(nj_client *c)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	event.data.fd = c->wake_fd;
+	if (c->epoll_fd < 0 || c->wake_fd < 0 ||
+	    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &event) != 0)
+		return ERROR_SYSTEM;
+	return 0;
+}
+
+static void close_descriptors(nj_client *c)
+{
+	int *const fds[] = {&c->fd, &c->epoll_fd, &c->wake_fd};
+	for (size_t i = 0; i < ARRAY_COUNT(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+/* All but the lock and the structure itself. */
+static void release(nj_client *c)
+{
+	int saved = errno;
+	close_descriptors(c);
+	engine_free(c->engine);
+	c->engine = NULL;
+	client_forget_endpoints(c);
+	mem_free(c->slots);
+	mem_free((void *)c->connack_properties.ptr);
+	errno = saved;
+}
+
+/* What the caller's header did not know yet has its default. */
+static bool complete_options(const struct nj_options *given, struct nj_options *out)
+{
+	*out = (struct nj_options)NJ_OPTIONS_INIT;
+	if (given->size > sizeof(*out) || given->size < sizeof(given->size))
+		return false;
+	memcpy(out, given, given->size);
+	return true;
+}
+
+int nj_new(const struct nj_options *given, nj_client **client_out)
+{
+	struct nj_options options;
+	if (!complete_options(given, &options))
+		return ERROR_INVALID;
+	nj_client *c = mem_zalloc(sizeof(*c));
+	if (!c)
+		return ERROR_NO_MEMORY;
+	c->fd = c->epoll_fd = c->wake_fd = -1;
+	c->reference_count = 1;
+	c->is_polling = true;
+	init_lists(c);
+	int error = init_locks(c);
+	if (error) {
+		mem_free(c);
+		return error;
+	}
+	error = open_descriptors(c);
+	if (!error)
+		error = client_configure(c, &options);
+	if (!error && getrandom(&c->random, sizeof(c->random), 0) != sizeof(c->random))
+		error = ERROR_SYSTEM;
+	c->random |= 1; /* the generator would stay at 0 */
+	if (error) {
+		release(c);
+		pthread_mutex_lock(&c->mutex);
+		client_unref(c);
+		return error;
+	}
+	*client_out = c;
+	return 0;
+}
+
+/* --- free --- */
+
+void client_unref(nj_client *c)
+{
+	bool is_last = --c->reference_count == 0;
+	pthread_mutex_unlock(&c->mutex);
+	if (!is_last)
+		return;
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->mutex);
+	mem_free(c);
+}
+
+/* Deliveries and messages that the application holds keep the lock alive, and nothing else. */
+static void dispose(nj_client *c)
+{
+	events_drop(&c->handing);
+	events_drop(&c->events);
+	delivery_give_up(c);
+	subscribe_give_up(c);
+	message_give_up(c);
+	c->is_disposed = true;
+	release(c);
+	client_unref(c);
+}
+
+void client_leave(nj_client *c)
+{
+	bool is_mine = c->is_orphan && !c->has_thread && !c->is_driven && c->wait_count == 0;
+	if (is_mine && !c->is_disposed)
+		dispose(c);
+	else
+		pthread_mutex_unlock(&c->mutex);
+}
+
+void nj_free(nj_client *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->mutex);
+	c->is_freed = true;
+	if (client_is_driver(c)) {
+		c->is_orphan = true;
+		pthread_mutex_unlock(&c->mutex);
+		return;
+	}
+	client_wake(c);
+	pthread_cond_broadcast(&c->changed);
+	if (c->has_thread) {
+		pthread_mutex_unlock(&c->mutex);
+		pthread_join(c->thread, NULL);
+		pthread_mutex_lock(&c->mutex);
+	}
+	while (c->is_driven || c->wait_count > 0)
+		pthread_cond_wait(&c->changed, &c->mutex);
+	dispose(c);
+}
+
+/* --- connect --- */
+
+static bool is_decided(nj_client *c, void *subject)
+{
+	(void)subject;
+	return engine_is_connected(c->engine) || !c->wants_connection || c->was_refused;
+}
+
+static int connect_result(const nj_client *c)
+{
+	if (engine_is_connected(c->engine))
+		return 0;
+	return c->was_refused ? NJ_ERROR_REFUSED : NJ_ERROR_CLOSED;
+}
+
+int nj_connect(nj_client *c, int64_t timeout_ms)
+{
+	int error = 0;
+	pthread_mutex_lock(&c->mutex);
+	if (!engine_is_connected(c->engine))
+		c->was_refused = false;
+	if (!c->wants_connection) {
+		c->wants_connection = true;
+		c->failed_rounds = 0;
+		c->connects_anew = c->link != LINK_DOWN;
+		c->endpoint_at = c->fd >= 0 ? c->endpoint_at : 0;
+		client_wake(c);
+	}
+	if (timeout_ms != 0)
+		error = client_wait(c, is_decided, NULL, timeout_ms);
+	if (timeout_ms != 0 && !error)
+		error = connect_result(c);
+	client_leave(c);
+	return error;
+}
+
+static bool is_down(nj_client *c, void *subject)
+{
+	(void)subject;
+	return c->link == LINK_DOWN;
+}
+
+/* Not on its way yet, so that there is nothing to tell the server. */
+static void cancel(nj_client *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->interest = 0;
+	c->link = LINK_DOWN;
+}
+
+int nj_disconnect(nj_client *c, int64_t timeout_ms)
+{
+	int error = 0;
+	pthread_mutex_lock(&c->mutex);
+	c->wants_connection = false;
+	if (c->link == LINK_WAITING || (c->link == LINK_OPENING && c->fd >= 0))
+		cancel(c);
+	else if (c->link == LINK_OPEN && client_is_driver(c))
+		c->disconnects_soon = true;
+	else if (c->link == LINK_OPEN)
+		engine_disconnect(c->engine, NULL);
+	client_wake(c);
+	if (timeout_ms != 0)
+		error = client_wait(c, is_down, NULL, timeout_ms);
+	client_leave(c);
+	return error;
+}
+
+bool nj_is_connected(nj_client *c)
+{
+	pthread_mutex_lock(&c->mutex);
+	bool is_connected = engine_is_connected(c->engine);
+	pthread_mutex_unlock(&c->mutex);
+	return is_connected;
+}
+
+uint32_t nj_unfinished(nj_client *c)
+{
+	pthread_mutex_lock(&c->mutex);
+	uint32_t count = engine_unfinished(c->engine);
+	pthread_mutex_unlock(&c->mutex);
+	return count;
+}
+
+static bool is_drained(nj_client *c, void *subject)
+{
+	(void)subject;
+	return engine_unfinished(c->engine) == 0 && list_is_empty(&c->unwritten) &&
+	       list_is_empty(&c->requests) && list_is_empty(&c->requests_sent);
+}
+
+int nj_drain(nj_client *c, int64_t timeout_ms)
+{
+	pthread_mutex_lock(&c->mutex);
+	int error = client_wait(c, is_drained, NULL, timeout_ms);
+	client_leave(c);
+	return error;
+}

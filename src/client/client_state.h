@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of nightjar/client.h, shared by the files that make it up:
+ *
+ *	client.c         make, free, connect, disconnect
+ *	options.c        options -> engine, addresses
+ *	turn.c           one turn of whoever drives; waiting
+ *	link.c           the socket: open, read, write, close
+ *	connect.c        where to, and when again
+ *	events.c         what the engine reports, and how callbacks get it
+ *	delivery.c       publish, deliveries
+ *	subscribe.c      subscriptions, made again when the server has lost them
+ *	message.c        messages that came
+ *	property_list.c  properties between the caller's arrays and the wire
+ *
+ * One mutex guards all of a client. Whoever drives holds it while the engine works, and lets it go
+ * to wait, to resolve a name and to call callbacks. "Locked": the caller holds the mutex.
+ */
+#ifndef NIGHTJAR_CLIENT_CLIENT_STATE_H
+#define NIGHTJAR_CLIENT_CLIENT_STATE_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/list.h"
+#include "client/engine.h"
+#include "client/transport.h"
+#include "nightjar/client.h"
+
+/* Something for a callback. */
+enum event_kind {
+	EVENT_CONNECTED,
+	EVENT_DISCONNECTED,
+	EVENT_MESSAGE,
+	EVENT_PUBLISHED,
+	EVENT_UNSUBSCRIBED,
+};
+struct event {
+	struct link link;
+	enum event_kind kind;
+};
+
+enum delivery_kind { DELIVERY_PUBLISH, DELIVERY_SUBSCRIBE, DELIVERY_UNSUBSCRIBE };
+
+struct nj_delivery {
+	struct event event; /* its link: in `events`, `unwritten`, `requests` or `requests_sent` */
+	nj_client *client;
+	unsigned reference_count; /* one of the application, one of the library */
+	enum delivery_kind kind;
+	enum nj_outcome outcome;
+	uint8_t reason_code;
+	uint32_t token;            /* index into `slots`, plus 1; 0: none */
+	void *tag;                 /* of the message */
+	uint64_t written_position; /* QoS 0: known to be sent when so many bytes are written */
+	/* requests */
+	struct link prepared; /* SUBSCRIBE: room for what will be granted, one for each filter */
+	bool is_internal;     /* a subscription made again: nobody waits for it */
+	uint32_t filter_count;
+	uint32_t filters_len;
+	uint32_t properties_len;
+	uint32_t code_count;
+	uint8_t bytes[]; /* filters, properties, room for the codes */
+};
+
+struct nj_message {
+	struct event event; /* its link: in `events`, `inbox` or `again` */
+	nj_client *client;
+	unsigned reference_count;
+	uint64_t handle; /* 0: nothing to acknowledge */
+	uint64_t again_ms;
+	size_t weight; /* what it counts against inbox_bytes_max */
+	uint8_t qos;
+	bool retain;
+	bool dup;
+	struct nj_bytes payload;
+	struct nj_bytes properties;
+	char topic[]; /* NUL; payload, NUL; properties */
+};
+
+/* A subscription that the server has granted. */
+struct subscription {
+	struct event event; /* its link: in `subscriptions`, or, lost, in `events` */
+	uint8_t options;    /* as in the packet */
+	uint8_t reason_code;
+	uint32_t identifier; /* 0: none */
+	char filter[];
+};
+
+struct endpoint {
+	const struct transport *transport;
+	char *name; /* host, or path */
+	uint16_t port;
+};
+
+/* A socket's way from nothing to nothing. */
+enum link_state {
+	LINK_DOWN,
+	LINK_WAITING, /* for the time to try again */
+	LINK_OPENING,
+	LINK_OPEN,
+	LINK_LINGERING, /* all is written; the server is to close */
+};
+
+#define CANDIDATES_MAX 8 /* addresses of one host that are tried */
+
+struct nj_client {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;   /* outcomes, connections, who drives */
+	unsigned reference_count; /* the application, messages, deliveries */
+
+	struct engine *engine;
+	struct nj_callbacks callbacks;
+	void *context;
+	uint8_t version;
+	bool has_manual_ack;
+	bool stays_down;
+	enum nj_full when_full;
+	size_t inbox_bytes_max;
+
+	/* who drives */
+	bool is_driven;
+	bool is_polling; /* the driver sleeps, or no one drives */
+	bool is_freed;
+	bool is_orphan; /* freed by a callback: the driver disposes */
+	bool is_disposed;
+	bool has_thread;
+	bool has_wake; /* written and not read */
+	pthread_t driver;
+	pthread_t thread;
+	unsigned wait_count;
+	int epoll_fd;
+	int wake_fd;
+
+	/* where to */
+	struct endpoint *endpoints;
+	size_t endpoint_count;
+	size_t endpoint_at;
+	struct sockaddr_storage candidates[CANDIDATES_MAX];
+	socklen_t candidate_lens[CANDIDATES_MAX];
+	size_t candidate_count;
+	size_t candidate_at;
+	uint32_t connect_timeout_ms;
+	uint32_t retry_base_ms, retry_max_ms;
+	unsigned failed_rounds;
+	uint64_t random;
+	bool has_delay;
+
+	/* the socket */
+	enum link_state link;
+	int fd;            /* -1: none */
+	uint32_t interest; /* of epoll */
+	bool wants_connection;
+	bool connects_anew;    /* nj_connect came while a connection was ending */
+	bool disconnects_soon; /* asked for in a callback */
+	bool was_refused;      /* by CONNACK, since nj_connect */
+	bool had_connection;   /* ever */
+	bool cannot_write;
+	bool is_finishing; /* the engine is done, its last bytes are leaving */
+	int system_error;
+	bool is_late; /* it took too long */
+	uint64_t retry_at_ms;
+	uint64_t deadline_ms; /* to connect, to write the last bytes, to see the server close */
+	uint64_t connected_ms;
+	uint64_t written; /* bytes, over all connections */
+
+	/* out */
+	struct nj_delivery **slots;
+	uint32_t slot_capacity;
+	uint32_t slot_free; /* the first free one plus 1; the next is kept in it */
+	uint64_t finished_count;
+	struct link unwritten;     /* QoS 0 in the engine's output */
+	struct link requests;      /* to be sent */
+	struct link requests_sent; /* to be answered */
+	struct link subscriptions;
+
+	/* in */
+	struct link inbox; /* for nj_receive */
+	struct link again;
+	size_t inbox_bytes;
+
+	/* for callbacks */
+	struct link events;
+	struct link handing; /* what is being handed out */
+	struct event connected_event, disconnected_event;
+	struct nj_disconnected disconnected;
+	bool session_present, session_lost;
+	struct nj_bytes connack_properties; /* allocated */
+};
+
+uint64_t client_now_ms(void);
+/* The driver is to look; locked. */
+void client_wake(nj_client *c);
+/* Unlocks, and drops a reference. */
+void client_unref(nj_client *c);
+
+/* options.c: fills in what a client takes from its options: engine and endpoints. */
+int client_configure(nj_client *c, const struct nj_options *options) MUST_USE;
+void client_forget_endpoints(nj_client *c);
+
+/* turn.c; locked. One turn; sleeps until then at most. Nobody else may be driving. */
+void client_turn(nj_client *c, uint64_t until_ms);
+/* When the next turn is due; 0: now. */
+uint64_t client_deadline(const nj_client *c, uint64_t now_ms);
+/* Drives or waits until `is_done`. 0, NJ_ERROR_TIMED_OUT, NJ_ERROR_WOULD_WAIT, NJ_ERROR_CLOSED (the
+ * client is freed: the caller may touch nothing but what it holds itself, and the mutex). */
+int client_wait(nj_client *c, bool (*is_done)(nj_client *c, void *subject), void *subject,
+		int64_t timeout_ms) MUST_USE;
+bool client_is_driver(const nj_client *c);
+/* Unlocks, at the end of a call that may have driven: the last one out of a client that a callback
+ * has freed disposes of it. */
+void client_leave(nj_client *c);
+
+/* connect.c; locked. Begins an attempt; lets the mutex go to resolve a name. */
+void connect_begin(nj_client *c, uint64_t now_ms);
+/* The next address of the same host; false: there is none. */
+bool connect_next_candidate(nj_client *c, uint64_t now_ms);
+/* Nothing is open (any more): wait, or stay down. */
+void connect_later(nj_client *c, uint64_t now_ms);
+
+/* link.c; locked. */
+void link_opened(nj_client *c, int fd, bool is_connected, uint64_t now_ms);
+void link_ready(nj_client *c, uint32_t epoll_events, uint64_t now_ms);
+void link_write(nj_client *c, uint64_t now_ms);
+void link_timers(nj_client *c, uint64_t now_ms);
+void link_watch(nj_client *c); /* tells epoll what is wanted */
+void link_close(nj_client *c, uint64_t now_ms);
+bool link_reads(const nj_client *c);
+
+/* events.c */
+extern const struct engine_events client_engine_events;
+void events_add(nj_client *c, struct event *event, enum event_kind kind);
+/* Locked, by the driver; lets the mutex go for each callback. */
+void events_hand_out(nj_client *c);
+void events_disconnected(nj_client *c, enum nj_end end, uint8_t reason_code, const char *text);
+/* Frees what no callback will get. */
+void events_drop(struct link *events);
+
+/* delivery.c; locked. */
+int delivery_new(nj_client *c, enum delivery_kind kind, size_t extra, struct nj_delivery **out);
+/* A token by which the engine names it. */
+int delivery_enroll(nj_client *c, struct nj_delivery *d) MUST_USE;
+struct nj_delivery *delivery_of(nj_client *c, uint32_t token);
+void delivery_leave(nj_client *c, struct nj_delivery *d); /* its token is free */
+/* The end: tells those who wait, the callback, and drops the library's reference. */
+void delivery_finish(struct nj_delivery *d, enum nj_outcome outcome, uint8_t reason_code);
+void delivery_drop(struct nj_delivery *d); /* a reference */
+void delivery_published(nj_client *c, const struct engine_published *published);
+void delivery_written(nj_client *c);        /* more bytes were written */
+void delivery_unwritten_lost(nj_client *c); /* the connection */
+void delivery_give_up(nj_client *c);        /* all, at the end */
+
+/* subscribe.c; locked. */
+void subscribe_pending(nj_client *c);
+void subscribe_answered(nj_client *c, const struct engine_answered *answered);
+void subscribe_all_again(nj_client *c);
+void subscribe_lost(nj_client *c); /* the connection: what was not answered goes again */
+void subscribe_give_up(nj_client *c);
+
+/* message.c; locked. */
+void message_arrived(nj_client *c, const struct publish *message, uint64_t handle);
+void message_again_due(nj_client *c, uint64_t now_ms);
+void message_drop(struct nj_message *m); /* a reference */
+void message_give_up(nj_client *c);
+
+/* property_list.c: encoded, in `*bytes_out` (mem_free; NULL for none). ERROR_INVALID for what has
+ * no place in a packet of that type (PROPERTIES_OF_WILL for a will). */
+int property_list_encode(const struct nj_property *list, size_t count, unsigned where,
+			 struct span *bytes_out) MUST_USE;
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where to connect to, and when again: addresses in turn, and after each round of them a random
+ * wait from 0 to min(max, base * 2^rounds) ("full jitter"), so that many clients that lost their
+ * server at once do not come back at once.
+ */
+#include <errno.h>
+
+#include "client/client_state.h"
+
+static uint64_t next_random(nj_client *c)
+{
+	c->random ^= c->random << 13;
+	c->random ^= c->random >> 7;
+	c->random ^= c->random << 17;
+	return c->random;
+}
+
+static uint64_t longest_wait(const nj_client *c)
+{
+	uint64_t wait = c->retry_base_ms;
+	for (unsigned i = 0; i < c->failed_rounds && wait < c->retry_max_ms; i++)
+		wait *= 2;
+	return wait < c->retry_max_ms ? wait : c->retry_max_ms;
+}
+
+/* A connection that lived no longer than we would have waited counts as a failure: a server that
+ * takes us and drops us is not to be hammered. */
+static void count_failure(nj_client *c, uint64_t now_ms)
+{
+	bool has_lived = c->connected_ms > 0 && now_ms - c->connected_ms > longest_wait(c);
+	bool was_connected = c->connected_ms > 0;
+	c->connected_ms = 0;
+	if (has_lived)
+		c->failed_rounds = 0;
+	else if (was_connected || c->endpoint_at == 0)
+		c->failed_rounds += c->failed_rounds < 32;
+}
+
+void connect_later(nj_client *c, uint64_t now_ms)
+{
+	bool was_connected = c->connected_ms > 0;
+	c->endpoint_at = was_connected ? 0 : (c->endpoint_at + 1) % c->endpoint_count;
+	if (c->connects_anew) { /* told to, while the last one was ending */
+		c->connects_anew = false;
+		c->connected_ms = 0;
+		c->link = LINK_WAITING;
+		c->retry_at_ms = now_ms;
+		return;
+	}
+	if (!c->wants_connection || c->stays_down) {
+		c->wants_connection = false;
+		c->connected_ms = 0;
+		c->link = LINK_DOWN;
+		return;
+	}
+	uint64_t longest = longest_wait(c);
+	count_failure(c, now_ms);
+	c->link = LINK_WAITING;
+	c->retry_at_ms = now_ms;
+	if (c->endpoint_at == 0 && longest > 0)
+		c->retry_at_ms += next_random(c) % (longest + 1);
+}
+
+bool connect_next_candidate(nj_client *c, uint64_t now_ms)
+{
+	const struct transport *t = c->endpoints[c->endpoint_at].transport;
+	while (c->candidate_at < c->candidate_count) {
+		size_t i = c->candidate_at++;
+		bool is_connected;
+		int fd = t->open(&c->candidates[i], c->candidate_lens[i], c->has_delay,
+				 &is_connected);
+		if (fd >= 0) {
+			link_opened(c, fd, is_connected, now_ms);
+			return true;
+		}
+		c->system_error = errno;
+	}
+	return false;
+}
+
+void connect_begin(nj_client *c, uint64_t now_ms)
+{
+	const struct endpoint *e = &c->endpoints[c->endpoint_at];
+	const char *trouble = NULL;
+	c->link = LINK_OPENING;
+	c->deadline_ms = now_ms + c->connect_timeout_ms;
+	c->system_error = 0;
+	pthread_mutex_unlock(&c->mutex);
+	size_t count = e->transport->resolve(e->name, e->port, c->candidates, c->candidate_lens,
+					     CANDIDATES_MAX, &trouble);
+	pthread_mutex_lock(&c->mutex);
+	now_ms = client_now_ms();
+	c->candidate_count = count;
+	c->candidate_at = 0;
+	if (!c->wants_connection || c->is_freed) {
+		c->link = LINK_DOWN;
+		return;
+	}
+	if (connect_next_candidate(c, now_ms))
+		return;
+	connect_later(c, now_ms);
+	events_disconnected(c, NJ_END_UNREACHABLE, 0, trouble);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages that came: counted, acknowledged when they are let go. */
+#include "base/mem.h"
+#include "client/client_state.h"
+
+static struct nj_message *message_new(nj_client *c, const struct publish *p)
+{
+	struct span raw = c->version == MQTT_5 ? p->properties.raw : SPAN_NONE;
+	size_t weight = sizeof(struct nj_message) + p->topic.len + p->payload.len + raw.len + 2;
+	struct nj_message *m = mem_alloc(weight);
+	if (!m)
+		return NULL;
+	*m = (struct nj_message){.client = c,
+				 .reference_count = 1,
+				 .weight = weight,
+				 .qos = p->qos,
+				 .retain = p->retain,
+				 .dup = p->dup};
+	char *payload = m->topic + p->topic.len + 1, *properties = payload + p->payload.len + 1;
+	memcpy(m->topic, p->topic.ptr, p->topic.len);
+	m->topic[p->topic.len] = '\0';
+	if (p->payload.len > 0)
+		memcpy(payload, p->payload.ptr, p->payload.len);
+	payload[p->payload.len] = '\0';
+	if (raw.len > 0)
+		memcpy(properties, raw.ptr, raw.len);
+	m->payload = (struct nj_bytes){payload, p->payload.len};
+	m->properties = (struct nj_bytes){properties, raw.len};
+	return m;
+}
+
+static void give(nj_client *c, struct nj_message *m)
+{
+	if (c->callbacks.message)
+		events_add(c, &m->event, EVENT_MESSAGE);
+	else
+		list_append(&c->inbox, &m->event.link);
+	if (c->wait_count > 0)
+		pthread_cond_broadcast(&c->changed);
+}
+
+/* Without memory: one that must not be lost is to come again, with another connection. */
+void message_arrived(nj_client *c, const struct publish *p, uint64_t handle)
+{
+	struct nj_message *m = message_new(c, p);
+	if (m) {
+		m->handle = handle;
+		m->event.kind = EVENT_MESSAGE;
+		c->reference_count++;
+		c->inbox_bytes += m->weight;
+		give(c, m);
+	} else if (handle != 0) {
+		engine_give_back(c->engine, handle);
+		engine_disconnect(c->engine,
+				  &(struct disconnect){.reason_code = REASON_QUOTA_EXCEEDED});
+	}
+}
+
+static bool is_alive(const nj_client *c)
+{
+	return !c->is_disposed && !c->is_freed;
+}
+
+void message_drop(struct nj_message *m)
+{
+	nj_client *c = m->client;
+	if (--m->reference_count > 0)
+		return;
+	if (is_alive(c)) {
+		if (m->handle != 0 && !c->has_manual_ack)
+			(void)!engine_acknowledge(c->engine, m->handle, REASON_SUCCESS);
+		client_wake(c);
+	}
+	c->inbox_bytes -= m->weight;
+	c->reference_count--;
+	mem_free(m);
+}
+
+void message_again_due(nj_client *c, uint64_t now_ms)
+{
+	for (struct link *at = c->again.next, *next; at != &c->again; at = next) {
+		struct nj_message *m = CONTAINER_OF(at, struct nj_message, event.link);
+		next = at->next;
+		if (m->again_ms > now_ms)
+			continue;
+		link_remove(at);
+		/* else the server has sent it again meanwhile, or has forgotten it */
+		if (engine_owes(c->engine, m->handle))
+			give(c, m);
+		else
+			message_drop(m);
+	}
+}
+
+static void drop_all(struct link *messages)
+{
+	while (!list_is_empty(messages)) {
+		struct nj_message *m = CONTAINER_OF(messages->next, struct nj_message, event.link);
+		link_remove(&m->event.link);
+		message_drop(m);
+	}
+}
+
+void message_give_up(nj_client *c)
+{
+	drop_all(&c->inbox);
+	drop_all(&c->again);
+}
+
+/* --- public calls --- */
+
+static bool has_message(nj_client *c, void *subject)
+{
+	(void)subject;
+	bool is_over = !c->wants_connection && c->link == LINK_DOWN;
+	return !list_is_empty(&c->inbox) || is_over;
+}
+
+int nj_receive(nj_client *c, int64_t timeout_ms, nj_message **message_out)
+{
+	pthread_mutex_lock(&c->mutex);
+	int error = c->callbacks.message ? NJ_ERROR_INVALID
+					 : client_wait(c, has_message, NULL, timeout_ms);
+	if (!error && list_is_empty(&c->inbox))
+		error = NJ_ERROR_CLOSED;
+	if (!error) {
+		struct nj_message *m = CONTAINER_OF(c->inbox.next, struct nj_message, event.link);
+		link_remove(&m->event.link);
+		*message_out = m;
+	}
+	client_leave(c);
+	return error;
+}
+
+const char *nj_message_topic(const nj_message *m)
+{
+	return m->topic;
+}
+
+struct nj_bytes nj_message_payload(const nj_message *m)
+{
+	return m->payload;
+}
+
+uint8_t nj_message_qos(const nj_message *m)
+{
+	return m->qos;
+}
+
+bool nj_message_retain(const nj_message *m)
+{
+	return m->retain;
+}
+
+bool nj_message_dup(const nj_message *m)
+{
+	return m->dup;
+}
+
+struct nj_bytes nj_message_properties(const nj_message *m)
+{
+	return m->properties;
+}
+
+void nj_message_ref(nj_message *m)
+{
+	nj_client *c = m->client;
+	pthread_mutex_lock(&c->mutex);
+	m->reference_count++;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+void nj_message_unref(nj_message *m)
+{
+	nj_client *c = m->client;
+	pthread_mutex_lock(&c->mutex);
+	c->reference_count++; /* over the drop */
+	message_drop(m);
+	client_unref(c);
+}
+
+/* Locks; on 0 the message is owed and the lock is held. */
+static int begin_answer(nj_message *m)
+{
+	nj_client *c = m->client;
+	int error = 0;
+	pthread_mutex_lock(&c->mutex);
+	if (!c->has_manual_ack)
+		error = NJ_ERROR_INVALID;
+	else if (!is_alive(c) || m->handle == 0 || !engine_owes(c->engine, m->handle))
+		error = NJ_ERROR_NOT_FOUND;
+	if (error)
+		pthread_mutex_unlock(&c->mutex);
+	return error;
+}
+
+static int acknowledge(nj_message *m, uint8_t reason_code)
+{
+	int error = begin_answer(m);
+	if (error)
+		return error;
+	error = engine_acknowledge(m->client->engine, m->handle, reason_code);
+	client_wake(m->client);
+	pthread_mutex_unlock(&m->client->mutex);
+	return error;
+}
+
+int nj_ack(nj_message *m)
+{
+	return acknowledge(m, REASON_SUCCESS);
+}
+
+int nj_refuse(nj_message *m, uint8_t reason_code)
+{
+	return reason_code < 0x80 ? NJ_ERROR_INVALID : acknowledge(m, reason_code);
+}
+
+int nj_again(nj_message *m, uint32_t after_ms)
+{
+	int error = begin_answer(m);
+	if (error)
+		return error;
+	if (link_is_listed(&m->event.link)) {
+		error = NJ_ERROR_INVALID; /* it is on its way already */
+	} else {
+		m->reference_count++;
+		m->again_ms = client_now_ms() + after_ms;
+		list_append(&m->client->again, &m->event.link);
+		client_wake(m->client);
+	}
+	pthread_mutex_unlock(&m->client->mutex);
+	return error;
+}
+
+int nj_give_back(nj_message *m)
+{
+	int error = begin_answer(m);
+	if (error)
+		return error;
+	engine_give_back(m->client->engine, m->handle);
+	engine_disconnect(m->client->engine, NULL);
+	client_wake(m->client);
+	pthread_mutex_unlock(&m->client->mutex);
+	return 0;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From options to an engine and a list of endpoints. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "client/client_state.h"
+
+/* --- addresses --- */
+
+static const struct transport *const transports[] = {&transport_tcp, &transport_unix};
+
+/* "scheme://rest"; without a scheme it is TCP. NULL for a scheme that is not known. */
+static const struct transport *split_scheme(const char *text, const char **rest_out)
+{
+	const char *colon = strstr(text, "://");
+	*rest_out = text;
+	if (!colon)
+		return &transport_tcp;
+	*rest_out = colon + 3;
+	size_t len = (size_t)(colon - text);
+	for (size_t i = 0; i < ARRAY_COUNT(transports); i++)
+		if (strlen(transports[i]->scheme) == len &&
+		    memcmp(transports[i]->scheme, text, len) == 0)
+			return transports[i];
+	return NULL;
+}
+
+static bool read_port(const char *text, uint16_t *port_out)
+{
+	char *end;
+	if (*text < '0' || *text > '9')
+		return false;
+	unsigned long value = strtoul(text, &end, 10);
+	if (*end != '\0' || value == 0 || value > UINT16_MAX)
+		return false;
+	*port_out = (uint16_t)value;
+	return true;
+}
+
+/* "host", "host:port", "[v6]", "[v6]:port", and a bare v6 address, which has several colons. */
+static bool split_host(const char *text, struct span *host_out, uint16_t *port_out)
+{
+	const char *end = text + strlen(text), *rest = end;
+	const char *colon = strchr(text, ':');
+	if (*text == '[') {
+		end = strchr(text, ']');
+		if (!end)
+			return false;
+		text++;
+		rest = end + 1;
+	} else if (colon && !strchr(colon + 1, ':')) {
+		end = rest = colon;
+	}
+	*host_out = span_of(text, (size_t)(end - text));
+	if (*rest == ':')
+		return read_port(rest + 1, port_out);
+	return *rest == '\0';
+}
+
+static int read_address(const char *text, struct endpoint *out)
+{
+	const char *rest;
+	const struct transport *transport = split_scheme(text, &rest);
+	uint16_t port = transport ? transport->port : 0;
+	struct span name = span_of_text(rest);
+	if (!transport || (port > 0 && !split_host(rest, &name, &port)) || name.len == 0)
+		return ERROR_INVALID;
+	/* a password in an address would end up in logs and lists of processes */
+	if (port > 0 && memchr(name.ptr, '@', name.len))
+		return ERROR_INVALID;
+	char *copy = mem_copy_text(name);
+	if (!copy)
+		return ERROR_NO_MEMORY;
+	*out = (struct endpoint){transport, copy, port};
+	return 0;
+}
+
+static int read_addresses(nj_client *c, const struct nj_options *o)
+{
+	c->endpoints = mem_zalloc((1 + o->more_address_count) * sizeof(*c->endpoints));
+	if (!c->endpoints)
+		return ERROR_NO_MEMORY;
+	int error = read_address(o->address ? o->address : "localhost", &c->endpoints[0]);
+	while (!error && ++c->endpoint_count <= o->more_address_count)
+		error = read_address(o->more_addresses[c->endpoint_count - 1],
+				     &c->endpoints[c->endpoint_count]);
+	return error;
+}
+
+void client_forget_endpoints(nj_client *c)
+{
+	for (size_t i = 0; i < c->endpoint_count; i++)
+		mem_free(c->endpoints[i].name);
+	mem_free(c->endpoints);
+}
+
+/* --- CONNECT --- */
+
+static void set_number(struct properties *p, enum property_id id, uint32_t *field, uint32_t value)
+{
+	p->present |= UINT64_C(1) << id;
+	*field = value;
+}
+
+static void fill_properties(struct properties *p, const struct nj_options *o)
+{
+	if (o->version != NJ_MQTT_5)
+		return;
+	if (o->session_expiry > 0)
+		set_number(p, PROPERTY_SESSION_EXPIRY_INTERVAL, &p->session_expiry_interval,
+			   o->session_expiry);
+	if (o->packet_bytes_max < PACKET_BYTES_MAX)
+		set_number(p, PROPERTY_MAXIMUM_PACKET_SIZE, &p->maximum_packet_size,
+			   o->packet_bytes_max);
+	if (o->receive_maximum > 0) {
+		p->present |= UINT64_C(1) << PROPERTY_RECEIVE_MAXIMUM;
+		p->receive_maximum = o->receive_maximum;
+	}
+}
+
+static void fill_will(struct connect *connect, const struct nj_message_out *will)
+{
+	if (!will)
+		return;
+	connect->has_will = true;
+	connect->will_qos = will->qos;
+	connect->will_retain = will->retain;
+	connect->will_topic = span_of_text(will->topic ? will->topic : "");
+	connect->will_payload = span_of(will->payload, will->payload_len);
+}
+
+static void fill_connect(struct connect *connect, const struct nj_options *o)
+{
+	*connect = (struct connect){
+		.version = o->version,
+		.clean_start = o->clean_start,
+		.keep_alive = o->keep_alive,
+		.client_id = span_of_text(o->client_id ? o->client_id : ""),
+		.has_user_name = o->user_name != NULL,
+		.user_name = span_of_text(o->user_name ? o->user_name : ""),
+		.has_password = o->password != NULL,
+		.password = span_of(o->password, o->password_len),
+	};
+	fill_properties(&connect->properties, o);
+	fill_will(connect, o->will);
+}
+
+static int new_engine(nj_client *c, const struct nj_options *o)
+{
+	struct connect connect;
+	struct engine_options options;
+	struct span mine = SPAN_NONE, of_will = SPAN_NONE;
+	const struct nj_message_out *will = o->will;
+	int error = property_list_encode(o->properties, o->property_count, PACKET_CONNECT, &mine);
+	if (!error && will)
+		error = property_list_encode(will->properties, will->property_count,
+					     PROPERTIES_OF_WILL, &of_will);
+	if (error)
+		goto done;
+	fill_connect(&connect, o);
+	connect.properties.user = mine;
+	connect.will_properties.user = of_will;
+	engine_options_init(&options);
+	options.acknowledges_when_told = true;
+	options.drops_duplicates = o->drops_duplicates;
+	options.inflight_max = o->inflight_max;
+	options.queue_messages_max = o->outbox_messages_max;
+	options.queue_bytes_max = o->outbox_bytes_max;
+	options.packet_bytes_max = o->packet_bytes_max;
+	error = engine_new(&connect, &options, &client_engine_events, c, &c->engine);
+done:
+	mem_free((void *)mine.ptr);
+	mem_free((void *)of_will.ptr);
+	return error;
+}
+
+static bool is_sound(const struct nj_options *o)
+{
+	return o->version >= NJ_MQTT_3_1 && o->version <= NJ_MQTT_5 && o->inflight_max > 0 &&
+	       o->outbox_messages_max > 0 && o->when_full <= NJ_FULL_DROP_OLDEST &&
+	       o->packet_bytes_max > 0 && o->connect_timeout_ms > 0 && o->inbox_bytes_max > 0 &&
+	       (!o->will || o->will->qos <= QOS_MAX);
+}
+
+int client_configure(nj_client *c, const struct nj_options *o)
+{
+	if (!is_sound(o))
+		return ERROR_INVALID;
+	c->callbacks = o->callbacks;
+	c->context = o->context;
+	c->version = o->version;
+	c->has_manual_ack = o->manual_ack;
+	c->stays_down = o->stays_down;
+	c->when_full = o->when_full;
+	c->inbox_bytes_max = o->inbox_bytes_max;
+	c->connect_timeout_ms = o->connect_timeout_ms;
+	c->retry_base_ms = o->retry_base_ms;
+	c->retry_max_ms = o->retry_max_ms;
+	c->has_delay = o->has_delay;
+	int error = read_addresses(c, o);
+	return error ? error : new_engine(c, o);
+}

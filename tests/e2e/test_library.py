@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libnightjar as programs use it: C programs of the public header alone, built against the library
+that stands beside the program under test, and run against our broker and Debian's mosquitto."""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support import packets as p
+from support.broker import OUR_PROGRAM, TOP, free_port
+from support.client import Client
+from support.process import Process, eventually
+
+LIBRARY = Path(OUR_PROGRAM or "").parent / "src" / "client" / "libnightjar.a"
+pytestmark = pytest.mark.skipif(not LIBRARY.exists(),
+                                reason="beside this program stands no library")
+
+
+def compiled(folder, source):
+    program = folder / Path(source).stem
+    subprocess.run(["gcc", "-std=gnu99", "-Wall", "-Wextra", "-pedantic", "-Werror",
+                    f"-I{TOP / 'include'}", TOP / source, LIBRARY, "-pthread", "-o", program],
+                   check=True)
+    return program
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("library")
+    sources = ["tests/e2e/library.c", *(f"examples/{name}.c"
+                                        for name in ("publish", "subscribe", "own_loop"))]
+    return {Path(source).stem: compiled(folder, source) for source in sources}
+
+
+class Mosquitto:
+    """Debian's, with its defaults, on 127.0.0.1."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.process = Process([shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-v",
+                                "-p", str(self.port)])
+        eventually(lambda: any("running" in line for line in
+                               self.process.out.all() + self.process.err.all()))
+
+    def stop(self):
+        self.process.signal(signal.SIGTERM)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module", params=["ours", "mosquitto"])
+def port(request):
+    if request.param == "ours":
+        yield request.getfixturevalue("broker").port
+        return
+    instance = Mosquitto()
+    yield instance.port
+    instance.stop()
+
+
+@pytest.mark.parametrize("version", ["3", "4", "5"])
+@pytest.mark.parametrize("driver", ["calls", "thread", "loop"])
+def test_messages_to_oneself(programs, port, driver, version):
+    """Each message once at QoS 0, 1 and 2, in order, properties and all."""
+    done = subprocess.run([programs["library"], f"127.0.0.1:{port}", driver, version],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "all is well\n", done.stderr
+    assert done.returncode == 0
+
+
+def test_example_publish(programs, port):
+    with Client(port) as watcher:
+        watcher.connect()
+        watcher.subscribe("sensor/1")
+        done = subprocess.run([programs["publish"], f"mqtt://127.0.0.1:{port}", "sensor/1", "one",
+                               "two"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout == "one: acknowledged\ntwo: acknowledged\n", done.stderr
+        assert done.returncode == 0
+        for text in (b"one", b"two"):
+            watcher.expect(p.PUBLISH, payload=text)
+
+
+def test_example_publish_without_a_broker(programs):
+    done = subprocess.run([programs["publish"], "unix:///nonexistent", "a", "b"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "the time is over" in done.stderr
+
+
+def lines_of(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_example_subscribe_stores_before_it_acknowledges(programs, port, tmp_path):
+    """Killed in the middle, it finds the rest when it comes back: none is lost."""
+    stored = tmp_path / "messages.txt"
+    command = [programs["subscribe"], f"127.0.0.1:{port}", "logger", "log/#", stored]
+    texts = [str(i) for i in range(40)]
+    first = Process(command)
+    first.out.wait("subscribed")
+    publisher = subprocess.Popen([programs["publish"], f"127.0.0.1:{port}", "log/1", *texts],
+                                 stdout=subprocess.DEVNULL)
+    eventually(lambda: len(lines_of(stored)) >= 5)
+    first.kill()
+    assert publisher.wait(timeout=60) == 0
+    second = Process(command)
+    eventually(lambda: f"log/1 {texts[-1]}" in lines_of(stored))
+    second.signal(signal.SIGTERM)
+    assert second.wait() == 0
+    assert {line.split()[1] for line in lines_of(stored)} == set(texts)
+
+
+def test_example_own_loop(programs, port):
+    with Client(port) as watcher:
+        watcher.connect()
+        watcher.subscribe("kitchen/reading")
+        done = subprocess.run([programs["own_loop"], f"127.0.0.1:{port}", "kitchen", "1", "20"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        for i in range(20):
+            watcher.expect(p.PUBLISH, payload=str(i).encode())
