@@ -32,7 +32,7 @@ SEEDS = {'sim seeds': ['--seeds', '300', '--seconds', '20'],
          'sim powercut': ['--disk', '--seeds', '60']}
 # What takes longer comes behind the tests that mostly wait.
 SECONDS_QUICK = 2.5
-QUICK_STAGES = 3
+QUICK_STAGES = 2
 # What a thread's luck or the machine's load may break is tried again; two of three decide.
 TRIES = 3
 
@@ -140,7 +140,7 @@ def folder_of(file):
 
 
 def unit_rank(mutant, seconds, noticed):
-    """What noticed other mutations of the file, its own tests, its folder's, then the quick ones."""
+    """What noticed others of the file, its own tests, its folder's, then the quick ones."""
     folder = folder_of(mutant.file)
     stem = re.split('[_.]', Path(mutant.file).name)[0]
 

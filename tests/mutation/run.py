@@ -3,9 +3,9 @@
 """
 Breaks the code in chosen places, one at a time, and says which tests notice.
 
-The places are in mutants/*.txt. Everything happens in a copy of the tree (build-mutation/ unless
---work names another folder), at low priority, mostly on one core. What is known already is not
-tried again, so a run may be interrupted and goes on where it stood:
+The places are in mutants/*.txt. Everything happens in a copy of the tree (build-test/mutation/
+unless --work names another folder), at low priority, mostly on one core. What is known already is
+not tried again, so a run may be interrupted and goes on where it stood:
 
     tests/mutation/run.py                       those that were not tried yet
     tests/mutation/run.py --only session-*      these, again
@@ -60,7 +60,7 @@ class Bench:
         self.unit = checks.unit_checks(self.tree)
         self.late = checks.late_checks(self.tree)
         self.long = checks.long_checks(self.tree)
-        for group in (self.unit, self.late, self.long):
+        for group in (self.unit,) if self.is_quick else (self.unit, self.late, self.long):
             self.try_unbroken(group)
 
     def print_of(self, check):
@@ -145,11 +145,15 @@ class Bench:
         seconds = {name: known['seconds'] for name, known in self.known.items()}
         return checks.Known(seconds, noticed, self.results.get(mutant.name, {}).get('by'))
 
+    def stages(self, mutant):
+        late, long = ([], []) if self.is_quick else (self.late, self.long)
+        all_stages = checks.stages(mutant, self.known_of(mutant), self.unit, late, long)
+        return all_stages[:checks.QUICK_STAGES] if self.is_quick else all_stages
+
     def hunt(self, mutant):
         """Who notices this mutation, which is in the copy now? None: nobody."""
         self.tried = []
-        stages = checks.stages(mutant, self.known_of(mutant), self.unit, self.late, self.long)
-        for group, is_wide in stages[:checks.QUICK_STAGES if self.is_quick else None]:
+        for group, is_wide in self.stages(mutant):
             group = [check for check in group if check.name not in self.tried]
             found = self.first_side_by_side(group) if is_wide else self.first_of(group)
             if found:
@@ -168,7 +172,7 @@ class Bench:
             if found:
                 verdict.update(found)
                 verdict.pop('is_open', None)
-            elif not self.tried:
+            elif not self.tried and not self.is_quick:
                 verdict['broken'] = 'changes no program'
             verdict['tried'] = len(self.tried)
         except Broken as error:
@@ -241,7 +245,7 @@ def parse_arguments():
     parser.add_argument('--minutes', type=float, help='begin no other mutation after that time')
     parser.add_argument('--check', action='store_true')
     parser.add_argument('--table', action='store_true')
-    parser.add_argument('--work', type=Path, default=TOP / 'build-mutation')
+    parser.add_argument('--work', type=Path, default=TOP / 'build-test' / 'mutation')
     return parser.parse_args()
 
 

@@ -33,14 +33,22 @@ def caught_by(verdict):
     return f'{verdict["by"]}{test}{HOW[verdict["how"]]}'
 
 
+def is_of_now(mutant, results):
+    return results.get(mutant.name, {}).get('key') == mutant.key
+
+
 def is_known(mutant, results):
-    result = results.get(mutant.name, {})
-    return result.get('key') == mutant.key and 'is_open' not in result
+    return is_of_now(mutant, results) and 'is_open' not in results[mutant.name]
 
 
 def rows(mutants, results):
     for mutant in mutants:
-        what = caught_by(results[mutant.name]) if is_known(mutant, results) else '(not tried)'
+        if is_known(mutant, results):
+            what = caught_by(results[mutant.name])
+        elif is_of_now(mutant, results):
+            what = '(none of the quick tests; the others were not asked)'
+        else:
+            what = '(not tried)'
         words = mutant.breaks.replace('|', '\\|')
         yield f'| `{mutant.name}` | {words} | {what} |'
 
@@ -48,7 +56,10 @@ def rows(mutants, results):
 def page(mutants, results):
     tried = [mutant for mutant in mutants if is_known(mutant, results)]
     caught = [mutant for mutant in tried if 'by' in results[mutant.name]]
-    lines = [HEAD, f'**Caught: {len(caught)} of {len(tried)}.**']
+    asked = [mutant for mutant in mutants if is_of_now(mutant, results)]
+    lines = [HEAD, f'**Caught: {len(caught)} of {len(tried)}** that were tried to the end. '
+             f'{len(asked) - len(tried)} more passed the tests that take seconds, and '
+             f'{len(mutants) - len(asked)} were not tried, of {len(mutants)}.']
     for group in sorted({mutant.group for mutant in mutants}):
         lines += ['', f'## {group}', '', title(group), '',
                   '| mutation | what is broken | noticed by |', '| --- | --- | --- |']

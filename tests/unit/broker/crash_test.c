@@ -9,6 +9,7 @@
  *   full / good / failed     the log's health
  *   checkpoint    a checkpoint is taken, and what it does not refer to is let go
  *   check         what the broker has is what the log says
+ *   looked up     no session waits for retained messages any more
  *   crash         what waits in the log is lost, and all connections are; the broker comes back
  */
 #include "base/mem.h"
@@ -111,6 +112,13 @@ static void crash(struct stage *st)
 	check_log(st);
 }
 
+static void check_looked_up(struct stage *st)
+{
+	char *text = kit_state(&st->play.kit);
+	assert_null(strstr(text, " asked at "));
+	mem_free(text);
+}
+
 static void perform(struct stage *st, const char *line)
 {
 	static const char *const healths[] = {"good", "full", "failed"};
@@ -127,6 +135,8 @@ static void perform(struct stage *st, const char *line)
 		take_checkpoint(st);
 	else if (strcmp(line, "check") == 0)
 		check_log(st);
+	else if (strcmp(line, "looked up") == 0)
+		check_looked_up(st);
 	else if (strcmp(line, "crash") == 0)
 		crash(st);
 	else if (strncmp(line, "commit", 6) == 0)
@@ -380,7 +390,8 @@ static void test_crash_replay(void **state)
 	ask_and_crash(SUBSCRIBE_ONLY "checkpoint\ncheck\ncrash\n",
 		      "s < 5 PUBLISH q1 m\ns < nothing\n");
 	/* all was looked up: not again */
-	ask_and_crash("s > SUBSCRIBE m1 f=r/+,q1\ns < SUBACK m1 01\ns < 5 PUBLISH q1\ncrash\n",
+	ask_and_crash("s > SUBSCRIBE m1 f=r/+,q1\ns < SUBACK m1 01\ns < 5 PUBLISH q1\nlooked up\n"
+		      "crash\n",
 		      "s < PUBLISH q1 m2 dup retain t=r/1 p=1\ns < 4 PUBLISH q1\ns < nothing\n");
 	/* nor what came since by the subscription */
 	ask_and_crash(SUBSCRIBE_ONLY PUBLISHER RETAIN("6", "6", "6") "\n" RETAIN("7", "1", "") "\n",

@@ -292,6 +292,25 @@ static void test_kept_damaged_message_is_passed_over(void **state)
 	stop(st);
 }
 
+/* With `durability interval` the log syncs at once what a publisher wants to be sure of. */
+static void test_kept_sync_is_asked_for(void **state)
+{
+	static const char *const wishes[] = {"", " user=nightjar-durability:always"};
+	struct stage *st = *state;
+	start(st, 1);
+	play_lines(&st->play, ABSENT);
+	log_kept_delay(st->log, true, true);
+	for (unsigned i = 0; i < ARRAY_COUNT(wishes); i++) {
+		play_line(&st->play, "p > PUBLISH q1 m1 t=t p=1%s", wishes[i]);
+		assert_non_null(log_kept_waiting(st->log));
+		assert_int_equal(log_kept_waiting(st->log)->wants_sync, i);
+		while (log_kept_step(st->log, false))
+			play_settle(&st->play);
+		play_line(&st->play, "p < PUBACK m1");
+	}
+	stop(st);
+}
+
 /* The log answers late: after the connection was lost, after the session came back or ended. */
 static void test_kept_late_answers(void **state)
 {
@@ -417,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_is_read_again_and_again, setup),
 		cmocka_unit_test_setup(test_kept_damaged_message_is_passed_over, setup),
 		cmocka_unit_test_setup(test_kept_several_identifiers, setup),
+		cmocka_unit_test_setup(test_kept_sync_is_asked_for, setup),
 		cmocka_unit_test_setup(test_kept_late_answers, setup),
 		cmocka_unit_test_setup(test_kept_drains_without_memory, setup),
 		cmocka_unit_test_setup(test_kept_expired_after_it_was_sent, setup),
