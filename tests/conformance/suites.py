@@ -82,7 +82,15 @@ class BrokerSuite:
         """What other cases retained would reach those that subscribe to everything."""
         await forget_retained(self.world_for(()))
 
+    async def find(self):
+        """Somebody must be there: one line is told better than a thousand."""
+        arguments = self.arguments
+        if arguments.port:
+            _, writer = await asyncio.open_connection(arguments.host, arguments.port)
+            writer.close()
+
     async def run(self):
+        await self.find()
         try:
             for case, _ in self.chosen:
                 self.world_for(case.settings)  # started before any connection has to wait

@@ -72,6 +72,15 @@ def test_no_case_is_no_success():
     assert status == 1 and output.endswith("0 passed, 0 failed\n"), output
 
 
+def test_nobody_there():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    command = RUN.with_name("nightjar-conformance")
+    done = subprocess.run([command, "--host", "127.0.0.1", "--port", port], capture_output=True,
+                          text=True, check=False, timeout=60)
+    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+
+
 def python(code):
     """What such code of the suite prints."""
     done = subprocess.run([sys.executable, "-c", code], cwd=RUN.parent, capture_output=True,
