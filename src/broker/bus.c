@@ -163,14 +163,26 @@ static void open_parcel(struct shard *s, struct parcel *parcel)
 	mem_free(parcel);
 }
 
-void bus_receive(struct shard *s)
+bool bus_has_commands(const struct mail *mail)
 {
-	struct mail *mail = mailbox_take(&s->mailbox);
+	for (; mail; mail = mail->next)
+		if (CONTAINER_OF(mail, struct parcel, mail)->batch)
+			return true;
+	return false;
+}
+
+void bus_open(struct shard *s, struct mail *mail)
+{
 	while (mail) {
 		struct mail *next = mail->next;
 		open_parcel(s, CONTAINER_OF(mail, struct parcel, mail));
 		mail = next;
 	}
+}
+
+void bus_receive(struct shard *s)
+{
+	bus_open(s, mailbox_take(&s->mailbox));
 }
 
 static void discard_letter(const struct letter *letter)

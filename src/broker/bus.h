@@ -65,6 +65,10 @@ struct letter *bus_letter(struct shard *s, unsigned to, size_t object_bytes);
 /* Posts what was collected. With `is_light` the receivers are not woken: gives the bits of those
  * who may sleep over it. */
 uint64_t bus_flush(struct shard *s, bool is_light);
+/* What was taken from the mailbox has batches of the log among it. */
+bool bus_has_commands(const struct mail *mail);
+/* Opens what was taken from the mailbox; takes it over. */
+void bus_open(struct shard *s, struct mail *mail);
 /* Opens everything that has come in. */
 void bus_receive(struct shard *s);
 /* What was never opened, when the broker ends. */

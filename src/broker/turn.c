@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A shard's turn, top to bottom: what came in is decided, what must survive is logged, what is
- * durable is applied, and only then do answers and deliveries leave.
+ * A shard's turn, top to bottom: what came in is decided, what must survive is logged, what needs
+ * no log leaves, what is durable is applied, and only then do its answers and deliveries leave.
  */
 #include "broker/checkpoint.h"
 #include "broker/full.h"
@@ -152,14 +152,33 @@ static bool has_urgent(const struct shard *s)
 	return s->batch && !s->batch->is_lazy;
 }
 
+static void submit(struct shard *s)
+{
+	finish_append(s);
+	bus_flush(s, false); /* what was said before must not be overtaken by the log */
+	batch_submit(s);
+}
+
+/*
+ * What has become durable may be a thousand commands, or a checkpoint. The disk need not wait until
+ * they are applied, nor need what was read in this turn and concerns no log.
+ */
+static void receive(struct shard *s)
+{
+	if (has_urgent(s))
+		submit(s);
+	struct mail *mail = mailbox_take(&s->mailbox);
+	if (bus_has_commands(mail))
+		flush_outputs(s);
+	bus_open(s, mail);
+}
+
 /* Everything of a turn that does not touch the loop. */
 static void work(struct shard *s)
 {
-	bus_receive(s); /* letters of other shards, and what has become durable */
+	receive(s); /* letters of other shards, and what has become durable */
 	for (int round = 0; has_urgent(s) && round < LOG_ROUNDS; round++) {
-		finish_append(s);
-		bus_flush(s, false); /* what was said before must not be overtaken by the log */
-		batch_submit(s);
+		submit(s);
 		bus_receive(s); /* a log in memory is durable at once */
 	}
 	if (!has_urgent(s))
