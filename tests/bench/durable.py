@@ -7,7 +7,9 @@ mosquitto then writes its whole database after each change, so what it is asked 
 its rows with many messages are left out: a run that cannot end measures nothing.
 """
 import argparse
+import contextlib
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ import servers as peers
 
 TOP = Path(__file__).resolve().parents[2]
 RUN_SECONDS_MAX = 900
+PEER = 'mosquitto'
 
 MOSQUITTO_LINES = '''\
 listener {port} 127.0.0.1
@@ -78,13 +81,21 @@ def rows(count):
     ]
 
 
-def configured(name, program, lines):
+class Configured(peers.Server):
     """A server whose store lies in its own folder."""
-    def command(port, folder):
+
+    def __init__(self, name, program, lines):
+        super().__init__(name, self.written)
+        self.program = program
+        self.lines = lines
+
+    def written(self, port, folder):
         path = Path(folder) / 'server.conf'
-        path.write_text(lines.format(port=port, folder=folder))
-        return [*program, '-c', str(path)]
-    return peers.Server(name, command)
+        path.write_text(self.lines.format(port=port, folder=folder))
+        return [*self.program, '-c', str(path)]
+
+    def with_lines(self, more):
+        return Configured(self.name, self.program, self.lines + more)
 
 
 def load(generator, words, seconds, port, pid):
@@ -108,18 +119,23 @@ def measure(options, server, words):
         return None
 
 
-def quiet_latency(options, server, background):
-    """The latency of sparse QoS 0 messages, while the background load runs (None: alone)."""
+def quiet_latency(options, server, background, other):
+    """The latency of sparse QoS 0 messages, while the background load runs (None: alone), on the
+    same server or on another one (None: the same)."""
     words = ['p2p', '-q', '0', '-r', '1000']
     try:
-        with peers.running(server, options.folder) as (port, pid):
+        with contextlib.ExitStack() as stack:
+            port, pid = stack.enter_context(peers.running(server, options.folder))
             if background is None:
-                return load(options.generator, words, options.seconds, port, pid)
+                return load(options.generator, words, options.quiet_seconds, port, pid)
+            beside = port
+            if other is not None:
+                beside, _ = stack.enter_context(peers.running(other, options.folder))
             command = [str(options.generator), 'bench', *background, '-h', '127.0.0.1',
-                       '-p', str(port), '-d', str(options.seconds + 2)]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
-                result = load(options.generator, words, options.seconds, port, pid)
-                other.wait(RUN_SECONDS_MAX)
+                       '-p', str(beside), '-d', str(options.quiet_seconds + 2)]
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as load_beside:
+                result = load(options.generator, words, options.quiet_seconds, port, pid)
+                load_beside.wait(RUN_SECONDS_MAX)
             return result
     except (peers.ServerFailed, subprocess.TimeoutExpired) as problem:
         print(f'    {server.name}: failed: {problem}', flush=True)
@@ -140,18 +156,23 @@ def ratio_text(ours, theirs, is_more_better):
     return f' ({ours / theirs if is_more_better else theirs / ours:,.1f} times)'
 
 
+def cell(result, key, unit, theirs, is_more_better):
+    if result is None:
+        return 'failed'
+    ratio = '' if result is theirs else ratio_text(result.get(key), theirs and theirs.get(key),
+                                                   is_more_better)
+    return value_text(result.get(key), unit) + ratio
+
+
 def lines_of(row, servers, results):
-    """One line of the table per figure; the first server is the peer."""
-    theirs = results[row.name, servers[0].name]
+    """One line of the table per figure; a server that has no such row gets an empty cell."""
+    theirs = results.get((row.name, PEER))
+    taken = {s.name: results[row.name, s.name] for s in servers if (row.name, s.name) in results}
+    lost = sum(result['lost'] for result in taken.values() if result)
     for key, title, unit, is_more_better in row.figures:
-        cells = [value_text(theirs.get(key), unit) if theirs else 'failed']
-        for server in servers[1:]:
-            ours = results[row.name, server.name]
-            value = ours.get(key) if ours else None
-            cells.append(value_text(value, unit) +
-                         ratio_text(value, theirs and theirs.get(key), is_more_better))
-        lost = [r['lost'] for r in (results[row.name, s.name] for s in servers) if r and r['lost']]
-        yield [row.name, title, *cells, f'{sum(lost):,} lost' if lost else '']
+        cells = [cell(taken[s.name], key, unit, theirs, is_more_better) if s.name in taken else ''
+                 for s in servers]
+        yield [row.name, title, *cells, f'{lost:,} lost' if lost else '']
 
 
 def measure_rows(options, chosen, servers):
@@ -159,7 +180,7 @@ def measure_rows(options, chosen, servers):
     for row in chosen:
         print(row.name, flush=True)
         for server in servers:
-            is_peer = server is servers[0]
+            is_peer = server.name == PEER
             words = row.peer_words if is_peer and row.peer_words is not None else row.words
             result = measure(options, server, words)
             results[row.name, server.name] = result
@@ -170,19 +191,59 @@ def measure_rows(options, chosen, servers):
     return results
 
 
-def measure_quiet(options, servers):
-    """QoS 0 alone, and beside durable load: the disk is nobody else's business."""
-    figures = [('p50_us', 'delivered, median', 'µs', False),
-               ('p99_us', 'delivered, 99 %', 'µs', False)]
+def told(server, runs, figures):
+    """The medians of some runs, printed with how far they lay apart; None when all have failed."""
+    done = [run for run in runs if run]
+    if not done:
+        return None
+    result = {key: statistics.median(run[key] for run in done) for key, *_ in figures}
+    result['lost'] = sum(run['lost'] for run in done)
+    p99 = sorted(run['p99_us'] for run in done)
+    print(f'    {server.name}: 99 % {value_text(result["p99_us"], "µs")} ({len(done)} runs: '
+          f'{value_text(p99[0], "µs")} to {value_text(p99[-1], "µs")})', flush=True)
+    return result
+
+
+def quiet_rows():
+    """[(words, background load or None, what of the server's lines changes, on another server?)]
+
+    The load without a store, and the same load on another server, are controls: what is left then
+    is the cores that all share, and neither the disk nor this broker's other work.
+    """
     durable = ['fan-in', '--pubs', '50', '-q', '1', '-w', '20', '-r', '20000', *PERSISTENT]
+    return [
+        ('alone', None, '', False),
+        ('beside QoS 1 at 20,000/s, durable', durable, '', False),
+        ('the same, durability off', durable, 'durability off\n', False),
+        ('the same, durable, on another broker', durable, '', True),
+    ]
+
+
+def measure_quiet(options, servers):
+    """QoS 0 alone, beside durable load, and its controls: all in turn, again and again, since
+    others on the machine disturb the slowest hundredth first."""
+    figures = [('p50_us', 'delivered, median', 'µs', False),
+               ('p99_us', 'delivered, 99 %', 'µs', False),
+               ('p99_9_us', 'delivered, 99.9 %', 'µs', False)]
+    runs = {}
+    for turn in range(options.repeat):
+        for name, background, change, is_elsewhere in quiet_rows():
+            for server in servers:
+                is_control = change or is_elsewhere
+                if server.name == PEER and (is_control or turn > 0):
+                    continue
+                changed = server.with_lines(change)
+                other = changed if is_elsewhere else None
+                result = quiet_latency(options, changed, background, other)
+                runs.setdefault((name, server.name), []).append(result)
     chosen, results = [], {}
-    for name, background in (('QoS 0, 1,000/s, alone', None),
-                             ('QoS 0, 1,000/s, beside durable QoS 1 at 20,000/s', durable)):
-        row = Row(name, [], figures)
+    for name, *_ in quiet_rows():
+        row = Row(f'QoS 0 at 1,000/s, {name}', [], figures)
         chosen.append(row)
-        print(name, flush=True)
+        print(row.name, flush=True)
         for server in servers:
-            results[name, server.name] = quiet_latency(options, server, background)
+            if (name, server.name) in runs:
+                results[row.name, server.name] = told(server, runs[name, server.name], figures)
     return chosen, results
 
 
@@ -198,11 +259,15 @@ def arguments():
                         help='where the stores lie; a disk, not memory (the current directory)')
     parser.add_argument('--program', type=Path, default=TOP / 'build' / 'nightjar', metavar='PATH')
     parser.add_argument('--generator', type=Path, metavar='PATH')
+    parser.add_argument('--repeat', type=int, metavar='N',
+                        help='runs of each row on latency, in turn; medians are told (5)')
     parser.add_argument('--ours-only', action='store_true', help='without mosquitto')
     options = parser.parse_args()
     options.program = options.program.resolve()
     options.generator = (options.generator or options.program).resolve()
     options.seconds = 1 if options.quick else 5
+    options.quiet_seconds = 1 if options.quick else 2
+    options.repeat = options.repeat or (1 if options.quick else 5)
     options.count = options.count or (200000 if options.quick else 5000000)
     return options
 
@@ -212,12 +277,12 @@ def main():
     with tempfile.TemporaryDirectory(prefix='nightjar-bench-',
                                      dir=options.folder or Path.cwd()) as folder:
         options.folder = folder
-        servers = [configured('mosquitto', [peers.find_mosquitto()], MOSQUITTO_LINES)]
+        servers = [Configured(PEER, [peers.find_mosquitto()], MOSQUITTO_LINES)]
         if options.ours_only:
             servers = []
         for shards in (1, 2):
             words = [str(options.program), 'broker', '--shards', str(shards)]
-            servers.append(configured(f'nightjar, {shards} shard{"s" if shards > 1 else ""}',
+            servers.append(Configured(f'nightjar, {shards} shard{"s" if shards > 1 else ""}',
                                       words, NIGHTJAR_LINES))
         wanted = options.row or ['']
         chosen = [row for row in rows(options.count) if any(text in row.name for text in wanted)]
