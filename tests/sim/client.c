@@ -495,6 +495,7 @@ void client_unsubscribe(struct world *w, struct client *c)
 		return;
 	world_note(w, "%s unsubscribes from %s (m%u)", c->id, filters[filter], p.packet_id);
 	close_interval(w, c, filter, p.packet_id);
+	w->tick++; /* from here on it is not sure to be a member */
 	model_filter_left(w, c, filter);
 	if (!c->engine)
 		send_bytes(c, bytes,
