@@ -370,9 +370,12 @@ static size_t forge_publish(struct world *w, struct client *c, struct room room,
 {
 	if (c->in_count == 0)
 		return 0;
+	const struct incoming_id *id = &c->in_ids[random_below(&w->random, c->in_count)];
+	if (id->connection != c->connection)
+		return 0; /* the broker would be answered before it has sent it again */
 	struct publish p = {.dup = true,
 			    .qos = (uint8_t)(1 + random_below(&w->random, 2)),
-			    .packet_id = c->in_ids[random_below(&w->random, c->in_count)].packet_id,
+			    .packet_id = id->packet_id,
 			    .topic = SPAN_LITERAL("a")};
 	properties_clear(&p.properties);
 	*is_flaw_out = p.qos == 1;
