@@ -68,6 +68,7 @@ struct engine {
 
 	struct send send; /* messages are struct outgoing; `note` is the token */
 	struct receive receive;
+	uint32_t carried_count; /* ids in it when this connection began: not of its window */
 	struct held held;
 	struct incoming incoming; /* acknowledges_when_told: those that wait for it */
 	struct link queue;        /* struct outgoing that were never sent in this session */

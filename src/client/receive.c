@@ -191,12 +191,15 @@ static void deliver(struct engine *e, const struct publish *p)
 		give(e, p);
 }
 
+/* Each connection begins with a whole window [MQTT-4.9.0-1]: what an earlier one left open is not
+ * held against the server, which may send new messages before it. */
 static bool exceeds_receive_maximum(const struct engine *e, const struct publish *p)
 {
 	const struct properties *mine = &e->hello.connect.properties;
 	uint8_t lowest_qos = e->options.acknowledges_when_told ? 1 : 2;
 	return p->qos >= lowest_qos && properties_has(mine, PROPERTY_RECEIVE_MAXIMUM) &&
-	       e->receive.count + e->incoming.arrived_count[0] >= mine->receive_maximum &&
+	       e->receive.count + e->incoming.arrived_count[0] >=
+		       mine->receive_maximum + e->carried_count &&
 	       !receive_has(&e->receive, p->packet_id) &&
 	       !incoming_find(&e->incoming, p->packet_id);
 }

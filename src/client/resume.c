@@ -70,5 +70,6 @@ void resume_session(struct engine *e, bool session_present)
 		incoming_clear(&e->incoming);
 		begin_anew(e);
 	}
+	e->carried_count = e->receive.count;
 	send_restart(&e->send, window_of(e));
 }

@@ -469,6 +469,34 @@ static void test_announced_receive_maximum_is_held(void **state)
 	end(&c, ENGINE_END_FLAW);
 }
 
+static void small_packets_and_a_session(struct connect *connect, struct engine_options *options)
+{
+	small_packets(connect, options);
+	connect->clean_start = false;
+	connect->properties.present |= UINT64_C(1) << PROPERTY_SESSION_EXPIRY_INTERVAL;
+	connect->properties.session_expiry_interval = 60;
+}
+
+/* [MQTT-4.9.0-1] A window is of one connection: a server that lost what it knew of message 1 sends
+ * it again, though it has not yet come to 2 and 3. */
+static void test_receive_maximum_begins_anew(void **state)
+{
+	(void)state;
+	struct client c;
+	begin(&c, MQTT_5, small_packets_and_a_session);
+	FEED(&c, "\x20\x03\0\0\0\x34\x06\0\1a\0\2\0\x34\x06\0\1a\0\3\0");
+	engine_lost(c.engine, 0);
+	assert_int_equal(engine_connect(c.engine, 0), 0);
+	engine_sent(c.engine, engine_output(c.engine).len, 0);
+	FEED(&c, "\x20\x03\1\0\0\x3c\x06\0\1a\0\1\0\x3c\x06\0\1a\0\2\0");
+	OUTPUT(&c, "\x50\x02\0\1\x50\x02\0\2");
+	assert_int_equal(c.delivery_count, 3);
+	c.closed_count = 0; /* of the first connection */
+	FEED(&c, "\x34\x06\0\1a\0\4\0\x34\x06\0\1a\0\5\0");
+	OUTPUT(&c, "\x50\x02\0\4\xe0\x01\x93");
+	end(&c, ENGINE_END_FLAW);
+}
+
 /* [MQTT-3.3.2-7, 3.3.2-10] */
 static void test_topic_aliases_are_resolved(void **state)
 {
@@ -566,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_flaws_are_not_told_in_3_1_1),
 		cmocka_unit_test(test_announced_packet_size_is_held),
 		cmocka_unit_test(test_announced_receive_maximum_is_held),
+		cmocka_unit_test(test_receive_maximum_begins_anew),
 		cmocka_unit_test(test_topic_aliases_are_resolved),
 		cmocka_unit_test(test_alias_beyond_the_maximum_is_a_flaw),
 		cmocka_unit_test(test_input_waits_while_output_piles_up),
