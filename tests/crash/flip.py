@@ -14,7 +14,7 @@ in an order that the seed gives: whoever is interrupted has tried a fair part.
 """
 import argparse
 import collections
-import contextlib
+import itertools
 import os
 import random
 import re
@@ -210,14 +210,15 @@ def main():
         _, wrong = judge_copy(options.program, original, copy)
         assert wrong is None, f'without damage: {wrong}'
         found = damages(original / 'store', options, random.Random(options.seed))
-        with contextlib.suppress(KeyboardInterrupt):
-            for name, at, bit in found:
-                kind, wrong = judge_copy(options.program, original, copy, (name, at, bit))
-                kinds[kind] += 1
-                if wrong:
-                    bad += 1
-                    what = f'bit {bit} of byte {at}' if bit is not None else f'cut off at {at}'
-                    print(f'{name}, {what}: {wrong}', flush=True)
+        stops = []
+        signal.signal(signal.SIGINT, lambda *_: stops.append(True))
+        for name, at, bit in itertools.takewhile(lambda _: not stops, found):
+            kind, wrong = judge_copy(options.program, original, copy, (name, at, bit))
+            kinds[kind] += 1
+            if wrong:
+                bad += 1
+                what = f'bit {bit} of byte {at}' if bit is not None else f'cut off at {at}'
+                print(f'{name}, {what}: {wrong}', flush=True)
     shares = ', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))
     print(f'{kinds.total()} of {len(found)} damages ({shares}), {bad} taken badly')
     return 1 if bad else 0
