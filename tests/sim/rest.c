@@ -39,6 +39,8 @@ enum round { ROUND_MOVED, ROUND_WAITING, ROUND_QUIET };
 static enum round finish_round(struct world *w, uint32_t absent)
 {
 	bool has_moved = false, is_busy = false;
+	if (w->disk && w->disk->health == LOG_FAILED)
+		power_come_to_rest(w); /* what it met before the rest, it tells only now */
 	for (unsigned i = 0; i < w->client_count; i++) {
 		struct client *c = &w->clients[i];
 		bool is_missed = c->phase == PHASE_OFFLINE && !(absent >> i & 1);
