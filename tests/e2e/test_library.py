@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support import packets as p
-from support.broker import OUR_PROGRAM, TOP, free_port
+from support.broker import IS_MOSQUITTO, OUR_PROGRAM, TOP, Broker, free_port
 from support.client import Client
 from support.process import Process, eventually
 
@@ -30,7 +30,7 @@ def compiled(folder, source):
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("library")
-    sources = ["tests/e2e/library.c", *(f"examples/{name}.c"
+    sources = ["tests/e2e/library.c", "tests/e2e/library_survive.c", *(f"examples/{name}.c"
                                         for name in ("publish", "subscribe", "own_loop"))]
     return {Path(source).stem: compiled(folder, source) for source in sources}
 
@@ -121,3 +121,22 @@ def test_example_own_loop(programs, port):
         assert done.returncode == 0, done.stderr
         for i in range(20):
             watcher.expect(p.PUBLISH, payload=str(i).encode())
+
+
+@pytest.mark.skipif(IS_MOSQUITTO, reason="it keeps no sessions over a crash")
+@pytest.mark.parametrize("qos", ["1", "2"])
+def test_messages_survive_the_broker(programs, tmp_path, qos):
+    """The broker is killed at three points and started again on its store."""
+    port = free_port()
+    broker = Broker(port=port, state=tmp_path / "store")
+    process = Process([programs["library_survive"], f"127.0.0.1:{port}", qos, "1000"])
+    try:
+        for come in (200, 500, 800):
+            process.out.wait(f"^{come} have come")
+            broker.process.kill()
+            broker = Broker(port=port, state=tmp_path / "store")
+        assert process.wait() == 0, "\n".join(process.err.all())
+        assert process.out.all()[-1] == "all is well"
+    finally:
+        process.kill()
+        broker.stop()
