@@ -179,7 +179,8 @@ enum nj_outcome {
 	NJ_ACKNOWLEDGED, /* by PUBACK, PUBCOMP, SUBACK or UNSUBACK */
 	NJ_REFUSED,      /* the reason code says why */
 	NJ_DROPPED,      /* QoS 0: the connection ended; or NJ_FULL_DROP_OLDEST took it */
-	NJ_GIVEN_UP      /* the client was freed before the end was known */
+	NJ_GIVEN_UP,     /* the client was freed before the end was known */
+	NJ_EXPIRED       /* its Message Expiry Interval was over before it could be sent */
 };
 
 struct nj_published {

@@ -104,7 +104,9 @@ void delivery_published(nj_client *c, const struct engine_published *p)
 		return;
 	bool is_dropped = p->reason_code == REASON_QUOTA_EXCEEDED ||
 			  p->reason_code == REASON_UNSPECIFIED_ERROR;
-	if (!p->was_sent && is_dropped) {
+	if (p->is_expired) {
+		delivery_finish(d, NJ_EXPIRED, p->reason_code);
+	} else if (!p->was_sent && is_dropped) {
 		delivery_finish(d, NJ_DROPPED, p->reason_code);
 	} else if (p->reason_code >= 0x80) {
 		delivery_finish(d, NJ_REFUSED, p->reason_code);
@@ -189,6 +191,7 @@ static int publish_tracked(nj_client *c, const struct publish *p, struct nj_deli
 			return NJ_ERROR_CLOSED;
 		if (d && d->token == 0)
 			error = delivery_enroll(c, d);
+		engine_set_now(c->engine, client_now_ms());
 		if (!error)
 			error = engine_publish(c->engine, p, d ? d->token : 0);
 		if (!error)

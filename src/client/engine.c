@@ -330,6 +330,12 @@ void engine_tick(struct engine *e, uint64_t now_ms)
 		transmit_ping(e); /* [MQTT-3.1.2-20] */
 }
 
+void engine_set_now(struct engine *e, uint64_t now_ms)
+{
+	e->now_ms = now_ms;
+	e->expires = true;
+}
+
 uint32_t engine_unfinished(const struct engine *e)
 {
 	return e->unfinished_count;

@@ -47,6 +47,7 @@ struct engine_published {
 	uint16_t packet_id;  /* 0 at QoS 0 and for what was never sent */
 	uint8_t reason_code; /* of PUBACK or PUBREC; >= 0x80: it was refused */
 	bool was_sent;       /* false: beyond what the server announced, so it was not sent */
+	bool is_expired;     /* not sent: its Message Expiry Interval was over */
 };
 
 /* SUBACK or UNSUBACK. */
@@ -164,6 +165,9 @@ void engine_sent(struct engine *e, size_t len, uint64_t now_ms);
 uint64_t engine_deadline(const struct engine *e);
 void engine_tick(struct engine *e, uint64_t now_ms);
 
+/* The time at which what is published next is published: its Message Expiry Interval begins there,
+ * and what waits longer is not sent. An engine that was never told expires nothing. */
+void engine_set_now(struct engine *e, uint64_t now_ms);
 /*
  * Takes a copy of the message; it is sent when connected and when the window allows, in order.
  * packet_id and dup are ignored. Without a topic alias of its own choosing the topic must be

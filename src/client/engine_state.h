@@ -57,6 +57,7 @@ struct engine {
 	struct aliases aliases;
 
 	uint64_t now_ms;
+	bool expires;        /* engine_set_now is used */
 	uint64_t started_ms; /* when CONNECT was given out */
 	uint64_t sent_ms;
 	uint64_t received_ms;

@@ -33,7 +33,7 @@ int outgoing_new(const struct publish *message, uint8_t version, uint32_t token,
 	struct outgoing *o = mem_alloc(sizeof(*o) + len);
 	if (!o)
 		return ERROR_NO_MEMORY;
-	*o = (struct outgoing){.token = token, .len = (uint32_t)len};
+	*o = (struct outgoing){.token = token, .len = (uint32_t)len, .expires_ms = UINT64_MAX};
 	struct fixed_header header;
 	const struct flaw *flaw;
 	if (publish_encode(&p, version, (struct room){o->bytes, len}) != len ||
@@ -56,6 +56,32 @@ void outgoing_message(const struct outgoing *o, uint8_t version, struct publish 
 	const struct flaw *flaw =
 		publish_decode(o->bytes[0] & 15, body_of(o), version, message_out);
 	ASSERT(!flaw); /* is_sound() has seen it */
+}
+
+/* [5] 3.3.2.3.3 */
+void outgoing_start_expiry(struct outgoing *o, uint8_t version, uint64_t now_ms)
+{
+	struct publish p;
+	struct property property;
+	if (version != MQTT_5)
+		return;
+	outgoing_message(o, version, &p);
+	struct span rest = p.properties.raw;
+	while (property_next(&rest, &property)) {
+		if (property.id != PROPERTY_MESSAGE_EXPIRY_INTERVAL)
+			continue;
+		o->expiry_offset = (uint32_t)(property.raw.ptr + 1 - o->bytes);
+		o->expires_ms = now_ms + (uint64_t)property.number * 1000;
+		return;
+	}
+}
+
+void outgoing_age(struct outgoing *o, uint64_t now_ms)
+{
+	if (o->expiry_offset == 0)
+		return;
+	uint64_t left_ms = outgoing_is_expired(o, now_ms) ? 0 : o->expires_ms - now_ms;
+	store_u32(o->bytes + o->expiry_offset, (uint32_t)((left_ms + 999) / 1000));
 }
 
 /* All properties but the alias, as they stand. */

@@ -17,6 +17,8 @@ struct outgoing {
 	uint32_t header_len; /* of the fixed header in `bytes` */
 	uint32_t id_offset;  /* where the packet id stands in `bytes`; 0 at QoS 0 */
 	uint32_t len;
+	uint32_t expiry_offset; /* where the Message Expiry Interval stands in `bytes`; 0: none */
+	uint64_t expires_ms;    /* when nobody wants it any more; UINT64_MAX: never */
 	uint8_t bytes[];
 };
 
@@ -44,6 +46,15 @@ struct sending_way {
 	bool drops_retain; /* the server keeps no retained messages [MQTT-3.2.2-14] */
 	bool drops_alias;  /* the alias is beyond the server's maximum [MQTT-3.2.2-17] */
 };
+/* Notes when it expires: its interval begins now. */
+void outgoing_start_expiry(struct outgoing *o, uint8_t version, uint64_t now_ms);
+/* What is left of the interval is what the packet will say. */
+void outgoing_age(struct outgoing *o, uint64_t now_ms);
+static inline bool outgoing_is_expired(const struct outgoing *o, uint64_t now_ms)
+{
+	return now_ms > o->expires_ms; /* an interval of 0 is good for one try */
+}
+
 /* Bytes that outgoing_write would add. */
 size_t outgoing_size(const struct outgoing *o, uint8_t version, const struct sending_way *way);
 /* Appends the packet; nothing is written on error. */

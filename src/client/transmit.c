@@ -101,6 +101,7 @@ static bool write_publish(struct engine *e, const struct outgoing *o, const stru
 static void resend_publish(struct engine *e, struct sending *entry, uint16_t packet_id)
 {
 	struct outgoing *o = entry->message;
+	outgoing_age(o, e->now_ms); /* sent before: it is finished, expired or not */
 	struct sending_way way = way_of(e, o);
 	way.dup = true; /* [MQTT-3.3.1-1] */
 	way.packet_id = packet_id;
@@ -176,8 +177,9 @@ static bool send_first(struct engine *e)
 	struct outgoing *o = outgoing_of(e->queue.next);
 	struct sending_way way = way_of(e, o);
 	struct engine_published published = {.token = o->token};
+	published.is_expired = outgoing_is_expired(o, e->now_ms);
 	published.reason_code = refusal(e, o, &way);
-	if (published.reason_code) {
+	if (published.reason_code || published.is_expired) {
 		link_remove(&o->link);
 		transmit_finish(e, o, &published);
 		return true;
@@ -185,6 +187,7 @@ static bool send_first(struct engine *e)
 	if (!begin(e, o, &way))
 		return false;
 	link_remove(&o->link);
+	outgoing_age(o, e->now_ms);
 	bool is_written = write_publish(e, o, &way);
 	if (outgoing_qos(o) == 0) {
 		published.was_sent = is_written;
@@ -220,6 +223,8 @@ int engine_publish(struct engine *e, const struct publish *message, uint32_t tok
 		mem_free(o);
 		return ERROR_AGAIN;
 	}
+	if (e->expires)
+		outgoing_start_expiry(o, e->version, e->now_ms);
 	e->unfinished_count++;
 	e->unfinished_bytes += o->len;
 	list_append(&e->queue, &o->link);

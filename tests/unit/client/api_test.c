@@ -223,6 +223,27 @@ static void test_messages_wait_for_the_connection_and_survive_it(void **state)
 	app_end();
 }
 
+static void test_a_message_that_waits_too_long(void **state)
+{
+	(void)state;
+	static const struct nj_property at_once[] = {NJ_NUMBER(NJ_MESSAGE_EXPIRY_INTERVAL, 0)};
+	struct nj_message_out m = {.topic = "a", .qos = 1};
+	nj_delivery *d;
+	m.properties = at_once;
+	m.property_count = 1;
+	app_prepare(NJ_MQTT_5);
+	assert_int_equal(nj_new(&app.options, &app.client), 0);
+	assert_int_equal(nj_publish(app.client, &m, &d), 0);
+	assert_int_equal(nj_delivery_wait(d, 5), NJ_ERROR_TIMED_OUT);
+	nj_connect(app.client, 0);
+	settle(&app.host, app.client);
+	assert_int_equal(nj_delivery_outcome(d, NULL), NJ_EXPIRED);
+	assert_int_equal(app.published[0].outcome, NJ_EXPIRED);
+	assert_int_equal(app.host.server.packet_count[PACKET_PUBLISH], 0);
+	nj_delivery_free(d);
+	app_end();
+}
+
 static void test_messages_that_cannot_be(void **state)
 {
 	(void)state;
@@ -389,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_deliveries_have_outcomes),
 		cmocka_unit_test(test_published_without_a_delivery),
 		cmocka_unit_test(test_messages_wait_for_the_connection_and_survive_it),
+		cmocka_unit_test(test_a_message_that_waits_too_long),
 		cmocka_unit_test(test_messages_that_cannot_be),
 		cmocka_unit_test(test_full_outbox_fails),
 		cmocka_unit_test(test_full_outbox_drops_the_oldest),
