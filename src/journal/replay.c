@@ -39,11 +39,12 @@ static int scan_of(struct replay *r, uint32_t index, struct scan *out)
 	return scan_open(out, r->disk, r->store_id, s->number, s->name, false);
 }
 
-/* Length of the file as it is or, when it was cut, as it was made. */
+/* Length of the file as it is or, when it was cut, as it was made; positions reach no further. */
 static uint64_t made_bytes(const struct replay *r, const struct replay_segment *s)
 {
 	uint64_t made = s->has_head ? s->head.file_bytes : r->file_bytes_min;
-	return made > s->len ? made : s->len;
+	made = made > s->len ? made : s->len;
+	return made < UINT32_MAX ? made : UINT32_MAX;
 }
 
 /* Everything from here to the last file. A file that is shorter than it was made has lost what
@@ -109,7 +110,8 @@ static int salvage(struct replay *r, uint64_t from, uint64_t to)
 		if (!scan_record(&r->scan, at, to, &body)) {
 			if (bad == END_UNKNOWN)
 				bad = at;
-			at += LOG_ALIGN;
+			/* What was cut off need not be looked through. */
+			at = at + LOG_ALIGN < r->scan.window.len ? at + LOG_ALIGN : to;
 			continue;
 		}
 		if (bad != END_UNKNOWN)
