@@ -469,21 +469,13 @@ static void test_announced_receive_maximum_is_held(void **state)
 	end(&c, ENGINE_END_FLAW);
 }
 
-static void small_packets_and_a_session(struct connect *connect, struct engine_options *options)
-{
-	small_packets(connect, options);
-	connect->clean_start = false;
-	connect->properties.present |= UINT64_C(1) << PROPERTY_SESSION_EXPIRY_INTERVAL;
-	connect->properties.session_expiry_interval = 60;
-}
-
 /* [MQTT-4.9.0-1] A window is of one connection: a server that lost what it knew of message 1 sends
  * it again, though it has not yet come to 2 and 3. */
 static void test_receive_maximum_begins_anew(void **state)
 {
 	(void)state;
 	struct client c;
-	begin(&c, MQTT_5, small_packets_and_a_session);
+	begin(&c, MQTT_5, small_packets);
 	FEED(&c, "\x20\x03\0\0\0\x34\x06\0\1a\0\2\0\x34\x06\0\1a\0\3\0");
 	engine_lost(c.engine, 0);
 	assert_int_equal(engine_connect(c.engine, 0), 0);
