@@ -69,7 +69,7 @@ static void wire(struct run *r, struct packet p)
  * what they answer (broker/acks.c). */
 static void put(struct run *r, uint8_t kind, struct packet to)
 {
-	struct packet p = {kind, false, true, to.id, to.message};
+	struct packet p = {.kind = kind, .is_awaited = true, .id = to.id, .message = to.message};
 	if (is_broker_sender(r) || r->world->receiver_pending.count > 0)
 		list_put(&r->world->receiver_pending, p);
 	else
@@ -79,7 +79,11 @@ static void put(struct run *r, uint8_t kind, struct packet to)
 static void append(struct run *r, uint8_t kind, struct packet about)
 {
 	char text[64];
-	struct packet p = {kind, false, true, about.id, about.message};
+	struct packet p = {.kind = kind,
+			   .is_unknown = kind == LOG_RELEASE && about.is_unknown,
+			   .is_awaited = true,
+			   .id = about.id,
+			   .message = about.message};
 	show(r, SIDE_RECEIVER, "appends %s", packet_text(r, p, text));
 	list_put(&r->world->receiver_pending, p);
 }
@@ -122,13 +126,17 @@ static void broker_publish(struct run *r, struct packet p, unsigned steps)
 		put(r, PUBREC, p);
 }
 
+/* handle_pubrel in broker/handle_ack.c */
+static void broker_pubrel(struct run *r, struct packet p, unsigned steps)
+{
+	p.is_unknown = steps & STEP_SEND_PUBCOMP_NOT_FOUND;
+	if (steps & (STEP_SEND_PUBCOMP | STEP_SEND_PUBCOMP_NOT_FOUND))
+		append(r, LOG_RELEASE, p);
+}
+
 void receiver_packet(struct run *r, struct packet p, bool refuses)
 {
 	check_received(r, p);
-	if (p.kind != PUBLISH && !is_broker_sender(r)) {
-		append(r, LOG_RELEASE, p); /* the table runs when it is durable */
-		return;
-	}
 	enum receive_event event = p.kind != PUBLISH           ? RECEIVE_EVENT_PUBREL
 				   : qos_of(r, p.message) == 1 ? RECEIVE_EVENT_QOS_1
 							       : RECEIVE_EVENT_QOS_2;
@@ -137,8 +145,10 @@ void receiver_packet(struct run *r, struct packet p, bool refuses)
 		refuse(r, p);
 	else if (is_broker_sender(r))
 		client_packet(r, p, steps);
-	else
+	else if (p.kind == PUBLISH)
 		broker_publish(r, p, steps);
+	else
+		broker_pubrel(r, p, steps);
 }
 
 /* --- what it keeps --- */
@@ -146,7 +156,7 @@ void receiver_packet(struct run *r, struct packet p, bool refuses)
 static void answer(struct run *r, struct packet record, uint8_t kind)
 {
 	if (record.is_awaited)
-		wire(r, (struct packet){kind, false, false, record.id, record.message});
+		wire(r, (struct packet){.kind = kind, .id = record.id, .message = record.message});
 }
 
 /* apply_publish in broker/apply.c. What stands in the log is what a restart makes the same of. */
@@ -161,12 +171,8 @@ static void apply_publish(struct run *r, struct packet record)
 
 static void apply_release(struct run *r, struct packet record)
 {
-	unsigned steps = receive(r, RECEIVE_EVENT_PUBREL, record);
 	run_table(&r->world->receiver_kept, RECEIVE_EVENT_PUBREL, record.id, 0);
-	if (steps & STEP_SEND_PUBCOMP)
-		answer(r, record, PUBCOMP);
-	else if (steps & STEP_SEND_PUBCOMP_NOT_FOUND)
-		answer(r, record, PUBCOMP_NOT_FOUND);
+	answer(r, record, record.is_unknown ? PUBCOMP_NOT_FOUND : PUBCOMP);
 }
 
 /* The broker: one record is durable. */

@@ -64,7 +64,6 @@ static void show_batch(struct relay *r, const char *what)
 static void on_message(void *context, const struct publish *p, uint64_t handle)
 {
 	struct relay_end *e = context;
-	(void)handle; /* it acknowledges by itself */
 	struct relay *r = e->relay;
 	unsigned m = p->payload.ptr[0] - '0';
 	char text[40];
@@ -78,6 +77,10 @@ static void on_message(void *context, const struct publish *p, uint64_t handle)
 			relay_break(r, "message %u is delivered behind message %u", m, later);
 	if (r->delivered[m - 1] < UINT8_MAX)
 		r->delivered[m - 1]++;
+	if (handle) {
+		ASSERT(r->handle_count < RELAY_HANDLES_MAX);
+		r->handles[r->handle_count++] = handle;
+	}
 }
 
 static void on_published(void *context, const struct engine_published *p)
@@ -166,6 +169,20 @@ static void commit(struct relay *r)
 	settle(r);
 }
 
+/* Handles are void when a message came again: nothing happens then. */
+static void acknowledge(struct relay *r, unsigned which)
+{
+	char text[60];
+	uint64_t handle = r->handles[which];
+	int error = engine_acknowledge(r->ends[SUBSCRIBER].engine, handle, REASON_SUCCESS);
+	snprintf(text, sizeof(text), "application is done with id %u%s",
+		 (unsigned)(handle & 0xffff), error ? ", again" : "");
+	show(r, SUBSCRIBER, text);
+	ASSERT(!error || error == ERROR_NOT_FOUND);
+	memmove(r->handles + which, r->handles + which + 1,
+		(--r->handle_count - which) * sizeof(*r->handles));
+}
+
 static void hang_up(struct relay *r, struct relay_end *e)
 {
 	if (!stream_is_open(&e->stream))
@@ -232,6 +249,8 @@ bool relay_may(const struct relay *r, enum choice choice)
 	case CHOICE_PUBLISHER_RECEIVES:
 	case CHOICE_SUBSCRIBER_RECEIVES: return first_packet(buffer_content(&e->in)).len > 0;
 	case CHOICE_COMMIT: return log_kept_waiting(r->log) != NULL;
+	case CHOICE_ACKNOWLEDGE: return r->handle_count > 0;
+	case CHOICE_ACKNOWLEDGE_LAST: return r->handle_count > 1;
 	case CHOICE_CUT_PUBLISHER:
 	case CHOICE_CUT_SUBSCRIBER: return r->cuts_left > 0;
 	default: return r->crashes_left > 0;
@@ -247,6 +266,8 @@ void relay_choose(struct relay *r, enum choice choice)
 	case CHOICE_PUBLISHER_RECEIVES:
 	case CHOICE_SUBSCRIBER_RECEIVES: end_receives(r, e); break;
 	case CHOICE_COMMIT: commit(r); break;
+	case CHOICE_ACKNOWLEDGE: acknowledge(r, 0); break;
+	case CHOICE_ACKNOWLEDGE_LAST: acknowledge(r, r->handle_count - 1); break;
 	case CHOICE_CUT_PUBLISHER:
 	case CHOICE_CUT_SUBSCRIBER: cut(r, e); break;
 	default: crash(r); break;
@@ -310,6 +331,7 @@ static void make_end(struct relay *r, enum end_name name)
 	e->name = name;
 	engine_options_init(&options);
 	options.inflight_max = r->config->receive_maximum;
+	options.acknowledges_when_told = name == SUBSCRIBER && r->config->is_told;
 	if (connect.version == MQTT_5) {
 		connect.properties.present = UINT64_C(1) << PROPERTY_SESSION_EXPIRY_INTERVAL |
 					     UINT64_C(1) << PROPERTY_RECEIVE_MAXIMUM;

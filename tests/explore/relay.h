@@ -20,6 +20,7 @@
 #include "log/log_kept.h"
 
 #define RELAY_MESSAGES_MAX 3
+#define RELAY_HANDLES_MAX 16
 
 struct relay_config {
 	const char *name;
@@ -28,6 +29,7 @@ struct relay_config {
 	uint8_t qos[RELAY_MESSAGES_MAX];
 	uint8_t receive_maximum; /* of both ends */
 	uint8_t cuts, crashes;   /* at most so many on one way */
+	bool is_told;            /* the subscriber's application says when to acknowledge */
 	bool is_short;
 };
 
@@ -38,7 +40,9 @@ enum choice {
 	CHOICE_SUBSCRIBER_SENDS,
 	CHOICE_PUBLISHER_RECEIVES,
 	CHOICE_SUBSCRIBER_RECEIVES,
-	CHOICE_COMMIT, /* the oldest batch in the log is durable */
+	CHOICE_COMMIT,      /* the oldest batch in the log is durable */
+	CHOICE_ACKNOWLEDGE, /* the subscriber's application is done with what came first */
+	CHOICE_ACKNOWLEDGE_LAST,
 	/* from here on: what may happen but never has to */
 	CHOICE_CUT_PUBLISHER,
 	CHOICE_CUT_SUBSCRIBER,
@@ -66,6 +70,8 @@ struct relay {
 	uint8_t delivered[RELAY_MESSAGES_MAX];
 	uint8_t told[RELAY_MESSAGES_MAX]; /* the publisher heard that it has arrived */
 	bool is_subscribed;
+	uint64_t handles[RELAY_HANDLES_MAX]; /* messages that it has still to acknowledge */
+	unsigned handle_count;
 	char broken[160]; /* the promise that does not hold; "" = none */
 	/* Told what happens, to draw it; NULL when nobody looks. */
 	void (*show)(int column, const char *text);

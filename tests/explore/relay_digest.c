@@ -108,6 +108,28 @@ static void add_broker(struct digest *d, struct relay *r)
 
 /* --- the clients --- */
 
+static void add_incoming(struct digest *d, const struct link *messages)
+{
+	for (const struct link *l = messages->next; l != messages; l = l->next) {
+		const struct incoming_message *m =
+			CONTAINER_OF((struct link *)l, struct incoming_message, link);
+		add_number(d, (uint64_t)m->packet_id << 8 | m->qos << 1 | m->is_let_go);
+	}
+	add_text(d, "incoming");
+}
+
+/* Handles by what they stand for: their numbers only grow. */
+static void add_handles(struct digest *d, const struct relay *r)
+{
+	const struct incoming *in = &r->ends[SUBSCRIBER].engine->incoming;
+	for (unsigned i = 0; i < r->handle_count; i++) {
+		uint16_t id = (uint16_t)r->handles[i];
+		const struct incoming_message *m = incoming_find(in, id);
+		add_number(d, (uint64_t)id << 1 | (m && m->handle == r->handles[i]));
+	}
+	add_number(d, r->handle_count);
+}
+
 static void add_end(struct digest *d, const struct relay_end *e)
 {
 	const struct engine *engine = e->engine;
@@ -118,6 +140,9 @@ static void add_end(struct digest *d, const struct relay_end *e)
 		add_number(d, outgoing_of((struct link *)l)->token);
 	add_number(d, engine->unfinished_count);
 	add_number(d, engine->held.count);
+	for (unsigned q = 0; q < QOS_MAX; q++)
+		add_incoming(d, &engine->incoming.arrived[q]);
+	add_incoming(d, &engine->incoming.away);
 	add(d, engine_output(engine));
 	add(d, buffer_content(&e->in));
 }
@@ -128,6 +153,7 @@ uint64_t relay_digest(struct relay *r)
 	add_broker(&d, r);
 	for (unsigned i = 0; i < END_COUNT; i++)
 		add_end(&d, &r->ends[i]);
+	add_handles(&d, r);
 	add_number(&d, (uint64_t)r->cuts_left << 8 | r->crashes_left);
 	add(&d, span_of(r->delivered, sizeof(r->delivered)));
 	add(&d, span_of(r->told, sizeof(r->told)));

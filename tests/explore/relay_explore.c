@@ -40,21 +40,30 @@ static const struct relay_config configs[] = {
 	{.name = "relay 5 q1+2 m2 r2 cut1 crash0", .version = MQTT_5, .messages = 2, .qos = Q12, .receive_maximum = 2, .cuts = 1, .crashes = 0},
 	{.name = "relay 5 q2 m2 r2 cut1 crash1", .version = MQTT_5, .messages = 2, .qos = Q2, .receive_maximum = 2, .cuts = 1, .crashes = 1},
 	{.name = "relay 5 q1+2 m3 r2 cut0 crash1", .version = MQTT_5, .messages = 3, .qos = Q12, .receive_maximum = 2, .cuts = 0, .crashes = 1},
+	{.name = "relay 5 q1 m2 r2 cut1 crash0 told", .version = MQTT_5, .messages = 2, .qos = Q1, .receive_maximum = 2, .cuts = 1, .is_told = true},
+	{.name = "relay 5 q2 m2 r2 cut1 crash0 told", .version = MQTT_5, .messages = 2, .qos = Q2, .receive_maximum = 2, .cuts = 1, .is_told = true},
+	{.name = "relay 5 q1+2 m2 r2 cut1 crash0 told", .version = MQTT_5, .messages = 2, .qos = Q12, .receive_maximum = 2, .cuts = 1, .is_told = true},
+	{.name = "relay 3.1.1 q2 m1 r1 cut1 crash1 told", .version = MQTT_3_1_1, .messages = 1, .qos = Q2, .receive_maximum = 1, .cuts = 1, .crashes = 1, .is_told = true},
 };
 /* clang-format on */
 
 struct state {
 	uint32_t parent;
 	uint8_t choice;
-	uint8_t may; /* choices, a bit each */
+	uint16_t may; /* choices, a bit each */
 	uint16_t depth;
+};
+
+struct seen {
+	uint64_t digest; /* 0 = free */
+	uint16_t may;
 };
 
 struct search {
 	const struct relay_config *config;
 	struct state *states;
 	uint32_t count, capacity;
-	uint64_t *digests; /* open hash, 0 = free */
+	struct seen *seen; /* open hash */
 	uint32_t mask;
 	uint64_t transitions, steps;
 	uint32_t ends;
@@ -65,39 +74,52 @@ struct search {
 
 /* --- the set of states --- */
 
-static bool put(uint64_t *digests, uint32_t mask, uint64_t digest)
+/* False when it was there. What has the same digest can go on in the same ways. */
+static bool put(struct seen *seen, uint32_t mask, struct seen state)
 {
-	uint32_t i = (uint32_t)digest & mask;
-	while (digests[i] && digests[i] != digest)
+	uint32_t i = (uint32_t)state.digest & mask;
+	while (seen[i].digest && seen[i].digest != state.digest)
 		i = (i + 1) & mask;
-	bool is_new = digests[i] != digest;
-	digests[i] = digest;
+	ASSERT(!seen[i].digest || seen[i].may == state.may);
+	bool is_new = !seen[i].digest;
+	seen[i] = state;
 	return is_new;
+}
+
+static uint16_t all_that_may(const struct relay *r)
+{
+	uint16_t may = 0;
+	for (int choice = 0; choice < CHOICE_COUNT; choice++)
+		if (relay_may(r, choice))
+			may |= (uint16_t)(1u << choice);
+	return may;
 }
 
 static void double_set(struct search *s)
 {
 	uint32_t mask = s->mask * 2 + 1;
-	uint64_t *digests = mem_zalloc(((size_t)mask + 1) * sizeof(*digests));
-	ASSERT(digests);
+	struct seen *seen = mem_zalloc(((size_t)mask + 1) * sizeof(*seen));
+	ASSERT(seen);
 	for (uint32_t i = 0; i <= s->mask; i++)
-		if (s->digests[i])
-			put(digests, mask, s->digests[i]);
-	mem_free(s->digests);
-	s->digests = digests;
+		if (s->seen[i].digest)
+			put(seen, mask, s->seen[i]);
+	mem_free(s->seen);
+	s->seen = seen;
 	s->mask = mask;
 }
 
+/* The state that the relay is in; nothing happens when it was seen before. */
 static void add_state(struct search *s, struct state state)
 {
+	state.may = all_that_may(&s->relay);
+	if (!put(s->seen, s->mask, (struct seen){relay_digest(&s->relay) | 1, state.may}))
+		return;
+	s->ends += relay_is_done(&s->relay);
 	if (s->count == s->capacity) {
 		s->capacity *= 2;
 		s->states = mem_realloc(s->states, s->capacity * sizeof(*s->states));
 		ASSERT(s->states);
 	}
-	for (int choice = 0; choice < CHOICE_COUNT; choice++)
-		if (relay_may(&s->relay, choice))
-			state.may |= (uint8_t)(1u << choice);
 	s->states[s->count++] = state;
 	if (s->count > s->mask / 2)
 		double_set(s);
@@ -132,12 +154,10 @@ static bool follow(struct search *s, uint32_t number, uint8_t choice)
 	if (!r->broken[0] && relay_is_done(r))
 		relay_check_done(r);
 	bool is_good = !r->broken[0];
-	if (is_good && put(s->digests, s->mask, relay_digest(r) | 1)) {
-		s->ends += relay_is_done(r);
+	if (is_good)
 		add_state(s, (struct state){.parent = number,
 					    .choice = choice,
 					    .depth = (uint16_t)s->way_len});
-	}
 	relay_stop(r);
 	return is_good;
 }
@@ -155,11 +175,10 @@ static bool walk(struct search *s)
 	s->capacity = 1024;
 	s->states = mem_alloc(s->capacity * sizeof(*s->states));
 	s->mask = 4095;
-	s->digests = mem_zalloc(4096 * sizeof(*s->digests));
-	ASSERT(s->states && s->digests);
+	s->seen = mem_zalloc(4096 * sizeof(*s->seen));
+	ASSERT(s->states && s->seen);
 	go(s);
 	add_state(s, (struct state){.parent = NOBODY});
-	put(s->digests, s->mask, relay_digest(&s->relay) | 1);
 	relay_stop(&s->relay);
 	for (uint32_t i = 0; i < s->count; i++)
 		if (!expand(s, i))
@@ -220,14 +239,13 @@ static bool explore(const struct relay_config *config)
 	printf("%-34s %8u %10llu %10llu %6u %6u %6.1f %7.1f  %s\n", config->name, s.count,
 	       (unsigned long long)s.transitions, (unsigned long long)s.steps, s.ends,
 	       s.states[s.count - 1].depth,
-	       (double)(s.capacity * sizeof(*s.states) + (s.mask + 1ull) * sizeof(*s.digests)) /
-		       1e6,
+	       (double)(s.capacity * sizeof(*s.states) + (s.mask + 1ull) * sizeof(*s.seen)) / 1e6,
 	       now() - started, is_good ? "good" : "BROKEN");
 	if (!is_good)
 		print_way(&s);
 	fflush(stdout);
 	mem_free(s.states);
-	mem_free(s.digests);
+	mem_free(s.seen);
 	return is_good;
 }
 

@@ -91,7 +91,8 @@ static void wire(struct run *r, struct packet p)
 /* A client's packets wait until its session is written down. */
 static void put(struct run *r, uint8_t kind, bool dup, uint16_t id, uint32_t message)
 {
-	struct packet p = {kind, dup, false, (uint8_t)id, (uint8_t)message};
+	struct packet p = {
+		.kind = kind, .dup = dup, .id = (uint8_t)id, .message = (uint8_t)message};
 	if (is_broker_sender(r))
 		wire(r, p);
 	else
@@ -101,7 +102,8 @@ static void put(struct run *r, uint8_t kind, bool dup, uint16_t id, uint32_t mes
 static void append(struct run *r, uint8_t kind, uint16_t id, uint32_t message)
 {
 	char text[64];
-	struct packet p = {kind, false, true, (uint8_t)id, (uint8_t)message};
+	struct packet p = {
+		.kind = kind, .is_awaited = true, .id = (uint8_t)id, .message = (uint8_t)message};
 	show(r, SIDE_SENDER, "appends %s", packet_text(r, p, text));
 	list_put(&r->world->sender_pending, p);
 }

@@ -73,7 +73,10 @@ enum kind {
 
 struct packet {
 	uint8_t kind;
-	bool dup;
+	union {
+		bool dup;        /* PUBLISH */
+		bool is_unknown; /* LOG_RELEASE: nobody knew the id */
+	};
 	bool is_awaited; /* a record whose answer the connection still waits for */
 	uint8_t id;
 	uint8_t message; /* 1...; on the wire nobody sees it: it is for the checks */
