@@ -89,7 +89,11 @@ static void enter(struct shard *s, struct session *session, struct held_publish 
 	publication_of_message(&p, held->message);
 	p.answer = held->answer;
 	p.opened = &held->ticket;
-	int result = publish_enter(s, &p, session, &ack);
+	/* a PUBREL that did not wait for PUBREC has freed the id, and stands before us in the log */
+	int result;
+	if (held->type == PACKET_PUBREC)
+		receive_event(&session->receive, RECEIVE_EVENT_QOS_2, held->packet_id, &result);
+	result = publish_enter(s, &p, session, &ack);
 	publication_release(&p);
 	if (result >= 0) {
 		struct origin origin = {session->number, held->ticket, (uint16_t)s->index};
