@@ -24,7 +24,7 @@
  * - nj_start gives it a thread of its own;
  * - nj_descriptor, nj_timeout_ms and nj_step put it into an event loop of yours;
  * - with neither, calls that wait (nj_connect, nj_delivery_wait, nj_receive, nj_drain,
- *   nj_disconnect) drive it while they wait.
+ *   nj_disconnect, nj_publish with NJ_FULL_WAIT) drive it while they wait.
  *
  * THREADS. Every function may be called from any thread and from every callback, unless it says
  * otherwise. Callbacks are called by whoever drives, one at a time for each client, and without
@@ -275,7 +275,8 @@ struct nj_options {
 	size_t outbox_bytes_max;
 	enum nj_full when_full;
 
-	uint16_t receive_maximum;  /* QoS 1 and 2 that are not let go (5.0: the server is told) */
+	uint16_t
+		receive_maximum; /* QoS 1 and 2 that are not acknowledged; 5.0: the server keeps it */
 	uint32_t packet_bytes_max; /* larger packets end the connection */
 	/* Messages that came and are not let go; beyond it nothing is read from the server. */
 	size_t inbox_bytes_max;

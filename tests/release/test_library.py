@@ -54,6 +54,12 @@ def test_static_library_shows_the_header_and_nothing_else():
     assert defined_in('-g', STATIC) == declared()
 
 
+def test_manual_page_names_every_function():
+    named = set(re.findall(r'^\.B[IR]? +(nj_\w+)', (TOP / 'man' / 'nightjar.3').read_text(),
+                           re.MULTILINE))
+    assert named == declared()
+
+
 def test_shared_library_has_a_version():
     assert 'Library soname: [libnightjar.so.0]' in run('readelf', '-d', SHARED)
 
