@@ -64,9 +64,11 @@ static void handle_all(struct world *w, struct client *c)
 
 static void notice_end(struct world *w, struct client *c, long n)
 {
-	bool is_orderly = n == 0 && c->phase == PHASE_LEAVING && !c->is_faulty && !c->keep_alive;
-	bool may_be_slow = c->phase == PHASE_CONNECTING || c->keep_alive > 0 ||
-			   power_was_in_trouble(w, c->opened);
+	/* a broker that cannot store closes connections, perhaps before it reads the DISCONNECT */
+	bool was_in_trouble = power_was_in_trouble(w, c->opened);
+	bool is_orderly = n == 0 && c->phase == PHASE_LEAVING && !c->is_faulty && !c->keep_alive &&
+			  !was_in_trouble;
+	bool may_be_slow = c->phase == PHASE_CONNECTING || c->keep_alive > 0 || was_in_trouble;
 	if (!is_orderly && !c->is_faulty && !may_be_slow)
 		world_fail(w, "%s: the broker closed its connection", c->id);
 	client_lost(w, c, is_orderly);
