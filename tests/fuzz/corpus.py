@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'conformance'))
 
 from cases import Mistake, load  # noqa: E402
-from drive import VERBS, Run  # noqa: E402
+from drive import Run  # noqa: E402
 from wire import encode  # noqa: E402
 
 VERSION_BYTES = {'311': 1, '5': 2}
@@ -69,6 +69,9 @@ class Side:
         self.sent += data
         self.run.note_sent(self, data)
 
+    async def trickle(self, data):
+        self.send(data)
+
     async def ping(self):
         self.send(b'\xc0\0')
 
@@ -76,11 +79,19 @@ class Side:
         pass
 
 
+class World:
+    """No broker, where time stands still."""
+    is_fresh = True
+
+    def now(self):
+        return 0.0
+
+
 class Recording(Run):
     """A case in which all comes as it should."""
 
     def __init__(self, case, version):
-        super().__init__(case, version, None, 'k000', [])
+        super().__init__(case, version, World(), 'k000', [])
         self.sides = []
         self.to_broker = b''
         self.to_client = b''
@@ -133,7 +144,7 @@ class Recording(Run):
         if words[0] == 'wait':
             self.to_broker += step(TIME_AT_BROKER, 0, 0, b'\x06')
             return
-        verb = VERBS.get(words[1]) if len(words) > 1 else None
+        verb = self.verbs.get(words[1]) if len(words) > 1 else None
         if verb:  # as this class has it
             await getattr(self, verb.__name__)(words[0], words[2:])
         else:
