@@ -116,7 +116,7 @@ static void damage_file(const struct model *whole, const char *found, uint64_t s
 		return;
 	seen.copies += kind == FILE_COMPACTED;
 	flip_all(whole, name, step);
-	truncate_all(whole, name, kind == FILE_OTHER ? 1 : 8 * step);
+	truncate_all(whole, name, kind == FILE_OTHER || step == 1 ? 1 : 8 * step);
 	if (kind != FILE_OTHER)
 		remove_one(whole, name);
 }
