@@ -155,13 +155,13 @@ static const char *name_of(uid_t id)
 	return entry ? entry->pw_name : "nobody known";
 }
 
-/* Who was root once and is not now, or the other way round, finds a store that is not his. */
+/* Who was root once, or another user, finds a store that he may not enter. Root may. */
 static void say_whose(const struct store *s, char reason[STORE_REASON_MAX])
 {
 	struct stat st;
 	char owner[LOGIN_NAME_MAX + 1], self[LOGIN_NAME_MAX + 1];
 	size_t len = strlen(reason);
-	if (stat(s->path, &st) != 0 || st.st_uid == geteuid())
+	if (geteuid() == 0 || stat(s->path, &st) != 0 || st.st_uid == geteuid())
 		return;
 	snprintf(owner, sizeof(owner), "%s", name_of(st.st_uid));
 	snprintf(self, sizeof(self), "%s", name_of(geteuid()));
@@ -194,7 +194,8 @@ static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
 	if (error != 0) {
 		snprintf(reason, STORE_REASON_MAX, "cannot use the store in '%s': %s", s->path,
 			 words);
-		say_whose(s, reason);
+		if (error == ERROR_SYSTEM)
+			say_whose(s, reason);
 	}
 	return error;
 }
