@@ -9,14 +9,14 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-static char folder[64];
+#include "folder.h"
+
 static int flags_seen;     /* of the last file that was opened */
 static bool knows_direct;  /* does the file system take O_DIRECT? */
 static size_t written_max; /* by one call; 0 = all */
@@ -62,28 +62,12 @@ int __wrap_fsync(int fd)
 	return __real_fsync(fd);
 }
 
-static int make_folder(void **state)
+static int begin(void **state)
 {
-	(void)state;
 	knows_direct = true;
 	written_max = 0;
 	syncs = directory_syncs = 0;
-	snprintf(folder, sizeof(folder), "calls-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *walk)
-{
-	(void)facts;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return make_folder(state);
 }
 
 static struct disk_file *open_file(unsigned mode, struct disk **disk_out)
@@ -169,15 +153,16 @@ static void test_names_of_directories_are_synced(void **state)
 	d->ops->free(d);
 }
 
+#define WATCHED(test) cmocka_unit_test_setup_teardown(test, begin, remove_folder)
+
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(test_direct_write_is_stable),
-		IN_FOLDER(test_buffered_write_is_synced),
-		IN_FOLDER(test_partial_writes_make_a_whole),
-		IN_FOLDER(test_names_are_synced),
-		IN_FOLDER(test_names_of_directories_are_synced),
+		WATCHED(test_direct_write_is_stable),
+		WATCHED(test_buffered_write_is_synced),
+		WATCHED(test_partial_writes_make_a_whole),
+		WATCHED(test_names_are_synced),
+		WATCHED(test_names_of_directories_are_synced),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

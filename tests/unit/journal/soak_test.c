@@ -12,13 +12,14 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "folder.h"
 
 #define APPENDERS 3
 #define READERS 2
@@ -52,8 +53,6 @@ struct test {
 };
 
 static struct test t;
-static char folder[64];
-
 static uint64_t now_ms(void *context)
 {
 	struct timespec now;
@@ -371,30 +370,8 @@ static void test_everything_at_once_with_an_interval(void **state)
 	run(DURABILITY_INTERVAL);
 }
 
-static int make_folder(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof(folder), "journal-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *walk)
-{
-	(void)facts;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(test_everything_at_once),
 		IN_FOLDER(test_everything_at_once_with_an_interval),

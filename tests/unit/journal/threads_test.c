@@ -7,13 +7,14 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "folder.h"
 
 #define THREADS 4
 #define BATCHES 300
@@ -38,8 +39,6 @@ struct test {
 	uint64_t positions[THREADS][BATCHES];
 	sem_t answered;
 };
-
-static char folder[64];
 
 static uint64_t now_ms(void *context)
 {
@@ -269,30 +268,8 @@ static void test_close_writes_what_waits(void **state)
 	sem_destroy(&t.room[0]);
 }
 
-static int make_folder(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof(folder), "journal-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *walk)
-{
-	(void)facts;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(test_threads_append_and_each_keeps_its_order),
 		IN_FOLDER(test_threads_append_with_an_interval),
