@@ -99,6 +99,7 @@ def test_example_subscribe_stores_before_it_acknowledges(programs, port, tmp_pat
     first.kill()
     assert publisher.wait(timeout=60) == 0
     second = Process(command)
+    second.out.wait("subscribed")
     eventually(lambda: f"log/1 {texts[-1]}" in lines_of(stored))
     second.signal(signal.SIGTERM)
     assert second.wait() == 0
