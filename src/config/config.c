@@ -291,7 +291,7 @@ static void check_durability(struct config *c, struct config_report *report)
 /* Options of a store that is not there would be obeyed by nobody: say so. */
 static void notice_unused(struct config *c, struct config_report *report)
 {
-	for (size_t i = 0; i < options_supported_count; i++) {
+	for (size_t i = 0; i < option_count(); i++) {
 		const struct option *o = option_at(i);
 		bool is_ours_to_tell = o->group == OPTION_GROUP_STORE && c->given_line[i] > 0 &&
 				       o->offset != offsetof(struct config, store.is_wanted);

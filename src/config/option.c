@@ -4,25 +4,40 @@
 /* Longer words are nobody's misspelling of an option. */
 #define NAME_LEN_MAX 48
 
+static const struct option_table *const tables[] = {
+	&options_listener, &options_client,  &options_access,  &options_store,
+	&options_delivery, &options_process, &options_refused,
+};
+
 size_t option_count(void)
 {
-	return options_supported_count + options_refused_count;
+	size_t count = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(tables); i++)
+		count += tables[i]->count;
+	return count;
 }
 
 const struct option *option_at(size_t index)
 {
-	if (index < options_supported_count)
-		return &options_supported[index];
-	index -= options_supported_count;
-	return index < options_refused_count ? &options_refused[index] : NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {
+		if (index < tables[i]->count)
+			return &tables[i]->rows[index];
+		index -= tables[i]->count;
+	}
+	return NULL;
 }
 
 size_t option_index(const struct option *option)
 {
-	uintptr_t at = (uintptr_t)option, first = (uintptr_t)options_supported;
-	if (at >= first && at < first + options_supported_count * sizeof(*option))
-		return (size_t)(option - options_supported);
-	return options_supported_count + (size_t)(option - options_refused);
+	size_t before = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {
+		uintptr_t at = (uintptr_t)option, first = (uintptr_t)tables[i]->rows;
+		if (at >= first && at < first + tables[i]->count * sizeof(*option))
+			return before + (size_t)(option - tables[i]->rows);
+		before += tables[i]->count;
+	}
+	ASSERT(!"an option outside of the table");
+	return 0;
 }
 
 static bool is_name_of(const struct option *option, struct span name)

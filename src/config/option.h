@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 /* Room for the table's rows; a test holds the table to it. */
-#define OPTION_COUNT_MAX 192
+#define OPTION_COUNT_MAX 256
 
 enum option_type {
 	OPTION_BOOL,     /* true or false, also 1 and 0 */
@@ -68,11 +68,19 @@ struct option {
 	const char *text;           /* supported: what it does; else: what to do instead */
 };
 
-/* The rows that are supported, and those that are refused with a reason. */
-extern const struct option options_supported[];
-extern const size_t options_supported_count;
-extern const struct option options_refused[];
-extern const size_t options_refused_count;
+/* Rows about one subject. */
+struct option_table {
+	const struct option *rows;
+	size_t count;
+};
+extern const struct option_table options_listener;
+extern const struct option_table options_client;
+extern const struct option_table options_access;
+extern const struct option_table options_store;
+extern const struct option_table options_delivery;
+extern const struct option_table options_process;
+/* Those that are refused with a reason. */
+extern const struct option_table options_refused;
 
 /* The table's rows by index; NULL past the end. */
 const struct option *option_at(size_t index);

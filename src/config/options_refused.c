@@ -22,7 +22,7 @@
 #define BRIDGES "this version has no bridges: remove the section of the bridge"
 #define WEBSOCKETS "this version has no WebSockets: remove the line"
 
-const struct option options_refused[] = {
+static const struct option rows[] = {
 	LATER("password_file", ACCESS),
 	LATER("acl_file", ACCESS),
 	LATER("clientid_prefixes", ACCESS),
@@ -105,4 +105,4 @@ const struct option options_refused[] = {
 		"mosquitto itself has given this option up: remove the line"),
 };
 
-const size_t options_refused_count = ARRAY_COUNT(options_refused);
+const struct option_table options_refused = {rows, ARRAY_COUNT(rows)};

@@ -81,7 +81,7 @@ static void *member_of(const struct reading *r)
 /* The line that set the member, perhaps by another name of the option; 0 when none did. */
 static unsigned line_before(const struct reading *r)
 {
-	for (size_t i = 0; i < options_supported_count; i++) {
+	for (size_t i = 0; i < option_count(); i++) {
 		const struct option *o = option_at(i);
 		bool is_same = o->target == r->option->target && o->offset == r->option->offset;
 		if (is_same && r->config->given_line[i] > 0)

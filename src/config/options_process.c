@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log and the process. */
+#include "broker/broker.h"
+#include "config/config.h"
+#include "config/option_row.h"
+
+static const struct option rows[] = {
+	/* Log */
+	{.name = "log_dest",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_LOG,
+	 .value = "stderr|stdout|syslog|file path|none",
+	 .default_text = "stderr",
+	 .text = "Where log lines go. Several lines name several places; none stands alone. A file "
+		 "is appended to."},
+	{.name = "log_type",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_LOG,
+	 .value = "error|warning|notice|information|debug|subscribe|unsubscribe|all|none",
+	 .default_text = "error, warning, notice and information",
+	 .text = "Which lines are written. Several lines name several types; none stands alone. "
+		 "Packets are of type debug. The option -v of the command line means all."},
+	{.name = "log_timestamp",
+	 BOOL,
+	 CONFIG(log_timestamp),
+	 .group = OPTION_GROUP_LOG,
+	 .text = "Does each log line begin with the time?"},
+	{.name = "log_timestamp_format",
+	 .type = OPTION_TEXT,
+	 CONFIG(log_timestamp_format),
+	 .group = OPTION_GROUP_LOG,
+	 .value = "format",
+	 .default_text = "seconds since 1970",
+	 .text = "The form of that time, as strftime(3) knows it, for example %Y-%m-%dT%H:%M:%S."},
+	{.name = "log_facility",
+	 NUMBER(0, 7),
+	 CONFIG(log_facility),
+	 .group = OPTION_GROUP_LOG,
+	 .value = "number",
+	 .default_text = "daemon",
+	 .text = "For log_dest syslog: write to facility local0 to local7."},
+	{.name = "connection_messages",
+	 BOOL,
+	 CONFIG(connection_messages),
+	 .group = OPTION_GROUP_LOG,
+	 .text = "Is there a log line for each client that connects or disconnects?"},
+
+	/* Process */
+	{.name = "shards",
+	 NUMBER(0, SHARDS_MAX),
+	 CONFIG(shards),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_PROCESS,
+	 .value = "count",
+	 .text = "Among how many threads connections and sessions are divided. 0: one per "
+		 "processor."},
+	{.name = "user",
+	 .type = OPTION_TEXT,
+	 CONFIG(user),
+	 .group = OPTION_GROUP_PROCESS,
+	 .value = "name",
+	 .default_text = "mosquitto, or nobody when there is none",
+	 .text = "When started as root: become this user once the listeners are open. Without "
+		 "effect for any other user."},
+	{.name = "pid_file",
+	 .type = OPTION_TEXT,
+	 CONFIG(pid_file),
+	 .group = OPTION_GROUP_PROCESS,
+	 .value = "path",
+	 .default_text = "none is written",
+	 .text = "Write the number of the process to this file."},
+};
+
+const struct option_table options_process = {rows, ARRAY_COUNT(rows)};
