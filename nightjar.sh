@@ -221,6 +221,8 @@ install)
 	build
 	as_root env DESTDIR="${DESTDIR-}" meson install -C "$top/build" --no-rebuild --quiet ||
 		die 'cannot install: the reason is above.'
+	# else the loader does not know libnightjar yet
+	[ -n "${DESTDIR-}" ] || as_root ldconfig
 	say "installed nightjar"
 	;;
 clean)

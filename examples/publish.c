@@ -24,14 +24,14 @@ static int publish(nj_client *client, const char *topic, const char *text)
 		fprintf(stderr, "%s: %s\n", text, nj_error_text(error));
 		return 1;
 	}
-	error = nj_delivery_wait(delivery, 10000);
+	nj_delivery_wait(delivery, 10000);
 	enum nj_outcome outcome = nj_delivery_outcome(delivery, &reason);
 	nj_delivery_free(delivery);
 	if (outcome == NJ_ACKNOWLEDGED)
 		printf("%s: acknowledged\n", text);
 	else
-		printf("%s: not acknowledged (%s, reason 0x%02x)\n", text, nj_error_text(error),
-		       reason);
+		printf("%s: not acknowledged: %s (%s)\n", text, nj_outcome_text(outcome),
+		       nj_reason_text(reason));
 	return outcome != NJ_ACKNOWLEDGED;
 }
 
@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 {
 	struct nj_options options = NJ_OPTIONS_INIT;
 	nj_client *client;
+	char why[256];
 	int failures = 0;
 	if (argc < 4) {
 		fprintf(stderr, "usage: publish ADDRESS TOPIC MESSAGE...\n");
@@ -47,12 +48,12 @@ int main(int argc, char **argv)
 	options.address = argv[1];
 	int error = nj_new(&options, &client);
 	if (error) {
-		fprintf(stderr, "publish: %s\n", nj_error_text(error));
+		fprintf(stderr, "publish: %s\n", nj_options_problem(&options));
 		return 1;
 	}
 	error = nj_connect(client, 10000);
 	if (error)
-		fprintf(stderr, "publish: %s: %s\n", argv[1], nj_error_text(error));
+		fprintf(stderr, "publish: %s\n", nj_problem(client, why, sizeof(why)));
 	for (int i = 3; !error && i < argc; i++)
 		failures += publish(client, argv[2], argv[i]);
 	nj_disconnect(client, 1000);

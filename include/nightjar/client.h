@@ -4,27 +4,22 @@
  *
  *	struct nj_options options = NJ_OPTIONS_INIT;
  *	nj_client *client;
- *	nj_delivery *delivery;
  *	options.address = "mqtt://localhost";
- *	if (nj_new(&options, &client) == 0 && nj_connect(client, 5000) == 0) {
- *		struct nj_message_out m = {0};
- *		m.topic = "sensor/1";
- *		m.payload = "21.5";
- *		m.payload_len = 4;
- *		m.qos = 1;
- *		if (nj_publish(client, &m, &delivery) == 0) {
- *			nj_delivery_wait(delivery, 5000);
- *			nj_delivery_free(delivery);
+ *	if (nj_new(&options, &client) == 0) {
+ *		if (nj_connect(client, 5000) == 0) {
+ *			nj_publish_text(client, "sensor/1", "21.5", 1, false);
+ *			nj_drain(client, 5000);
+ *			nj_disconnect(client, 1000);
  *		}
- *		nj_disconnect(client, 1000);
+ *		nj_free(client);
  *	}
- *	nj_free(client);
  *
  * WHO DRIVES. A client does something only while it is driven, in one of three ways:
  * - nj_start gives it a thread of its own;
  * - nj_descriptor, nj_timeout_ms and nj_step put it into an event loop of yours;
- * - with neither, calls that wait (nj_connect, nj_delivery_wait, nj_receive, nj_drain,
- *   nj_disconnect, nj_publish with NJ_FULL_WAIT) drive it while they wait.
+ * - with neither, calls that wait (nj_run, nj_connect, nj_delivery_wait, nj_receive, nj_drain,
+ *   nj_disconnect, nj_publish with NJ_FULL_WAIT) drive it while they wait; in between nothing is
+ *   sent or received, and no callback is called.
  *
  * THREADS. Every function may be called from any thread and from every callback, unless it says
  * otherwise. Callbacks are called by whoever drives, one at a time for each client, and without
@@ -75,8 +70,10 @@ enum nj_error {
 	NJ_ERROR_WOULD_WAIT = -21, /* called in a callback, and it would have to wait */
 	NJ_ERROR_REFUSED = -22     /* the server refuses the connection */
 };
-/* A short English sentence. Never NULL. */
+/* A short English sentence. Never NULL. What a connection failed of is in nj_problem. */
 NJ_API const char *nj_error_text(int error);
+/* The standard's name of a reason code, e.g. "Not authorized". Never NULL. */
+NJ_API const char *nj_reason_text(uint8_t reason_code);
 
 enum nj_version { NJ_MQTT_3_1 = 3, NJ_MQTT_3_1_1 = 4, NJ_MQTT_5 = 5 };
 
@@ -182,6 +179,8 @@ enum nj_outcome {
 	NJ_GIVEN_UP,     /* the client was freed before the end was known */
 	NJ_EXPIRED       /* its Message Expiry Interval was over before it could be sent */
 };
+/* In a word or two. Never NULL. */
+NJ_API const char *nj_outcome_text(enum nj_outcome outcome);
 
 struct nj_published {
 	enum nj_outcome outcome;
@@ -245,8 +244,8 @@ struct nj_callbacks {
 struct nj_options {
 	size_t size; /* of this struct, as the program was compiled */
 
-	/* Where: "mqtt://host:port", "host", "host:port", "[::1]:1883", "unix:///path". Names are
-	 * resolved by whoever drives, who waits for that. */
+	/* Where: "mqtt://host:port", "host", "host:port", "[::1]:1883", "unix:///path"; NULL:
+	 * "localhost". Names are resolved by whoever drives, who waits for that. */
 	const char *address;
 	const char *const *more_addresses; /* tried in turn when `address` fails */
 	size_t more_address_count;
@@ -302,8 +301,11 @@ struct nj_options {
 
 /* --- life --- */
 
-/* NJ_ERROR_INVALID for options that cannot be, NJ_ERROR_SYSTEM, NJ_ERROR_NO_MEMORY. */
+/* NJ_ERROR_INVALID for options that cannot be: nj_options_problem says which; NJ_ERROR_SYSTEM,
+ * NJ_ERROR_NO_MEMORY. */
 NJ_API int nj_new(const struct nj_options *options, nj_client **client_out);
+/* A sentence on why nj_new does not take these options, or NULL when it does. */
+NJ_API const char *nj_options_problem(const struct nj_options *options);
 /* Ends the client where it stands: a connection is cut, and the server publishes the will
  * (nj_disconnect before, to part in peace). Pending deliveries are given up. Deliveries and messages
  * that you hold stay valid. No other thread may use the client any more, but those that wait in a
@@ -318,8 +320,17 @@ NJ_API int nj_connect(nj_client *client, int64_t timeout_ms);
  * server discards the will. In a callback the message in hand is acknowledged first. */
 NJ_API int nj_disconnect(nj_client *client, int64_t timeout_ms);
 NJ_API bool nj_is_connected(nj_client *client);
+/* Why the last connection, or the last attempt to make one, ended: "cannot connect to
+ * mqtt://localhost:1883: Connection refused". Written to `text` and cut to `size`; "" when there
+ * is nothing to tell. Returns `text`. */
+NJ_API const char *nj_problem(nj_client *client, char *text, size_t size);
 
 /* --- who drives --- */
+
+/* Drives the client for so long, and calls its callbacks; -1: as long as a connection is wanted.
+ * 0 when the time is over; NJ_ERROR_CLOSED: no connection is wanted any more (nj_disconnect, or
+ * the options say to stay down); NJ_ERROR_WOULD_WAIT. With nj_start it only waits. */
+NJ_API int nj_run(nj_client *client, int64_t timeout_ms);
 
 /* Gives the client a thread, in which all signals are blocked. NJ_ERROR_SYSTEM, NJ_ERROR_INVALID
  * when it has one. */
@@ -341,6 +352,9 @@ NJ_API int nj_step(nj_client *client);
  * NJ_ERROR_FULL, NJ_ERROR_WOULD_WAIT, NJ_ERROR_INVALID, NJ_ERROR_NO_MEMORY. */
 NJ_API int nj_publish(nj_client *client, const struct nj_message_out *message,
 		      nj_delivery **delivery_out);
+/* The same for a text, without properties and without a delivery. */
+NJ_API int nj_publish_text(nj_client *client, const char *topic, const char *text, uint8_t qos,
+			   bool retain);
 /* Waits until the outcome is known: 0, NJ_ERROR_TIMED_OUT, NJ_ERROR_WOULD_WAIT. */
 NJ_API int nj_delivery_wait(nj_delivery *delivery, int64_t timeout_ms);
 /* `reason_code_out` may be NULL; it is set once the server has answered. */
@@ -372,6 +386,8 @@ struct nj_subscription {
 NJ_API int nj_subscribe(nj_client *client, const struct nj_subscription *subscriptions,
 			size_t count, const struct nj_property *properties, size_t property_count,
 			nj_delivery **delivery_out);
+/* The same for one filter, without properties and without a delivery. */
+NJ_API int nj_subscribe_to(nj_client *client, const char *filter, uint8_t qos);
 NJ_API int nj_unsubscribe(nj_client *client, const char *const *filters, size_t count,
 			  nj_delivery **delivery_out);
 

@@ -98,6 +98,15 @@ static bool complete_options(const struct nj_options *given, struct nj_options *
 	return true;
 }
 
+const char *nj_options_problem(const struct nj_options *given)
+{
+	struct nj_options options;
+	if (!complete_options(given, &options))
+		return "size is not that of struct nj_options: begin with NJ_OPTIONS_INIT, and use "
+		       "the header of this library";
+	return client_options_problem(&options);
+}
+
 int nj_new(const struct nj_options *given, nj_client **client_out)
 {
 	struct nj_options options;

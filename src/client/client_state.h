@@ -4,6 +4,7 @@
  *
  *	client.c         make, free, connect, disconnect
  *	options.c        options -> engine, addresses
+ *	easy.c           one-line calls, failures in words
  *	turn.c           one turn of whoever drives; waiting
  *	link.c           the socket: open, read, write, close
  *	connect.c        where to, and when again
@@ -137,6 +138,7 @@ struct nj_client {
 	struct endpoint *endpoints;
 	size_t endpoint_count;
 	size_t endpoint_at;
+	size_t endpoint_tried; /* what `disconnected` speaks of */
 	struct sockaddr_storage candidates[CANDIDATES_MAX];
 	socklen_t candidate_lens[CANDIDATES_MAX];
 	size_t candidate_count;
@@ -185,6 +187,7 @@ struct nj_client {
 	struct link handing; /* what is being handed out */
 	struct event connected_event, disconnected_event;
 	struct nj_disconnected disconnected;
+	bool has_failed; /* `disconnected` is set */
 	bool session_present, session_lost;
 	struct nj_bytes connack_properties; /* allocated */
 };
@@ -198,6 +201,8 @@ void client_unref(nj_client *c);
 /* options.c: fills in what a client takes from its options: engine and endpoints. */
 int client_configure(nj_client *c, const struct nj_options *options) MUST_USE;
 void client_forget_endpoints(nj_client *c);
+/* A sentence on why nj_new would not take them, or NULL. */
+const char *client_options_problem(const struct nj_options *options);
 
 /* turn.c; locked. One turn; sleeps until then at most. Nobody else may be driving. */
 void client_turn(nj_client *c, uint64_t until_ms);

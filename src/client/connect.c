@@ -84,6 +84,7 @@ void connect_begin(nj_client *c, uint64_t now_ms)
 	const struct endpoint *e = &c->endpoints[c->endpoint_at];
 	const char *trouble = NULL;
 	c->link = LINK_OPENING;
+	c->endpoint_tried = c->endpoint_at;
 	c->deadline_ms = now_ms + c->connect_timeout_ms;
 	c->system_error = 0;
 	pthread_mutex_unlock(&c->mutex);

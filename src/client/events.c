@@ -50,6 +50,7 @@ void events_disconnected(nj_client *c, enum nj_end end, uint8_t reason_code, con
 						   .system_error = c->system_error,
 						   .text = text,
 						   .retry_ms = retries ? (int64_t)wait : -1};
+	c->has_failed = true;
 	c->system_error = 0;
 	c->is_late = false;
 	if (c->callbacks.disconnected && !link_is_listed(&c->disconnected_event.link))

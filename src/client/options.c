@@ -4,10 +4,15 @@
 
 #include "base/mem.h"
 #include "client/client_state.h"
+#include "mqtt/topic.h"
 
 /* --- addresses --- */
 
-static const struct transport *const transports[] = {&transport_tcp, &transport_unix};
+/* Other libraries say tcp:// for what is mqtt:// here. */
+static const struct {
+	const char *scheme;
+	const struct transport *transport;
+} schemes[] = {{"mqtt", &transport_tcp}, {"tcp", &transport_tcp}, {"unix", &transport_unix}};
 
 /* "scheme://rest"; without a scheme it is TCP. NULL for a scheme that is not known. */
 static const struct transport *split_scheme(const char *text, const char **rest_out)
@@ -18,10 +23,9 @@ static const struct transport *split_scheme(const char *text, const char **rest_
 		return &transport_tcp;
 	*rest_out = colon + 3;
 	size_t len = (size_t)(colon - text);
-	for (size_t i = 0; i < ARRAY_COUNT(transports); i++)
-		if (strlen(transports[i]->scheme) == len &&
-		    memcmp(transports[i]->scheme, text, len) == 0)
-			return transports[i];
+	for (size_t i = 0; i < ARRAY_COUNT(schemes); i++)
+		if (strlen(schemes[i].scheme) == len && memcmp(schemes[i].scheme, text, len) == 0)
+			return schemes[i].transport;
 	return NULL;
 }
 
@@ -57,16 +61,33 @@ static bool split_host(const char *text, struct span *host_out, uint16_t *port_o
 	return *rest == '\0';
 }
 
-static int read_address(const char *text, struct endpoint *out)
+/* NULL, or what is wrong. `name_out` is part of the text. */
+static const char *split_address(const char *text, const struct transport **transport_out,
+				 struct span *name_out, uint16_t *port_out)
 {
 	const char *rest;
 	const struct transport *transport = split_scheme(text, &rest);
-	uint16_t port = transport ? transport->port : 0;
-	struct span name = span_of_text(rest);
-	if (!transport || (port > 0 && !split_host(rest, &name, &port)) || name.len == 0)
-		return ERROR_INVALID;
+	if (!transport)
+		return "an address begins with mqtt://, tcp://, unix://, or the name of a host";
+	*transport_out = transport;
+	*port_out = transport->port;
+	*name_out = span_of_text(rest);
+	if (transport->port > 0 && !split_host(rest, name_out, port_out))
+		return "an address is host, host:port or [host]:port, the port from 1 to 65535";
+	if (name_out->len == 0)
+		return "an address lacks the host or path";
 	/* a password in an address would end up in logs and lists of processes */
-	if (port > 0 && memchr(name.ptr, '@', name.len))
+	if (transport->port > 0 && memchr(name_out->ptr, '@', name_out->len))
+		return "an address has an '@': user_name and password are options of their own";
+	return NULL;
+}
+
+static int read_address(const char *text, struct endpoint *out)
+{
+	const struct transport *transport;
+	struct span name;
+	uint16_t port;
+	if (split_address(text, &transport, &name, &port))
 		return ERROR_INVALID;
 	char *copy = mem_copy_text(name);
 	if (!copy)
@@ -85,6 +106,17 @@ static int read_addresses(nj_client *c, const struct nj_options *o)
 		error = read_address(o->more_addresses[c->endpoint_count - 1],
 				     &c->endpoints[c->endpoint_count]);
 	return error;
+}
+
+static const char *addresses_flaw(const struct nj_options *o)
+{
+	const struct transport *transport;
+	struct span name;
+	uint16_t port;
+	const char *flaw = o->address ? split_address(o->address, &transport, &name, &port) : NULL;
+	for (size_t i = 0; !flaw && i < o->more_address_count; i++)
+		flaw = split_address(o->more_addresses[i], &transport, &name, &port);
+	return flaw;
 }
 
 void client_forget_endpoints(nj_client *c)
@@ -174,17 +206,61 @@ done:
 	return error;
 }
 
-static bool is_sound(const struct nj_options *o)
+/* --- what is wrong with options, in words --- */
+
+static const char *range_flaw(const struct nj_options *o)
 {
-	return o->version >= NJ_MQTT_3_1 && o->version <= NJ_MQTT_5 && o->inflight_max > 0 &&
-	       o->outbox_messages_max > 0 && o->when_full <= NJ_FULL_DROP_OLDEST &&
-	       o->packet_bytes_max > 0 && o->connect_timeout_ms > 0 && o->inbox_bytes_max > 0 &&
-	       (!o->will || o->will->qos <= QOS_MAX);
+	if (o->version < NJ_MQTT_3_1 || o->version > NJ_MQTT_5)
+		return "version is one of NJ_MQTT_3_1, NJ_MQTT_3_1_1 and NJ_MQTT_5";
+	if (o->inflight_max == 0 || o->outbox_messages_max == 0 || o->inbox_bytes_max == 0 ||
+	    o->packet_bytes_max == 0)
+		return "a limit is 0 (inflight_max, outbox_messages_max, inbox_bytes_max, "
+		       "packet_bytes_max): begin with NJ_OPTIONS_INIT";
+	if (o->connect_timeout_ms == 0)
+		return "connect_timeout_ms is 0: begin with NJ_OPTIONS_INIT";
+	if (o->when_full > NJ_FULL_DROP_OLDEST)
+		return "when_full is not an enum nj_full";
+	if (o->will && o->will->qos > QOS_MAX)
+		return "the will's QoS is not 0, 1 or 2";
+	return NULL;
+}
+
+static const char *connect_flaw(const struct nj_options *o)
+{
+	bool has_id = o->client_id && *o->client_id;
+	if (!has_id && o->version == NJ_MQTT_3_1)
+		return "MQTT 3.1 wants a client_id";
+	if (!has_id && o->version < NJ_MQTT_5 && !o->clean_start)
+		return "a session that is kept (clean_start = false) wants a client_id";
+	if (o->password && !o->user_name && o->version < NJ_MQTT_5)
+		return "in MQTT 3.x a password wants a user_name";
+	if (o->will && (!o->will->topic || !topic_name_is_valid(span_of_text(o->will->topic))))
+		return "the will's topic is empty or has wildcards";
+	return "what goes into CONNECT cannot be: texts are UTF-8 of at most 65535 bytes, "
+	       "properties those of CONNECT, and none twice";
+}
+
+static int try_engine(const struct nj_options *o)
+{
+	nj_client c = {0};
+	int error = new_engine(&c, o);
+	engine_free(c.engine);
+	return error;
+}
+
+const char *client_options_problem(const struct nj_options *o)
+{
+	const char *flaw = range_flaw(o);
+	if (!flaw)
+		flaw = addresses_flaw(o);
+	if (!flaw && try_engine(o) == ERROR_INVALID)
+		flaw = connect_flaw(o);
+	return flaw;
 }
 
 int client_configure(nj_client *c, const struct nj_options *o)
 {
-	if (!is_sound(o))
+	if (range_flaw(o))
 		return ERROR_INVALID;
 	c->callbacks = o->callbacks;
 	c->context = o->context;
