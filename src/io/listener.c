@@ -4,6 +4,8 @@
 #include "io/stream_tcp.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -74,6 +76,7 @@ static int bind_and_listen(int fd, struct sockaddr_storage *address, bool may_de
 static int open_one(struct sockaddr_storage address, uint16_t port, bool may_delay,
 		    struct listener *out)
 {
+	*out = (struct listener){0};
 	set_port(&address, port);
 	address_text(&address, out->text);
 	out->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -202,11 +205,52 @@ static int look_up_host(const char *host, struct targets *targets)
 	return look_up(strip_brackets(host, bare, sizeof(bare)), targets);
 }
 
+static bool is_of_interface(const struct ifaddrs *at, const struct listen_at *asked)
+{
+	if (!at->ifa_addr || strcmp(at->ifa_name, asked->interface) != 0)
+		return false;
+	int family = at->ifa_addr->sa_family;
+	return (family == AF_INET || family == AF_INET6) &&
+	       (asked->family == AF_UNSPEC || asked->family == family);
+}
+
+/* An interface stands for its addresses: to bind a socket to the device itself is for root only. */
+static int look_up_interface(struct targets *targets, char *reason)
+{
+	const struct listen_at *asked = targets->at;
+	struct ifaddrs *list = NULL;
+	if (getifaddrs(&list) != 0) {
+		snprintf(reason, LISTENER_REASON_MAX, "cannot list the interfaces: %s",
+			 strerror(errno));
+		return ERROR_SYSTEM;
+	}
+	for (struct ifaddrs *at = list; at; at = at->ifa_next) {
+		if (!is_of_interface(at, asked) || targets->count == LISTENERS_PER_HOST_MAX)
+			continue;
+		struct sockaddr_storage *address = &targets->addresses[targets->count++];
+		size_t len = at->ifa_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+								 : sizeof(struct sockaddr_in);
+		memcpy(address, at->ifa_addr, len);
+	}
+	freeifaddrs(list);
+	if (targets->count > 0)
+		return 0;
+	snprintf(reason, LISTENER_REASON_MAX, "cannot listen on interface '%.64s': %s",
+		 asked->interface,
+		 if_nametoindex(asked->interface) == 0
+			 ? "this machine has none of that name"
+			 : "it has no address (of the wanted family), or is down");
+	return ERROR_INVALID;
+}
+
 int listeners_open(const struct listen_at *at, struct listener listeners[LISTENERS_PER_HOST_MAX],
 		   unsigned *count_out, char reason[LISTENER_REASON_MAX])
 {
 	struct targets targets = {.at = at};
-	int error = look_up_host(at->host, &targets);
+	int error = at->interface ? look_up_interface(&targets, reason)
+				  : look_up_host(at->host, &targets);
+	if (error != 0 && at->interface)
+		return error;
 	if (error != 0) {
 		snprintf(reason, LISTENER_REASON_MAX, "cannot listen on '%s': %s",
 			 at->host ? at->host : "any address", gai_strerror(error));
@@ -217,6 +261,7 @@ int listeners_open(const struct listen_at *at, struct listener listeners[LISTENE
 
 void listener_close(struct listener *l)
 {
+	listener_remove_path(l);
 	close(l->fd);
 	l->fd = -1;
 }

@@ -7,13 +7,24 @@
 #ifndef NIGHTJAR_IO_LISTENER_H
 #define NIGHTJAR_IO_LISTENER_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "io/address.h"
 #include "io/stream.h"
 
+/* Room for any address and for the path of any Unix socket (unix(7)). */
+#define LISTENER_TEXT_MAX 112
+
 struct listener {
 	int fd;
-	uint16_t port;
-	char text[ADDRESS_TEXT_MAX]; /* "127.0.0.1:1883" */
+	uint16_t port;                /* 0: a Unix socket */
+	char text[LISTENER_TEXT_MAX]; /* "127.0.0.1:1883", "/run/nightjar.sock" */
+	/* Of a Unix socket, to remove it at the end if it still is ours; owned. The number of a
+	 * file is soon used again: the time tells them apart. */
+	char *path;
+	ino_t path_inode;
+	struct timespec path_changed;
 };
 
 struct listen_at {
@@ -23,6 +34,16 @@ struct listen_at {
 	uint16_t port;  /* 0: a free one, the same for all addresses */
 	int family;     /* AF_UNSPEC, or only AF_INET or AF_INET6 */
 	bool may_delay; /* small writes may wait for an acknowledgement (no TCP_NODELAY) */
+	/* Only connections that come in by this interface, and only its addresses when there is no
+	 * host; NULL: any. */
+	const char *interface;
+};
+
+struct listen_unix {
+	const char *path;
+	mode_t mode;       /* who may connect: those who may write */
+	const char *owner; /* names; NULL: as the process */
+	const char *group;
 };
 
 /* A name rarely stands for more than two addresses (IPv4 and IPv6). */
@@ -35,7 +56,14 @@ struct listen_at {
  * (the host), with the reason. */
 int listeners_open(const struct listen_at *at, struct listener listeners[LISTENERS_PER_HOST_MAX],
 		   unsigned *count_out, char reason[LISTENER_REASON_MAX]) MUST_USE;
+/* A Unix socket. One that nobody listens on any more is replaced; anything else of that name stays
+ * and is an error. 0, or ERROR_SYSTEM or ERROR_INVALID with the reason. */
+int listener_open_unix(const struct listen_unix *at, struct listener *listener_out,
+		       char reason[LISTENER_REASON_MAX]) MUST_USE;
+/* A Unix socket's name goes, too, unless another has taken it. */
 void listener_close(struct listener *l);
+/* For listener_close. */
+void listener_remove_path(struct listener *l);
 
 /* The next waiting connection as a stream that belongs to no loop yet, and the peer's address.
  * 0, ERROR_AGAIN (none is waiting), or ERROR_LIMIT: the system lacks descriptors or memory

@@ -210,6 +210,29 @@ static void test_listener_want_of_descriptors_is_told(void **state)
 	close(client);
 }
 
+static void test_listener_of_an_interface(void **state)
+{
+	(void)state;
+	struct listener found[LISTENERS_PER_HOST_MAX];
+	struct listen_at at = {.interface = "lo", .family = AF_INET};
+	unsigned count = open_at(&at, found);
+	assert_true(count >= 1);
+	assert_ptr_equal(strstr(found[0].text, "127.0.0.1:"), found[0].text);
+	close_all(found, count);
+}
+
+static void test_listener_of_no_interface_is_refused(void **state)
+{
+	(void)state;
+	struct listen_at at = {.interface = "nowhere0"};
+	struct listener found[LISTENERS_PER_HOST_MAX];
+	char reason[LISTENER_REASON_MAX];
+	unsigned count;
+	assert_int_equal(listeners_open(&at, found, &count, reason), ERROR_INVALID);
+	assert_string_equal(reason, "cannot listen on interface 'nowhere0': this machine has none "
+				    "of that name");
+}
+
 #define WITH_SOCKETS(test) cmocka_unit_test_setup_teardown(test, sockets_setup, sockets_teardown)
 
 int main(void)
@@ -221,6 +244,8 @@ int main(void)
 		cmocka_unit_test(test_listener_family_chooses_one),
 		cmocka_unit_test(test_listener_ipv6_in_brackets),
 		cmocka_unit_test(test_listener_host_of_another_family_is_refused),
+		cmocka_unit_test(test_listener_of_an_interface),
+		cmocka_unit_test(test_listener_of_no_interface_is_refused),
 		WITH_SOCKETS(test_listener_port_in_use_is_named),
 		WITH_SOCKETS(test_listener_accept_names_the_peer),
 		WITH_SOCKETS(test_listener_connections_inherit_no_delay),
