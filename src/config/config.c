@@ -25,8 +25,8 @@ void config_init(struct config *c)
 void config_release(struct config *c)
 {
 	for (size_t i = 0; i < c->listener_count; i++)
-		mem_free(c->listeners[i].address);
-	mem_free(c->default_listener.address);
+		listener_release(&c->listeners[i]);
+	listener_release(&c->default_listener);
 	mem_free(c->store.path);
 	mem_free(c->pid_file);
 	mem_free(c->user);
@@ -111,10 +111,14 @@ static void add_default_listener(struct config *c, struct config_report *report)
 	*l = listener_new();
 }
 
-static void add_loopback_listener(struct config *c, uint16_t port)
+static void add_loopback_listener(struct config *c, uint16_t port, struct config_report *report)
 {
-	struct config_listener *l = &c->listeners[c->listener_count++];
-	*l = c->default_listener;
+	struct config_listener *l = &c->listeners[c->listener_count];
+	if (listener_copy(l, &c->default_listener) != 0) {
+		report->is_out_of_memory = true;
+		return;
+	}
+	c->listener_count++;
 	l->port = port;
 	l->is_loopback = true;
 }
@@ -122,19 +126,24 @@ static void add_loopback_listener(struct config *c, uint16_t port)
 static void add_loopback_listeners(struct config *c, struct config_report *report)
 {
 	for (size_t i = 0; i < c->port_count; i++)
-		add_loopback_listener(c, c->ports[i]);
+		add_loopback_listener(c, c->ports[i], report);
 	if (c->port_count == 0)
-		add_loopback_listener(c, DEFAULT_PORT);
+		add_loopback_listener(c, DEFAULT_PORT, report);
 	if (c->file_name)
 		report_notice(report, "No listener is configured: only this machine can connect. "
 				      "A line like \"listener 1883\" opens the broker to others.");
+}
+
+static bool is_default_used(const struct config *c)
+{
+	return c->has_port || c->has_address || c->default_listener.interface;
 }
 
 /* -p has no place beside ports of the file: mosquitto ignores it there. */
 static void check_ports(struct config *c, struct config_report *report)
 {
 	bool is_named = c->listener_count > 0 || c->has_port;
-	if (c->port_count == 0 || !(is_named || (c->has_address && c->port_count > 1)))
+	if (c->port_count == 0 || !(is_named || (is_default_used(c) && c->port_count > 1)))
 		return;
 	struct reading r = place_of(c, report, 0, "-p");
 	reading_refuse(&r, "%s names its ports itself: leave -p out, or change it there",
@@ -144,7 +153,7 @@ static void check_ports(struct config *c, struct config_report *report)
 /* mosquitto opens port 1883 to everybody for such a line, which hardly anybody means. */
 static void check_default_options(struct config *c, struct config_report *report)
 {
-	bool is_used = c->has_port || c->has_address || c->listener_count == 0;
+	bool is_used = is_default_used(c) || c->listener_count == 0;
 	if (is_used || !c->default_option)
 		return;
 	struct reading r = place_of(c, report, c->default_listener.line, c->default_option->name);
@@ -154,7 +163,9 @@ static void check_default_options(struct config *c, struct config_report *report
 
 static bool is_same_place(const struct config_listener *a, const struct config_listener *b)
 {
-	if (a->port != b->port || a->port == 0)
+	if (config_listener_is_unix(a) && config_listener_is_unix(b))
+		return strcmp(a->address, b->address) == 0;
+	if (a->port != b->port || a->port == 0 || a->interface || b->interface)
 		return false;
 	if (a->family != SOCKET_FAMILY_ANY && b->family != SOCKET_FAMILY_ANY &&
 	    a->family != b->family)
@@ -171,21 +182,47 @@ static void check_same_places(struct config *c, struct config_report *report)
 			if (!is_same_place(l, &c->listeners[j]))
 				continue;
 			struct reading r = place_of(c, report, l->line, "listener");
-			reading_refuse(&r, "port %u is given twice", l->port);
+			if (config_listener_is_unix(l))
+				reading_refuse(&r, "%s is given twice", l->address);
+			else
+				reading_refuse(&r, "port %u is given twice", l->port);
 			break;
 		}
 	}
+}
+
+/* What is about the one kind of socket says nothing about the other. */
+static void check_kind(struct config *c, struct config_report *report,
+		       const struct config_listener *l)
+{
+	bool is_unix = config_listener_is_unix(l);
+	const char *stray = NULL;
+	if (is_unix && l->interface)
+		stray = "bind_interface";
+	else if (is_unix && l->family != SOCKET_FAMILY_ANY)
+		stray = "socket_domain";
+	else if (!is_unix && l->socket_mode >= 0)
+		stray = "socket_mode";
+	else if (!is_unix && (l->socket_owner || l->socket_group))
+		stray = l->socket_owner ? "socket_owner" : "socket_group";
+	if (!stray)
+		return;
+	struct reading r = place_of(c, report, l->line, stray);
+	reading_refuse(&r, is_unix ? "the listener is a Unix socket: remove the line"
+				   : "the listener is no Unix socket, as in: listener 0 /path");
 }
 
 static void finish_listeners(struct config *c, struct config_report *report)
 {
 	check_ports(c, report);
 	check_default_options(c, report);
-	if (c->has_port || c->has_address)
+	if (is_default_used(c))
 		add_default_listener(c, report);
 	if (c->listener_count == 0)
 		add_loopback_listeners(c, report);
 	check_same_places(c, report);
+	for (size_t i = 0; i < c->listener_count; i++)
+		check_kind(c, report, &c->listeners[i]);
 }
 
 static void finish_anonymous(struct config *c, struct config_report *report)

@@ -65,8 +65,13 @@ struct config_store {
 
 /* One `listener` line (or port and bind_address, or none at all: then the loopback). */
 struct config_listener {
-	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. */
+	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. With a '/'
+	 * in front it is the path of a Unix socket. */
 	char *address;
+	char *interface;    /* bind to its addresses instead; NULL: not said */
+	char *socket_owner; /* of a Unix socket; NULL: as the process */
+	char *socket_group;
+	int32_t socket_mode; /* -1: not said */
 	uint16_t port;
 	uint8_t family; /* enum socket_family: which of the address's families to bind */
 	/* Bind 127.0.0.1, and ::1 where the machine has it (or the one that `family` names). */
@@ -78,6 +83,12 @@ struct config_listener {
 	int64_t topic_alias_max;
 	uint8_t answer; /* enum answer: `durability` below the listener */
 };
+
+/* Is it a Unix socket? */
+static inline bool config_listener_is_unix(const struct config_listener *l)
+{
+	return l->address && l->address[0] == '/';
+}
 
 struct config {
 	struct settings settings; /* of use after config_finish */

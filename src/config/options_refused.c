@@ -94,9 +94,6 @@ static const struct option rows[] = {
 	LATER("username", BRIDGES),
 	LATER("auto_id_prefix",
 	      "given client ids have a fixed form in this version: remove the line"),
-	LATER("bind_interface",
-	      "a listener cannot be bound to an interface by name in this version: give the "
-	      "interface's address in the listener line"),
 	LATER("mount_point",
 	      "topics are the same on all listeners in this version: remove the line"),
 	LATER("include_dir",

@@ -35,6 +35,9 @@ int read_special(struct reading *r) MUST_USE;
 /* Does it ask for nothing, as a new one? */
 bool listener_is_plain(const struct config_listener *l);
 struct config_listener listener_new(void);
+void listener_release(struct config_listener *l);
+/* With texts of its own, but without the address. */
+int listener_copy(struct config_listener *l, const struct config_listener *from) MUST_USE;
 /* Keeps a copy of the text; the old one goes. */
 int keep_text(char **text, struct span value) MUST_USE;
 

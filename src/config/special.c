@@ -8,13 +8,61 @@
 struct config_listener listener_new(void)
 {
 	return (struct config_listener){
-		.connections_max = -1, .qos_max = -1, .topic_alias_max = -1};
+		.connections_max = -1, .qos_max = -1, .topic_alias_max = -1, .socket_mode = -1};
+}
+
+static char **text_member(const struct config_listener *l, const struct option *o)
+{
+	bool is_text = o->target == OPTION_TO_LISTENER && o->type == OPTION_TEXT;
+	return is_text ? (char **)((char *)(uintptr_t)l + o->offset) : NULL;
+}
+
+static bool has_text(const struct config_listener *l)
+{
+	for (size_t i = 0; i < option_count(); i++) {
+		char **text = text_member(l, option_at(i));
+		if (text && *text)
+			return true;
+	}
+	return false;
+}
+
+void listener_release(struct config_listener *l)
+{
+	for (size_t i = 0; i < option_count(); i++) {
+		char **text = text_member(l, option_at(i));
+		if (!text)
+			continue;
+		mem_free(*text);
+		*text = NULL;
+	}
+	mem_free(l->address);
+	l->address = NULL;
+}
+
+int listener_copy(struct config_listener *l, const struct config_listener *from)
+{
+	int rc = 0;
+	*l = *from;
+	l->address = NULL;
+	for (size_t i = 0; i < option_count(); i++) {
+		char **text = text_member(l, option_at(i));
+		if (!text || !*text)
+			continue;
+		*text = rc == 0 ? mem_copy_text(span_of_text(*text)) : NULL;
+		if (!*text)
+			rc = ERROR_NO_MEMORY;
+	}
+	if (rc)
+		listener_release(l);
+	return rc;
 }
 
 bool listener_is_plain(const struct config_listener *l)
 {
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
-	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY;
+	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
+	       !has_text(l);
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)
@@ -44,14 +92,16 @@ static int read_listener(struct reading *r)
 	struct config_listener l = listener_new();
 	struct span rest = r->value, port = word_take(&rest), address = word_take(&rest);
 	l.line = r->line;
-	if (address.len > 0 && address.ptr[0] == '/')
-		return reading_refuse_value(
-			r, "is a Unix socket, which this version does not listen on");
-	if (rest.len > 0)
+	if (rest.len > 0 && address.ptr[0] != '/')
 		return reading_refuse_value(r, "is more than a port and an address");
 	if (c->listener_count == CONFIG_LISTENERS_MAX)
 		return reading_refuse(r, "more than %d listeners", CONFIG_LISTENERS_MAX);
+	if (rest.len > 0) /* a path may hold blanks */
+		address.len = (size_t)(rest.ptr + rest.len - address.ptr);
 	int rc = read_port(r, port, &l.port);
+	if (rc == 0 && l.port != 0 && address.len > 0 && address.ptr[0] == '/')
+		return reading_refuse_value(
+			r, "names a Unix socket, which has no port: write 0 in its place");
 	if (rc == 0 && address.len > 0)
 		rc = keep_text(&l.address, address);
 	if (rc)
@@ -156,6 +206,28 @@ static int read_log_type(struct reading *r)
 	return 0;
 }
 
+/* "0660": three digits of the octal system, perhaps with a 0 before. */
+static int read_socket_mode(struct reading *r)
+{
+	struct config *c = r->config;
+	struct config_listener *l = c->current_listener == 0
+					    ? &c->default_listener
+					    : &c->listeners[c->current_listener - 1];
+	int32_t mode = 0;
+	bool is_mode = r->value.len >= 3 && r->value.len <= 4;
+	for (size_t i = 0; i < r->value.len && is_mode; i++) {
+		uint8_t digit = r->value.ptr[i];
+		is_mode = digit >= '0' && digit <= '7';
+		mode = mode * 8 + digit - '0';
+	}
+	if (!is_mode || mode > 0777)
+		return reading_refuse_value(r, "is no mode from 000 to 777, as in 0660");
+	if (l->socket_mode >= 0 && l->socket_mode != mode)
+		return reading_refuse_value(r, "contradicts a line above");
+	l->socket_mode = mode;
+	return 0;
+}
+
 /* Below a `listener` line: only about those who publish there. */
 static int read_listener_durability(struct reading *r)
 {
@@ -239,6 +311,7 @@ int read_special(struct reading *r)
 		{"listener", read_listener},
 		{"port", read_default_port},
 		{"bind_address", read_default_address},
+		{"socket_mode", read_socket_mode},
 		{"log_dest", read_log_destination},
 		{"log_type", read_log_type},
 		{"durability", read_durability},

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+/* Like a port: every user of the machine reaches it, and access is checked by other means. */
+#define SOCKET_MODE 0666
+
 static int family_of(const struct config_listener *from)
 {
 	switch (from->family) {
@@ -15,7 +18,21 @@ static int family_of(const struct config_listener *from)
 	}
 }
 
-static int open_one(struct listening *l, const struct config *c, const struct config_listener *from,
+static int open_unix(const struct config_listener *from, struct listener *listener_out,
+		     unsigned *opened_out, char reason[LISTENER_REASON_MAX])
+{
+	struct listen_unix at = {
+		.path = from->address,
+		.mode = from->socket_mode >= 0 ? (mode_t)from->socket_mode : SOCKET_MODE,
+		.owner = from->socket_owner,
+		.group = from->socket_group,
+	};
+	*opened_out = 1;
+	return listener_open_unix(&at, listener_out, reason);
+}
+
+static int open_tcp(const struct config *c, const struct config_listener *from,
+		    struct listener *listeners, unsigned *opened_out,
 		    char reason[LISTENER_REASON_MAX])
 {
 	struct listen_at at = {
@@ -23,9 +40,18 @@ static int open_one(struct listening *l, const struct config *c, const struct co
 		.port = from->port,
 		.family = family_of(from),
 		.may_delay = !c->tcp_nodelay,
+		.interface = from->interface,
 	};
+	return listeners_open(&at, listeners, opened_out, reason);
+}
+
+static int open_one(struct listening *l, const struct config *c, const struct config_listener *from,
+		    char reason[LISTENER_REASON_MAX])
+{
+	struct listener *listeners = l->listeners + l->count;
 	unsigned opened;
-	int error = listeners_open(&at, l->listeners + l->count, &opened, reason);
+	int error = config_listener_is_unix(from) ? open_unix(from, listeners, &opened, reason)
+						  : open_tcp(c, from, listeners, &opened, reason);
 	if (error != 0)
 		return error;
 	memset(l->answers + l->count, from->answer, opened);

@@ -261,9 +261,9 @@ int listeners_open(const struct listen_at *at, struct listener listeners[LISTENE
 
 void listener_close(struct listener *l)
 {
-	listener_remove_path(l);
 	close(l->fd);
 	l->fd = -1;
+	listener_remove_path(l);
 }
 
 static bool is_want_of_means(int error)

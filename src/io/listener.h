@@ -62,7 +62,7 @@ int listener_open_unix(const struct listen_unix *at, struct listener *listener_o
 		       char reason[LISTENER_REASON_MAX]) MUST_USE;
 /* A Unix socket's name goes, too, unless another has taken it. */
 void listener_close(struct listener *l);
-/* For listener_close. */
+/* For listener_close, when the descriptor is closed. */
 void listener_remove_path(struct listener *l);
 
 /* The next waiting connection as a stream that belongs to no loop yet, and the peer's address.

@@ -129,11 +129,13 @@ int listener_open_unix(const struct listen_unix *at, struct listener *listener_o
 
 void listener_remove_path(struct listener *l)
 {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat found;
 	if (!l->path)
 		return;
-	if (lstat(l->path, &found) == 0 && found.st_ino == l->path_inode &&
-	    found.st_ctim.tv_sec == l->path_changed.tv_sec &&
+	strcpy(address.sun_path, l->path);
+	if (!has_listener(&address) && lstat(l->path, &found) == 0 &&
+	    found.st_ino == l->path_inode && found.st_ctim.tv_sec == l->path_changed.tv_sec &&
 	    found.st_ctim.tv_nsec == l->path_changed.tv_nsec)
 		unlink(l->path); /* may fail, when privileges went: the next start removes it */
 	mem_free(l->path);

@@ -41,6 +41,11 @@ static const struct accepted accepted_cases[] = {
 	{"socket_domain ipv4", LISTENER(family), SOCKET_FAMILY_IPV4},
 	{"socket_domain ipv6", LISTENER(family), SOCKET_FAMILY_IPV6},
 	{"socket_domain any", LISTENER(family), SOCKET_FAMILY_ANY},
+	{"bind_interface lo", LISTENER(port), 1883},
+	{"listener 0 /a\nsocket_mode 0660", LISTENER(socket_mode), 0660},
+	{"listener 0 /a\nsocket_mode 007", LISTENER(socket_mode), 7},
+	{"listener 0 /a\nsocket_owner root", LISTENER(port), 0},
+	{"listener 0 /a\nsocket_group root", LISTENER(port), 0},
 	{"max_connections 7", SETTING(connections_max), 7},
 	{"max_connections -1", SETTING(connections_max), 0},
 	{"max_connections 0", SETTING(connections_max), 0},
@@ -189,7 +194,8 @@ static void test_options_texts_arrive(void **state)
 	configure(&c,
 		  "persistence_location /e f/\nuser  joe \nlog_timestamp_format %Y %H:%M\npid_file "
 		  "/a b\n"
-		  "response_information r/\nlog_dest file /c d\nlistener 1 localhost\n",
+		  "response_information r/\nlog_dest file /c d\nlistener 1 localhost\n"
+		  "bind_interface lo\nlistener 0 /a b\nsocket_owner joe\nsocket_group mates\n",
 		  "");
 	assert_int_equal(c.rc, 0);
 	assert_string_equal(c.config.store.path, "/e f/");
@@ -199,13 +205,20 @@ static void test_options_texts_arrive(void **state)
 	assert_string_equal(c.config.settings.response_information, "r/");
 	assert_string_equal(c.config.log_file, "/c d");
 	assert_string_equal(c.config.listeners[0].address, "localhost");
+	assert_string_equal(c.config.listeners[0].interface, "lo");
+	assert_string_equal(c.config.listeners[1].address, "/a b");
+	assert_string_equal(c.config.listeners[1].socket_owner, "joe");
+	assert_string_equal(c.config.listeners[1].socket_group, "mates");
 	configured_release(&c);
 }
 
+/* In its last line: above it may stand a listener that the option is good for. */
 static bool begins_with_name(const char *text, const char *name)
 {
 	size_t len = strlen(name);
-	return strncmp(text, name, len) == 0 && text[len] == ' ';
+	const char *end = strrchr(text, '\n');
+	const char *line = end ? end + 1 : text;
+	return strncmp(line, name, len) == 0 && line[len] == ' ';
 }
 
 /* So that no option is added without a case above. */
