@@ -186,6 +186,8 @@ struct nj_published {
 	enum nj_outcome outcome;
 	uint8_t reason_code; /* of PUBACK, PUBREC or PUBCOMP; >= 0x80: refused */
 	void *tag;
+	uint16_t packet_id; /* 0: of QoS 0, or never sent */
+	bool was_sent;      /* false: NJ_REFUSED is by the limits that the server announced */
 };
 
 /* --- options --- */
@@ -218,6 +220,57 @@ struct nj_disconnected {
 	int64_t retry_ms; /* when the library will try again; -1: it will not */
 };
 
+enum nj_packet_type {
+	NJ_CONNECT = 1,
+	NJ_CONNACK,
+	NJ_PUBLISH,
+	NJ_PUBACK,
+	NJ_PUBREC,
+	NJ_PUBREL,
+	NJ_PUBCOMP,
+	NJ_SUBSCRIBE,
+	NJ_SUBACK,
+	NJ_UNSUBSCRIBE,
+	NJ_UNSUBACK,
+	NJ_PINGREQ,
+	NJ_PINGRESP,
+	NJ_DISCONNECT,
+	NJ_AUTH
+};
+/* "PUBLISH"; "RESERVED" for a type that has no packet. */
+NJ_API const char *nj_packet_name(uint8_t type);
+
+struct nj_subscription {
+	const char *filter;
+	uint8_t qos;
+	bool no_local;            /* 5.0 */
+	bool retain_as_published; /* 5.0 */
+	uint8_t retain_handling;  /* 5.0: 0 send retained, 1 if new, 2 do not */
+};
+
+/* A packet, for those who want to watch: a log, a test. What its type does not have is 0, empty or
+ * "". The payload is not copied for it. */
+struct nj_packet {
+	bool is_outgoing;
+	uint8_t type; /* enum nj_packet_type */
+	bool dup;
+	bool retain;
+	uint8_t qos;
+	uint8_t reason_code; /* CONNACK (in 3.x its return code), acknowledgements, DISCONNECT, AUTH */
+	bool session_present; /* CONNACK */
+	bool clean_start;     /* CONNECT */
+	uint16_t keep_alive;  /* CONNECT */
+	uint16_t packet_id;
+	size_t len; /* of the packet, in bytes */
+	size_t payload_len;
+	const char *client_id;                       /* in use; CONNACK may have assigned it */
+	const char *topic;                           /* incoming: with a topic alias resolved */
+	const struct nj_subscription *subscriptions; /* SUBSCRIBE; UNSUBSCRIBE: the filters */
+	size_t subscription_count;
+	struct nj_bytes reason_codes; /* SUBACK, UNSUBACK */
+	struct nj_bytes properties;   /* for nj_property_next */
+};
+
 /* What to do when the outbox is full. */
 enum nj_full {
 	NJ_FULL_FAIL,       /* nj_publish returns NJ_ERROR_FULL */
@@ -238,6 +291,14 @@ struct nj_callbacks {
 	/* A subscription that the library has made again was refused: it is forgotten. */
 	void (*unsubscribed)(nj_client *client, void *context, const char *filter,
 			     uint8_t reason_code);
+	/* SUBACK or UNSUBACK came, or the request cannot be sent: nj_delivery_outcome and
+	 * nj_delivery_reason_codes say what. Once for each nj_subscribe and nj_unsubscribe, unless
+	 * the client is freed before. The delivery is borrowed: the one that `delivery_out` gave,
+	 * if that was wanted. */
+	void (*answered)(nj_client *client, void *context, nj_delivery *delivery);
+	/* A packet came, or is put out to be sent; in order, also with the other callbacks. One may
+	 * be left out when there is no memory. */
+	void (*packet)(nj_client *client, void *context, const struct nj_packet *packet);
 };
 
 /* Begin with NJ_OPTIONS_INIT, and change what you like. */
@@ -288,6 +349,13 @@ struct nj_options {
 
 	struct nj_callbacks callbacks;
 	void *context; /* for the callbacks */
+
+	/* TCP: the address or host name of this machine that connections come from; NULL: any. */
+	const char *bind_address;
+	/* QoS 2: PUBREC leaves at once, and the message is given when its PUBREL has come, in that
+	 * order, or when the server has lost the session, or at nj_disconnect. When inbox_bytes_max
+	 * is reached the oldest are given early. Not together with manual_ack. */
+	bool holds_until_release;
 };
 
 /* In the order of the fields. */
@@ -296,7 +364,7 @@ struct nj_options {
 		sizeof(struct nj_options), NULL, NULL, 0, 30000, false, NJ_MQTT_5, NULL, true, 0,  \
 			60, NULL, NULL, 0, NULL, NULL, 0, false, 1000, 60000, 20, 10000,           \
 			(size_t)64 << 20, NJ_FULL_FAIL, 1000, 268435460, (size_t)64 << 20, false,  \
-			false, {NULL, NULL, NULL, NULL, NULL}, NULL                                \
+			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL, false       \
 	}
 
 /* --- life --- */
@@ -319,6 +387,12 @@ NJ_API int nj_connect(nj_client *client, int64_t timeout_ms);
 /* Ends the connection with DISCONNECT, wants none any more, and waits so long for the end. The
  * server discards the will. In a callback the message in hand is acknowledged first. */
 NJ_API int nj_disconnect(nj_client *client, int64_t timeout_ms);
+/* The same with a reason code (0x04: the server is to publish the will) and properties, which 5.0
+ * alone can tell. NJ_ERROR_INVALID for what has no place in DISCONNECT, and for a Session Expiry
+ * Interval where CONNECT had none ([5] 3.14.2.2.2). */
+NJ_API int nj_disconnect_with(nj_client *client, uint8_t reason_code,
+			      const struct nj_property *properties, size_t property_count,
+			      int64_t timeout_ms);
 NJ_API bool nj_is_connected(nj_client *client);
 /* Why the last connection, or the last attempt to make one, ended: "cannot connect to
  * mqtt://localhost:1883: Connection refused". Written to `text` and cut to `size`; "" when there
@@ -372,14 +446,6 @@ NJ_API int nj_drain(nj_client *client, int64_t timeout_ms);
 
 /* --- subscribe --- */
 
-struct nj_subscription {
-	const char *filter;
-	uint8_t qos;
-	bool no_local;            /* 5.0 */
-	bool retain_as_published; /* 5.0 */
-	uint8_t retain_handling;  /* 5.0: 0 send retained, 1 if new, 2 do not */
-};
-
 /* Subscribes, now or when connected, and again whenever the server has lost the session.
  * `delivery_out` may be NULL. The outcome is NJ_REFUSED when any filter was refused.
  * NJ_ERROR_INVALID for a bad filter, NJ_ERROR_NO_MEMORY. */
@@ -401,6 +467,8 @@ NJ_API const char *nj_message_topic(const nj_message *message);
 /* With a NUL behind it. */
 NJ_API struct nj_bytes nj_message_payload(const nj_message *message);
 NJ_API uint8_t nj_message_qos(const nj_message *message);
+/* 0 at QoS 0. */
+NJ_API uint16_t nj_message_packet_id(const nj_message *message);
 NJ_API bool nj_message_retain(const nj_message *message);
 /* QoS 1: it may have come before. */
 NJ_API bool nj_message_dup(const nj_message *message);

@@ -34,7 +34,7 @@ static void init_lists(nj_client *c)
 {
 	struct link *const lists[] = {&c->unwritten,     &c->requests, &c->requests_sent,
 				      &c->subscriptions, &c->inbox,    &c->again,
-				      &c->events,        &c->handing};
+				      &c->held,          &c->events,   &c->handing};
 	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
 		list_init(lists[i]);
 }
@@ -85,6 +85,7 @@ static void release(nj_client *c)
 	client_forget_endpoints(c);
 	mem_free(c->slots);
 	mem_free((void *)c->connack_properties.ptr);
+	mem_free((void *)c->farewell_properties.ptr);
 	errno = saved;
 }
 
@@ -250,22 +251,58 @@ static void cancel(nj_client *c)
 	c->link = LINK_DOWN;
 }
 
-int nj_disconnect(nj_client *c, int64_t timeout_ms)
+void client_say_farewell(nj_client *c)
+{
+	struct disconnect p = {.reason_code = c->farewell_code,
+			       .properties.user = c->farewell_properties};
+	engine_disconnect(c->engine, &p);
+}
+
+/* Takes over `properties`. */
+static int disconnect(nj_client *c, uint8_t reason_code, struct span properties, int64_t timeout_ms)
 {
 	int error = 0;
 	pthread_mutex_lock(&c->mutex);
 	c->wants_connection = false;
+	mem_free((void *)c->farewell_properties.ptr);
+	c->farewell_code = reason_code;
+	c->farewell_properties = properties;
+	message_give_held(c);
 	if (c->link == LINK_WAITING || (c->link == LINK_OPENING && c->fd >= 0))
 		cancel(c);
 	else if (c->link == LINK_OPEN && client_is_driver(c))
 		c->disconnects_soon = true;
 	else if (c->link == LINK_OPEN)
-		engine_disconnect(c->engine, NULL);
+		client_say_farewell(c);
 	client_wake(c);
 	if (timeout_ms != 0)
 		error = client_wait(c, is_down, NULL, timeout_ms);
 	client_leave(c);
 	return error;
+}
+
+int nj_disconnect(nj_client *c, int64_t timeout_ms)
+{
+	return disconnect(c, REASON_NORMAL_DISCONNECTION, SPAN_NONE, timeout_ms);
+}
+
+int nj_disconnect_with(nj_client *c, uint8_t reason_code, const struct nj_property *list,
+		       size_t count, int64_t timeout_ms)
+{
+	struct span properties;
+	struct nj_property expiry;
+	if (!reason_is_allowed(reason_code, PACKET_DISCONNECT))
+		return NJ_ERROR_INVALID;
+	int error = property_list_encode(list, count, PACKET_DISCONNECT, &properties);
+	if (error)
+		return error;
+	struct nj_bytes bytes = {properties.ptr, properties.len};
+	if (!c->has_session_expiry &&
+	    nj_property_find(bytes, NJ_SESSION_EXPIRY_INTERVAL, &expiry) && expiry.number > 0) {
+		mem_free((void *)properties.ptr);
+		return NJ_ERROR_INVALID;
+	}
+	return disconnect(c, reason_code, properties, timeout_ms);
 }
 
 bool nj_is_connected(nj_client *c)

@@ -9,6 +9,7 @@
  *	link.c           the socket: open, read, write, close
  *	connect.c        where to, and when again
  *	events.c         what the engine reports, and how callbacks get it
+ *	packet.c         packets, for those who watch
  *	delivery.c       publish, deliveries
  *	subscribe.c      subscriptions, made again when the server has lost them
  *	message.c        messages that came
@@ -37,6 +38,8 @@ enum event_kind {
 	EVENT_MESSAGE,
 	EVENT_PUBLISHED,
 	EVENT_UNSUBSCRIBED,
+	EVENT_ANSWERED,
+	EVENT_PACKET,
 };
 struct event {
 	struct link link;
@@ -52,6 +55,8 @@ struct nj_delivery {
 	enum delivery_kind kind;
 	enum nj_outcome outcome;
 	uint8_t reason_code;
+	bool was_sent; /* of a message: packet_id too */
+	uint16_t packet_id;
 	uint32_t token;            /* index into `slots`, plus 1; 0: none */
 	void *tag;                 /* of the message */
 	uint64_t written_position; /* QoS 0: known to be sent when so many bytes are written */
@@ -66,12 +71,13 @@ struct nj_delivery {
 };
 
 struct nj_message {
-	struct event event; /* its link: in `events`, `inbox` or `again` */
+	struct event event; /* its link: in `events`, `inbox`, `again` or `held` */
 	nj_client *client;
 	unsigned reference_count;
 	uint64_t handle; /* 0: nothing to acknowledge */
 	uint64_t again_ms;
 	size_t weight; /* what it counts against inbox_bytes_max */
+	uint16_t packet_id;
 	uint8_t qos;
 	bool retain;
 	bool dup;
@@ -104,8 +110,6 @@ enum link_state {
 	LINK_LINGERING, /* all is written; the server is to close */
 };
 
-#define CANDIDATES_MAX 8 /* addresses of one host that are tried */
-
 struct nj_client {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;   /* outcomes, connections, who drives */
@@ -116,6 +120,8 @@ struct nj_client {
 	void *context;
 	uint8_t version;
 	bool has_manual_ack;
+	bool holds_until_release;
+	bool has_session_expiry; /* in CONNECT */
 	bool stays_down;
 	enum nj_full when_full;
 	size_t inbox_bytes_max;
@@ -139,10 +145,10 @@ struct nj_client {
 	size_t endpoint_count;
 	size_t endpoint_at;
 	size_t endpoint_tried; /* what `disconnected` speaks of */
-	struct sockaddr_storage candidates[CANDIDATES_MAX];
-	socklen_t candidate_lens[CANDIDATES_MAX];
-	size_t candidate_count;
+	struct address_list candidates;
 	size_t candidate_at;
+	char *bind_name;            /* or NULL */
+	struct address_list locals; /* what it means */
 	uint32_t connect_timeout_ms;
 	uint32_t retry_base_ms, retry_max_ms;
 	unsigned failed_rounds;
@@ -154,10 +160,12 @@ struct nj_client {
 	int fd;            /* -1: none */
 	uint32_t interest; /* of epoll */
 	bool wants_connection;
-	bool connects_anew;    /* nj_connect came while a connection was ending */
-	bool disconnects_soon; /* asked for in a callback */
-	bool was_refused;      /* by CONNACK, since nj_connect */
-	bool had_connection;   /* ever */
+	bool connects_anew;              /* nj_connect came while a connection was ending */
+	bool disconnects_soon;           /* asked for in a callback */
+	uint8_t farewell_code;           /* of our DISCONNECT */
+	struct span farewell_properties; /* allocated */
+	bool was_refused;                /* by CONNACK, since nj_connect */
+	bool had_connection;             /* ever */
 	bool cannot_write;
 	bool is_finishing; /* the engine is done, its last bytes are leaving */
 	int system_error;
@@ -180,6 +188,7 @@ struct nj_client {
 	/* in */
 	struct link inbox; /* for nj_receive */
 	struct link again;
+	struct link held; /* holds_until_release: for their PUBREL */
 	size_t inbox_bytes;
 
 	/* for callbacks */
@@ -197,6 +206,8 @@ uint64_t client_now_ms(void);
 void client_wake(nj_client *c);
 /* Unlocks, and drops a reference. */
 void client_unref(nj_client *c);
+/* DISCONNECT, as nj_disconnect was told; locked. */
+void client_say_farewell(nj_client *c);
 
 /* options.c: fills in what a client takes from its options: engine and endpoints. */
 int client_configure(nj_client *c, const struct nj_options *options) MUST_USE;
@@ -242,6 +253,11 @@ void events_disconnected(nj_client *c, enum nj_end end, uint8_t reason_code, con
 /* Frees what no callback will get. */
 void events_drop(struct link *events);
 
+/* packet.c */
+void packet_shown(void *context, const struct engine_packet *packet); /* from the engine */
+void packet_call(nj_client *c, struct event *event);                  /* the callback */
+void packet_drop(struct event *event);
+
 /* delivery.c; locked. */
 int delivery_new(nj_client *c, enum delivery_kind kind, size_t extra, struct nj_delivery **out);
 /* A token by which the engine names it. */
@@ -266,6 +282,9 @@ void subscribe_give_up(nj_client *c);
 /* message.c; locked. */
 void message_arrived(nj_client *c, const struct publish *message, uint64_t handle);
 void message_again_due(nj_client *c, uint64_t now_ms);
+void message_released(nj_client *c, uint16_t packet_id);
+/* Those that wait for their PUBREL are given now. */
+void message_give_held(nj_client *c);
 void message_drop(struct nj_message *m); /* a reference */
 void message_give_up(nj_client *c);
 

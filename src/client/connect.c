@@ -65,11 +65,11 @@ void connect_later(nj_client *c, uint64_t now_ms)
 bool connect_next_candidate(nj_client *c, uint64_t now_ms)
 {
 	const struct transport *t = c->endpoints[c->endpoint_at].transport;
-	while (c->candidate_at < c->candidate_count) {
+	while (c->candidate_at < c->candidates.count) {
 		size_t i = c->candidate_at++;
 		bool is_connected;
-		int fd = t->open(&c->candidates[i], c->candidate_lens[i], c->has_delay,
-				 &is_connected);
+		int fd = t->open(&c->candidates.addresses[i], c->candidates.lens[i], &c->locals,
+				 c->has_delay, &is_connected);
 		if (fd >= 0) {
 			link_opened(c, fd, is_connected, now_ms);
 			return true;
@@ -79,20 +79,29 @@ bool connect_next_candidate(nj_client *c, uint64_t now_ms)
 	return false;
 }
 
+/* Both ends; NULL or a sentence, with which there is nothing to try. */
+static const char *resolve(nj_client *c, const struct endpoint *e)
+{
+	const char *trouble = e->transport->resolve(e->name, e->port, &c->candidates);
+	c->locals.count = 0;
+	if (!trouble && c->bind_name && e->port > 0)
+		trouble = e->transport->resolve(c->bind_name, 0, &c->locals);
+	if (trouble)
+		c->candidates.count = 0;
+	return trouble;
+}
+
 void connect_begin(nj_client *c, uint64_t now_ms)
 {
 	const struct endpoint *e = &c->endpoints[c->endpoint_at];
-	const char *trouble = NULL;
 	c->link = LINK_OPENING;
 	c->endpoint_tried = c->endpoint_at;
 	c->deadline_ms = now_ms + c->connect_timeout_ms;
 	c->system_error = 0;
 	pthread_mutex_unlock(&c->mutex);
-	size_t count = e->transport->resolve(e->name, e->port, c->candidates, c->candidate_lens,
-					     CANDIDATES_MAX, &trouble);
+	const char *trouble = resolve(c, e);
 	pthread_mutex_lock(&c->mutex);
 	now_ms = client_now_ms();
-	c->candidate_count = count;
 	c->candidate_at = 0;
 	if (!c->wants_connection || c->is_freed) {
 		c->link = LINK_DOWN;

@@ -88,6 +88,9 @@ void delivery_finish(struct nj_delivery *d, enum nj_outcome outcome, uint8_t rea
 		pthread_cond_broadcast(&c->changed);
 	if (d->kind == DELIVERY_PUBLISH && c->callbacks.published && !c->is_freed)
 		events_add(c, &d->event, EVENT_PUBLISHED);
+	else if (d->kind != DELIVERY_PUBLISH && c->callbacks.answered && !c->is_freed &&
+		 !d->is_internal)
+		events_add(c, &d->event, EVENT_ANSWERED);
 	else
 		delivery_drop(d);
 }
@@ -102,6 +105,8 @@ void delivery_published(nj_client *c, const struct engine_published *p)
 		pthread_cond_broadcast(&c->changed);
 	if (!d)
 		return;
+	d->packet_id = p->packet_id;
+	d->was_sent = p->was_sent;
 	bool is_dropped = p->reason_code == REASON_QUOTA_EXCEEDED ||
 			  p->reason_code == REASON_UNSPECIFIED_ERROR;
 	if (p->is_expired) {

@@ -91,15 +91,16 @@ int engine_connect(struct engine *e, uint64_t now_ms)
 	e->waits_for_pong = false;
 	e->state = ENGINE_CONNECTING;
 	e->closed = (struct engine_closed){.end = ENGINE_END_LOST};
-	engine_show(e, true, PACKET_CONNECT, &e->hello.connect);
+	engine_show(e, true, PACKET_CONNECT, &e->hello.connect, e->hello.len);
 	return 0;
 }
 
-void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet)
+void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet, size_t len)
 {
 	if (!e->events.packet)
 		return;
-	struct engine_packet shown = {.is_outgoing = is_outgoing, .type = type, .connect = packet};
+	struct engine_packet shown = {
+		.is_outgoing = is_outgoing, .type = type, .connect = packet, .len = len};
 	e->events.packet(e->context, &shown);
 }
 
@@ -126,7 +127,7 @@ static void write_disconnect(struct engine *e, const struct disconnect *disconne
 	if (len == 0)
 		return;
 	buffer_commit(&e->output, len);
-	engine_show(e, true, PACKET_DISCONNECT, disconnect);
+	engine_show(e, true, PACKET_DISCONNECT, disconnect, len);
 }
 
 void engine_disconnect(struct engine *e, const struct disconnect *disconnect)

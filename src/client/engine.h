@@ -71,6 +71,7 @@ struct engine_packet {
 		const struct disconnect *disconnect;
 		const struct auth *auth;
 	};
+	size_t len; /* bytes, the fixed header included */
 };
 
 /*
@@ -85,6 +86,8 @@ struct engine_events {
 	void (*closed)(void *context, const struct engine_closed *closed);
 	/* Topic aliases are resolved. `handle` is for engine_acknowledge; 0: nothing to do. */
 	void (*message)(void *context, const struct publish *message, uint64_t handle);
+	/* PUBREL came for this packet id, of whatever message. */
+	void (*released)(void *context, uint16_t packet_id);
 	/* QoS 0: stands in the output. QoS 1 and 2: acknowledged, or refused. */
 	void (*published)(void *context, const struct engine_published *published);
 	/* Requests under way when a connection ends get no answer. */

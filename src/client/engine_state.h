@@ -97,7 +97,7 @@ static inline bool has_room_for_output(const struct engine *e)
 void engine_fail(struct engine *e, enum engine_end end, uint8_t reason_code, const char *text);
 void engine_fail_flaw(struct engine *e, const struct flaw *flaw);
 void engine_fail_memory(struct engine *e);
-void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet);
+void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet, size_t len);
 
 /* receive.c: one whole packet. */
 void engine_handle(struct engine *e, const struct fixed_header *header, struct span body);

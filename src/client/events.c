@@ -33,8 +33,10 @@ static void on_connected(void *context, const struct connack *connack)
 	keep_properties(c, c->version == MQTT_5 ? connack->properties.raw : SPAN_NONE);
 	if (c->callbacks.connected && !link_is_listed(&c->connected_event.link))
 		events_add(c, &c->connected_event, EVENT_CONNECTED);
-	if (!connack->session_present)
+	if (!connack->session_present) {
+		message_give_held(c); /* no PUBREL will come, and we said they are ours */
 		subscribe_all_again(c);
+	}
 	subscribe_pending(c);
 }
 
@@ -90,12 +92,18 @@ static void on_answered(void *context, const struct engine_answered *answered)
 	subscribe_answered(context, answered);
 }
 
+static void on_released(void *context, uint16_t packet_id)
+{
+	message_released(context, packet_id);
+}
+
 const struct engine_events client_engine_events = {
 	.connected = on_connected,
 	.closed = on_closed,
 	.message = on_message,
 	.published = on_published,
 	.answered = on_answered,
+	.released = on_released,
 };
 
 /* --- to the application --- */
@@ -132,7 +140,8 @@ static void call_message(nj_client *c, struct nj_message *m)
 
 static void call_published(nj_client *c, struct nj_delivery *d)
 {
-	struct nj_published published = {d->outcome, d->reason_code, d->tag};
+	struct nj_published published = {d->outcome, d->reason_code, d->tag, d->packet_id,
+					 d->was_sent};
 	pthread_mutex_unlock(&c->mutex);
 	c->callbacks.published(c, c->context, &published);
 	pthread_mutex_lock(&c->mutex);
@@ -147,6 +156,14 @@ static void call_unsubscribed(nj_client *c, struct subscription *s)
 	mem_free(s);
 }
 
+static void call_answered(nj_client *c, struct nj_delivery *d)
+{
+	pthread_mutex_unlock(&c->mutex);
+	c->callbacks.answered(c, c->context, d);
+	pthread_mutex_lock(&c->mutex);
+	delivery_drop(d);
+}
+
 static void call(nj_client *c, struct event *e)
 {
 	switch (e->kind) {
@@ -157,6 +174,8 @@ static void call(nj_client *c, struct event *e)
 	case EVENT_UNSUBSCRIBED:
 		call_unsubscribed(c, CONTAINER_OF(e, struct subscription, event));
 		break;
+	case EVENT_ANSWERED: call_answered(c, CONTAINER_OF(e, struct nj_delivery, event)); break;
+	case EVENT_PACKET: packet_call(c, e); break;
 	}
 }
 
@@ -187,9 +206,11 @@ void events_drop(struct link *events)
 		link_remove(&e->link);
 		if (e->kind == EVENT_MESSAGE)
 			message_drop(CONTAINER_OF(e, struct nj_message, event));
-		else if (e->kind == EVENT_PUBLISHED)
+		else if (e->kind == EVENT_PUBLISHED || e->kind == EVENT_ANSWERED)
 			delivery_drop(CONTAINER_OF(e, struct nj_delivery, event));
 		else if (e->kind == EVENT_UNSUBSCRIBED)
 			mem_free(CONTAINER_OF(e, struct subscription, event));
+		else if (e->kind == EVENT_PACKET)
+			packet_drop(e);
 	}
 }

@@ -13,6 +13,7 @@ static struct nj_message *message_new(nj_client *c, const struct publish *p)
 	*m = (struct nj_message){.client = c,
 				 .reference_count = 1,
 				 .weight = weight,
+				 .packet_id = p->packet_id,
 				 .qos = p->qos,
 				 .retain = p->retain,
 				 .dup = p->dup};
@@ -39,6 +40,46 @@ static void give(nj_client *c, struct nj_message *m)
 		pthread_cond_broadcast(&c->changed);
 }
 
+static struct nj_message *first_of(struct link *messages)
+{
+	return CONTAINER_OF(messages->next, struct nj_message, event.link);
+}
+
+static void give_first_held(nj_client *c)
+{
+	struct nj_message *m = first_of(&c->held);
+	link_remove(&m->event.link);
+	give(c, m);
+}
+
+void message_give_held(nj_client *c)
+{
+	while (!list_is_empty(&c->held))
+		give_first_held(c);
+}
+
+void message_released(nj_client *c, uint16_t packet_id)
+{
+	for (struct link *at = c->held.next; at != &c->held; at = at->next) {
+		struct nj_message *m = CONTAINER_OF(at, struct nj_message, event.link);
+		if (m->packet_id != packet_id)
+			continue;
+		link_remove(at);
+		give(c, m);
+		return;
+	}
+}
+
+/* Where there is no room for more the oldest do not wait: their PUBRELs would never be read. */
+static void hold(nj_client *c, struct nj_message *m)
+{
+	list_append(&c->held, &m->event.link);
+	(void)!engine_acknowledge(c->engine, m->handle, REASON_SUCCESS);
+	m->handle = 0;
+	while (c->inbox_bytes >= c->inbox_bytes_max && !list_is_empty(&c->held))
+		give_first_held(c);
+}
+
 /* Without memory: one that must not be lost is to come again, with another connection. */
 void message_arrived(nj_client *c, const struct publish *p, uint64_t handle)
 {
@@ -48,7 +89,10 @@ void message_arrived(nj_client *c, const struct publish *p, uint64_t handle)
 		m->event.kind = EVENT_MESSAGE;
 		c->reference_count++;
 		c->inbox_bytes += m->weight;
-		give(c, m);
+		if (c->holds_until_release && m->qos == 2)
+			hold(c, m);
+		else
+			give(c, m);
 	} else if (handle != 0) {
 		engine_give_back(c->engine, handle);
 		engine_disconnect(c->engine,
@@ -95,7 +139,7 @@ void message_again_due(nj_client *c, uint64_t now_ms)
 static void drop_all(struct link *messages)
 {
 	while (!list_is_empty(messages)) {
-		struct nj_message *m = CONTAINER_OF(messages->next, struct nj_message, event.link);
+		struct nj_message *m = first_of(messages);
 		link_remove(&m->event.link);
 		message_drop(m);
 	}
@@ -105,6 +149,7 @@ void message_give_up(nj_client *c)
 {
 	drop_all(&c->inbox);
 	drop_all(&c->again);
+	drop_all(&c->held);
 }
 
 /* --- public calls --- */
@@ -124,7 +169,7 @@ int nj_receive(nj_client *c, int64_t timeout_ms, nj_message **message_out)
 	if (!error && list_is_empty(&c->inbox))
 		error = NJ_ERROR_CLOSED;
 	if (!error) {
-		struct nj_message *m = CONTAINER_OF(c->inbox.next, struct nj_message, event.link);
+		struct nj_message *m = first_of(&c->inbox);
 		link_remove(&m->event.link);
 		*message_out = m;
 	}
@@ -145,6 +190,11 @@ struct nj_bytes nj_message_payload(const nj_message *m)
 uint8_t nj_message_qos(const nj_message *m)
 {
 	return m->qos;
+}
+
+uint16_t nj_message_packet_id(const nj_message *m)
+{
+	return m->packet_id;
 }
 
 bool nj_message_retain(const nj_message *m)

@@ -105,6 +105,10 @@ static int read_addresses(nj_client *c, const struct nj_options *o)
 	while (!error && ++c->endpoint_count <= o->more_address_count)
 		error = read_address(o->more_addresses[c->endpoint_count - 1],
 				     &c->endpoints[c->endpoint_count]);
+	if (!error && o->bind_address) {
+		c->bind_name = mem_copy_text(span_of_text(o->bind_address));
+		error = c->bind_name ? 0 : ERROR_NO_MEMORY;
+	}
 	return error;
 }
 
@@ -124,6 +128,7 @@ void client_forget_endpoints(nj_client *c)
 	for (size_t i = 0; i < c->endpoint_count; i++)
 		mem_free(c->endpoints[i].name);
 	mem_free(c->endpoints);
+	mem_free(c->bind_name);
 }
 
 /* --- CONNECT --- */
@@ -177,6 +182,15 @@ static void fill_connect(struct connect *connect, const struct nj_options *o)
 	fill_will(connect, o->will);
 }
 
+static bool names_session_expiry(const struct nj_options *o)
+{
+	for (size_t i = 0; i < o->property_count; i++)
+		if (o->properties[i].id == NJ_SESSION_EXPIRY_INTERVAL &&
+		    o->properties[i].number > 0)
+			return true;
+	return false;
+}
+
 static int new_engine(nj_client *c, const struct nj_options *o)
 {
 	struct connect connect;
@@ -191,6 +205,7 @@ static int new_engine(nj_client *c, const struct nj_options *o)
 		goto done;
 	fill_connect(&connect, o);
 	connect.properties.user = mine;
+	c->has_session_expiry = o->session_expiry > 0 || names_session_expiry(o);
 	connect.will_properties.user = of_will;
 	engine_options_init(&options);
 	options.acknowledges_when_told = true;
@@ -199,7 +214,9 @@ static int new_engine(nj_client *c, const struct nj_options *o)
 	options.queue_messages_max = o->outbox_messages_max;
 	options.queue_bytes_max = o->outbox_bytes_max;
 	options.packet_bytes_max = o->packet_bytes_max;
-	error = engine_new(&connect, &options, &client_engine_events, c, &c->engine);
+	struct engine_events events = client_engine_events;
+	events.packet = o->callbacks.packet ? packet_shown : NULL;
+	error = engine_new(&connect, &options, &events, c, &c->engine);
 done:
 	mem_free((void *)mine.ptr);
 	mem_free((void *)of_will.ptr);
@@ -222,6 +239,8 @@ static const char *range_flaw(const struct nj_options *o)
 		return "when_full is not an enum nj_full";
 	if (o->will && o->will->qos > QOS_MAX)
 		return "the will's QoS is not 0, 1 or 2";
+	if (o->holds_until_release && o->manual_ack)
+		return "holds_until_release and manual_ack exclude each other";
 	return NULL;
 }
 
@@ -273,6 +292,7 @@ int client_configure(nj_client *c, const struct nj_options *o)
 	c->retry_base_ms = o->retry_base_ms;
 	c->retry_max_ms = o->retry_max_ms;
 	c->has_delay = o->has_delay;
+	c->holds_until_release = o->holds_until_release;
 	int error = read_addresses(c, o);
 	return error ? error : new_engine(c, o);
 }

@@ -22,6 +22,12 @@ static const struct flaw flaw_answer = {REASON_PROTOCOL_ERROR,
 static const struct flaw flaw_auth_method = {REASON_PROTOCOL_ERROR,
 					     "another authentication method than ours"};
 
+static void show(struct engine *e, const struct fixed_header *header, const void *packet)
+{
+	engine_show(e, false, header->type, packet,
+		    (size_t)header->header_len + header->remaining_length);
+}
+
 /* --- CONNACK --- */
 
 static uint32_t number_or(const struct properties *p, enum property_id id, uint32_t value,
@@ -137,7 +143,6 @@ static bool is_old_refusal(const struct engine *e, struct span body)
 
 static void handle_connack(struct engine *e, const struct fixed_header *header, struct span body)
 {
-	(void)header;
 	struct connack p = {0};
 	const struct flaw *flaw = connack_decode(body, e->version, &p);
 	if (flaw && is_old_refusal(e, body)) {
@@ -150,7 +155,7 @@ static void handle_connack(struct engine *e, const struct fixed_header *header, 
 		engine_fail_flaw(e, flaw);
 		return;
 	}
-	engine_show(e, false, PACKET_CONNACK, &p);
+	show(e, header, &p);
 	if (p.code != 0)
 		engine_fail(e, ENGINE_END_REFUSED, p.code, NULL);
 	else
@@ -248,7 +253,7 @@ static void handle_publish(struct engine *e, const struct fixed_header *header, 
 		flaw ? engine_fail_flaw(e, flaw) : engine_fail_memory(e);
 		return;
 	}
-	engine_show(e, false, PACKET_PUBLISH, &p);
+	show(e, header, &p);
 	if (p.qos > 0 && e->options.acknowledges_when_told)
 		acknowledge_take(e, &p);
 	else
@@ -265,6 +270,8 @@ static void handle_pubrel(struct engine *e, const struct ack *p)
 	transmit_ack(e, PACKET_PUBCOMP, reason, p->packet_id);
 	if (steps & STEP_RELEASE_ID)
 		resume_give_held(e, p->packet_id);
+	if (e->events.released)
+		e->events.released(e->context, p->packet_id);
 }
 
 /* --- PUBACK, PUBREC, PUBCOMP --- */
@@ -315,7 +322,7 @@ static void handle_ack(struct engine *e, const struct fixed_header *header, stru
 		engine_fail_flaw(e, flaw);
 		return;
 	}
-	engine_show(e, false, header->type, &p);
+	show(e, header, &p);
 	if (header->type == PACKET_PUBREL)
 		handle_pubrel(e, &p);
 	else
@@ -352,7 +359,7 @@ static void handle_suback(struct engine *e, const struct fixed_header *header, s
 		engine_fail_flaw(e, flaw);
 		return;
 	}
-	engine_show(e, false, header->type, &p);
+	show(e, header, &p);
 	struct engine_answered answered = {r->token, &p};
 	link_remove(&r->link);
 	e->request_count--;
@@ -367,7 +374,7 @@ static void handle_pingresp(struct engine *e, const struct fixed_header *header,
 {
 	(void)body;
 	e->waits_for_pong = false;
-	engine_show(e, false, header->type, NULL);
+	show(e, header, NULL);
 }
 
 static void handle_disconnect(struct engine *e, const struct fixed_header *header, struct span body)
@@ -379,7 +386,7 @@ static void handle_disconnect(struct engine *e, const struct fixed_header *heade
 		engine_fail_flaw(e, flaw);
 		return;
 	}
-	engine_show(e, false, header->type, &p);
+	show(e, header, &p);
 	engine_fail(e, ENGINE_END_SERVER, p.reason_code, NULL);
 }
 
@@ -397,7 +404,7 @@ static void handle_auth(struct engine *e, const struct fixed_header *header, str
 		engine_fail_flaw(e, flaw);
 		return;
 	}
-	engine_show(e, false, header->type, &p);
+	show(e, header, &p);
 	e->events.auth(e->context, &p);
 }
 

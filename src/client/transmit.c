@@ -18,8 +18,9 @@ void transmit_ack(struct engine *e, uint8_t type, uint8_t reason_code, uint16_t 
 		engine_fail_memory(e);
 		return;
 	}
-	buffer_commit(&e->output, ack_encode(&p, e->version, buffer_room(&e->output)));
-	engine_show(e, true, type, &p);
+	size_t len = ack_encode(&p, e->version, buffer_room(&e->output));
+	buffer_commit(&e->output, len);
+	engine_show(e, true, type, &p, len);
 }
 
 void transmit_ping(struct engine *e)
@@ -32,7 +33,7 @@ void transmit_ping(struct engine *e)
 	buffer_commit(&e->output, PING_BYTES);
 	e->waits_for_pong = true;
 	e->ping_ms = e->now_ms;
-	engine_show(e, true, PACKET_PINGREQ, NULL);
+	engine_show(e, true, PACKET_PINGREQ, NULL, PING_BYTES);
 }
 
 /* --- messages --- */
@@ -82,7 +83,7 @@ static void show_publish(struct engine *e, struct span packet)
 			   span_of(packet.ptr + header.header_len, header.remaining_length),
 			   e->version, &p))
 		return;
-	engine_show(e, true, PACKET_PUBLISH, &p);
+	engine_show(e, true, PACKET_PUBLISH, &p, packet.len);
 }
 
 /* Puts the packet out; false when there is no memory, and the connection ends. */
@@ -374,7 +375,7 @@ int engine_subscribe(struct engine *e, const struct subscribe *request, uint32_t
 	size_t len = subscribe_encode(&p, e->version, buffer_room(&e->output));
 	error = commit_request(e, r, len);
 	if (!error)
-		engine_show(e, true, PACKET_SUBSCRIBE, &p);
+		engine_show(e, true, PACKET_SUBSCRIBE, &p, len);
 	return error;
 }
 
@@ -392,7 +393,7 @@ int engine_unsubscribe(struct engine *e, const struct unsubscribe *request, uint
 	size_t len = unsubscribe_encode(&p, e->version, buffer_room(&e->output));
 	error = commit_request(e, r, len);
 	if (!error)
-		engine_show(e, true, PACKET_UNSUBSCRIBE, &p);
+		engine_show(e, true, PACKET_UNSUBSCRIBE, &p, len);
 	return error;
 }
 
@@ -423,6 +424,6 @@ int engine_auth(struct engine *e, const struct auth *auth)
 	if (len == 0 || (e->state == ENGINE_CONNECTED && len > e->server.packet_bytes_max))
 		return ERROR_LIMIT;
 	buffer_commit(&e->output, len);
-	engine_show(e, true, PACKET_AUTH, auth);
+	engine_show(e, true, PACKET_AUTH, auth, len);
 	return 0;
 }

@@ -9,53 +9,64 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static size_t resolve_host(const char *name, uint16_t port, struct sockaddr_storage *addresses,
-			   socklen_t *lens, size_t max, const char **trouble_out)
+static const char *resolve_host(const char *name, uint16_t port, struct address_list *out)
 {
 	char service[8];
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
-	size_t count = 0;
 	snprintf(service, sizeof(service), "%u", port);
 	int code = getaddrinfo(name, service, &hints, &list);
-	if (code != 0) {
-		*trouble_out = gai_strerror(code);
-		return 0;
-	}
-	for (struct addrinfo *at = list; at && count < max; at = at->ai_next, count++) {
-		memcpy(&addresses[count], at->ai_addr, at->ai_addrlen);
-		lens[count] = at->ai_addrlen;
+	out->count = 0;
+	if (code != 0)
+		return gai_strerror(code);
+	for (struct addrinfo *at = list; at && out->count < ADDRESSES_MAX; at = at->ai_next) {
+		memcpy(&out->addresses[out->count], at->ai_addr, at->ai_addrlen);
+		out->lens[out->count++] = at->ai_addrlen;
 	}
 	freeaddrinfo(list);
-	return count;
+	return NULL;
 }
 
-static size_t resolve_path(const char *name, uint16_t port, struct sockaddr_storage *addresses,
-			   socklen_t *lens, size_t max, const char **trouble_out)
+static const char *resolve_path(const char *name, uint16_t port, struct address_list *out)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	(void)port;
-	if (strlen(name) >= sizeof(address.sun_path) || max == 0) {
-		*trouble_out = "the path is too long for a socket";
-		return 0;
-	}
+	out->count = 0;
+	if (strlen(name) >= sizeof(address.sun_path))
+		return "the path is too long for a socket";
 	strcpy(address.sun_path, name);
-	memcpy(addresses, &address, sizeof(address));
-	lens[0] = sizeof(address);
-	return 1;
+	memcpy(out->addresses, &address, sizeof(address));
+	out->lens[0] = sizeof(address);
+	out->count = 1;
+	return NULL;
 }
 
-static int open_stream(const struct sockaddr_storage *address, socklen_t len, bool has_delay,
-		       bool *is_connected_out)
+/* The first of them that is of the socket's family and can be taken. */
+static int bind_to_one(int fd, sa_family_t family, const struct address_list *locals)
 {
+	int error = -1;
+	errno = EADDRNOTAVAIL;
+	for (size_t i = 0; i < locals->count && error; i++)
+		if (locals->addresses[i].ss_family == family)
+			error = bind(fd, (const struct sockaddr *)&locals->addresses[i],
+				     locals->lens[i]);
+	return error;
+}
+
+static int open_stream(const struct sockaddr_storage *address, socklen_t len,
+		       const struct address_list *locals, bool has_delay, bool *is_connected_out)
+{
+	bool is_bound = locals->count > 0 && address->ss_family != AF_UNIX;
 	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1;
 	if (fd < 0)
 		return -1;
 	if (!has_delay && address->ss_family != AF_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	*is_connected_out = connect(fd, (const struct sockaddr *)address, len) == 0;
-	if (*is_connected_out || errno == EINPROGRESS)
-		return fd;
+	if (!is_bound || bind_to_one(fd, address->ss_family, locals) == 0) {
+		*is_connected_out = connect(fd, (const struct sockaddr *)address, len) == 0;
+		if (*is_connected_out || errno == EINPROGRESS)
+			return fd;
+	}
 	int saved = errno;
 	close(fd);
 	errno = saved;

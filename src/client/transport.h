@@ -8,17 +8,23 @@
 
 #include "base/base.h"
 
+#define ADDRESSES_MAX 8 /* of one host that are tried */
+
+struct address_list {
+	struct sockaddr_storage addresses[ADDRESSES_MAX];
+	socklen_t lens[ADDRESSES_MAX];
+	size_t count;
+};
+
 struct transport {
 	const char *scheme; /* of an address, without "://" */
 	uint16_t port;      /* when the address names none; 0: there are no ports */
-	/* Fills in at most `max` addresses of the server; may wait. Their number, or 0, then
-	 * `trouble_out` says why. */
-	size_t (*resolve)(const char *name, uint16_t port, struct sockaddr_storage *addresses,
-			  socklen_t *lens, size_t max, const char **trouble_out);
-	/* A descriptor on its way to that address (`is_connected_out`: there already), or -1 and
-	 * errno. It does not block. */
-	int (*open)(const struct sockaddr_storage *address, socklen_t len, bool has_delay,
-		    bool *is_connected_out);
+	/* Fills in the addresses of the server; may wait. NULL, or why there are none. */
+	const char *(*resolve)(const char *name, uint16_t port, struct address_list *out);
+	/* A descriptor on its way to that address (`is_connected_out`: there already), from one of
+	 * `locals` unless that is empty; or -1 and errno. It does not block. */
+	int (*open)(const struct sockaddr_storage *address, socklen_t len,
+		    const struct address_list *locals, bool has_delay, bool *is_connected_out);
 	/* The end of the way: 0 or an errno. */
 	int (*opened)(int fd);
 	/* As read and write, EAGAIN included. */

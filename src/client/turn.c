@@ -115,7 +115,7 @@ void client_turn(nj_client *c, uint64_t until_ms)
 	poll_and_work(c, until_ms);
 	events_hand_out(c);
 	if (c->disconnects_soon && c->link == LINK_OPEN)
-		engine_disconnect(c->engine, NULL);
+		client_say_farewell(c);
 	c->disconnects_soon = false;
 	subscribe_pending(c);
 	link_write(c, client_now_ms());

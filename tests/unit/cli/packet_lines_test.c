@@ -32,14 +32,15 @@ static void test_connection_packets(void **state)
 	(void)state;
 	struct connack connack = {.code = 5};
 	struct disconnect disconnect = {.reason_code = 0x8b};
-	check(&(struct engine_packet){true, PACKET_CONNECT, {0}}, "Client C sending CONNECT\n");
-	check(&(struct engine_packet){false, PACKET_CONNACK, {.connack = &connack}},
+	check(&(struct engine_packet){true, PACKET_CONNECT, {0}, 0}, "Client C sending CONNECT\n");
+	check(&(struct engine_packet){false, PACKET_CONNACK, {.connack = &connack}, 0},
 	      "Client C received CONNACK (5)\n");
-	check(&(struct engine_packet){true, PACKET_PINGREQ, {0}}, "Client C sending PINGREQ\n");
-	check(&(struct engine_packet){false, PACKET_PINGRESP, {0}}, "Client C received PINGRESP\n");
-	check(&(struct engine_packet){true, PACKET_DISCONNECT, {.disconnect = &disconnect}},
+	check(&(struct engine_packet){true, PACKET_PINGREQ, {0}, 0}, "Client C sending PINGREQ\n");
+	check(&(struct engine_packet){false, PACKET_PINGRESP, {0}, 0},
+	      "Client C received PINGRESP\n");
+	check(&(struct engine_packet){true, PACKET_DISCONNECT, {.disconnect = &disconnect}, 0},
 	      "Client C sending DISCONNECT\n");
-	check(&(struct engine_packet){false, PACKET_DISCONNECT, {.disconnect = &disconnect}},
+	check(&(struct engine_packet){false, PACKET_DISCONNECT, {.disconnect = &disconnect}, 0},
 	      "Received DISCONNECT (139)\n");
 }
 
@@ -48,7 +49,7 @@ static void test_client_without_a_name(void **state)
 	(void)state;
 	struct packet_lines lines = {0};
 	struct connack connack = {0};
-	struct engine_packet packet = {false, PACKET_CONNACK, {.connack = &connack}};
+	struct engine_packet packet = {false, PACKET_CONNACK, {.connack = &connack}, 0};
 	check_with(&lines, SPAN_NONE, &packet, "Client (null) received CONNACK (0)\n");
 	connack.properties.present = UINT64_C(1) << PROPERTY_ASSIGNED_CLIENT_IDENTIFIER;
 	connack.properties.assigned_client_identifier = SPAN_LITERAL("auto-1");
@@ -65,8 +66,8 @@ static void test_messages(void **state)
 			    .packet_id = 7,
 			    .topic = SPAN_LITERAL("a/b"),
 			    .payload = SPAN_LITERAL("12345")};
-	struct engine_packet sent = {true, PACKET_PUBLISH, {.publish = &p}};
-	struct engine_packet received = {false, PACKET_PUBLISH, {.publish = &p}};
+	struct engine_packet sent = {true, PACKET_PUBLISH, {.publish = &p}, 0};
+	struct engine_packet received = {false, PACKET_PUBLISH, {.publish = &p}, 0};
 	struct span client = SPAN_LITERAL("C");
 	check_with(&lines, client, &sent,
 		   "Client C sending PUBLISH (d1, q2, r1, m7, 'a/b', ... (5 bytes))\n");
@@ -103,11 +104,11 @@ static void test_acknowledgements(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct ack p = {.type = rows[i].type, .reason_code = 16, .packet_id = 9};
-		check(&(struct engine_packet){rows[i].is_outgoing, rows[i].type, {.ack = &p}},
+		check(&(struct engine_packet){rows[i].is_outgoing, rows[i].type, {.ack = &p}, 0},
 		      rows[i].wanted);
 	}
 	struct ack unknown = {.type = PACKET_PUBREL, .reason_code = 0x92, .packet_id = 5};
-	check(&(struct engine_packet){true, PACKET_PUBREL, {.ack = &unknown}},
+	check(&(struct engine_packet){true, PACKET_PUBREL, {.ack = &unknown}, 0},
 	      "Warning: Received PUBREC from C for an unknown packet identifier 5.\n"
 	      "Client C sending PUBREL (m5)\n");
 }
@@ -118,15 +119,16 @@ static void test_requests(void **state)
 	static const uint8_t filters[] = {0, 1, 'a', 1, 0, 1, 'b', 0x2e};
 	struct subscribe s = {.packet_id = 3, .filters = span_of(filters, sizeof(filters))};
 	struct unsubscribe u = {.packet_id = 4, .filters = SPAN_LITERAL("\0\1a\0\1b")};
-	check(&(struct engine_packet){true, PACKET_SUBSCRIBE, {.subscribe = &s}},
+	check(&(struct engine_packet){true, PACKET_SUBSCRIBE, {.subscribe = &s}, 0},
 	      "Client C sending SUBSCRIBE (Mid: 3, Topic: a, QoS: 1, Options: 0x00)\n"
 	      "Client C sending SUBSCRIBE (Mid: 3, Topic: b, QoS: 2, Options: 0x2c)\n");
-	check(&(struct engine_packet){true, PACKET_UNSUBSCRIBE, {.unsubscribe = &u}},
+	check(&(struct engine_packet){true, PACKET_UNSUBSCRIBE, {.unsubscribe = &u}, 0},
 	      "Client C sending UNSUBSCRIBE (Mid: 4, Topic: a)\n"
 	      "Client C sending UNSUBSCRIBE (Mid: 4, Topic: b)\n");
-	check(&(struct engine_packet){false, PACKET_SUBACK, {0}}, "Client C received SUBACK\n");
-	check(&(struct engine_packet){false, PACKET_UNSUBACK, {0}}, "Client C received UNSUBACK\n");
-	check(&(struct engine_packet){false, PACKET_AUTH, {0}}, "Client C received AUTH\n");
+	check(&(struct engine_packet){false, PACKET_SUBACK, {0}, 0}, "Client C received SUBACK\n");
+	check(&(struct engine_packet){false, PACKET_UNSUBACK, {0}, 0},
+	      "Client C received UNSUBACK\n");
+	check(&(struct engine_packet){false, PACKET_AUTH, {0}, 0}, "Client C received AUTH\n");
 }
 
 int main(void)

@@ -72,8 +72,11 @@ void app_prepare(uint8_t version)
 	app.options.clean_start = false;
 	app.options.session_expiry = 3600;
 	app.options.retry_base_ms = 10;
-	app.options.callbacks = (struct nj_callbacks){on_connected, on_disconnected, on_message,
-						      on_published, on_unsubscribed};
+	app.options.callbacks = (struct nj_callbacks){.connected = on_connected,
+						      .disconnected = on_disconnected,
+						      .message = on_message,
+						      .published = on_published,
+						      .unsubscribed = on_unsubscribed};
 	app.options.context = &app;
 }
 

@@ -19,6 +19,20 @@ static void on_message(nj_client *c, void *context, nj_message *m)
 		seen[load_u32(nj_message_payload(m).ptr) % SERVER_MESSAGES]++;
 }
 
+static void on_packet(nj_client *c, void *context, const struct nj_packet *p)
+{
+	(void)c;
+	(void)context;
+	assert_true(p->len > 0);
+}
+
+static void on_answered(nj_client *c, void *context, nj_delivery *d)
+{
+	(void)c;
+	(void)context;
+	assert_true(nj_delivery_outcome(d, NULL) != NJ_PENDING);
+}
+
 static bool is_connected(void *context)
 {
 	return nj_is_connected(context);
@@ -60,7 +74,7 @@ static void live(nj_client *c)
 	settle(&host, c);
 }
 
-static bool live_with(unsigned long countdown)
+static bool live_with(unsigned long countdown, bool holds)
 {
 	char path[64];
 	struct nj_options o = NJ_OPTIONS_INIT;
@@ -74,6 +88,9 @@ static bool live_with(unsigned long countdown)
 	o.session_expiry = 3600;
 	o.retry_base_ms = 0;
 	o.callbacks.message = on_message;
+	o.callbacks.packet = on_packet;
+	o.callbacks.answered = on_answered;
+	o.holds_until_release = holds;
 	mem_fail_after(countdown);
 	if (nj_new(&o, &c) == 0)
 		live(c);
@@ -87,12 +104,11 @@ static bool live_with(unsigned long countdown)
 	return has_failed;
 }
 
-static void test_each_allocation_fails(void **state)
+static void fail_each(bool holds)
 {
-	(void)state;
 	unsigned long countdown = 1;
 	mem_count_start();
-	while (live_with(countdown)) {
+	while (live_with(countdown, holds)) {
 		countdown++;
 		assert_true(countdown < 2000);
 	}
@@ -101,10 +117,23 @@ static void test_each_allocation_fails(void **state)
 		assert_true(seen[i] >= 1);
 }
 
+static void test_each_allocation_fails(void **state)
+{
+	(void)state;
+	fail_each(false);
+}
+
+static void test_each_allocation_fails_while_holding(void **state)
+{
+	(void)state;
+	fail_each(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_allocation_fails),
+		cmocka_unit_test(test_each_allocation_fails_while_holding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
