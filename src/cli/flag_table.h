@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of pub and sub as a table: names, whose they are, what they take, what they set. */
+/* The options of pub, sub and rr as a table: names, whose they are, what they take, what they set. */
 #ifndef NIGHTJAR_CLI_FLAG_TABLE_H
 #define NIGHTJAR_CLI_FLAG_TABLE_H
 
@@ -13,8 +13,8 @@ enum flag_kind {
 	FLAG_PROPERTY, /* -D and its three or four words */
 	FLAG_HELP,
 	FLAG_VERSION,
-	FLAG_NOT_YET,       /* mosquitto's, and not supported here yet */
-	FLAG_NOT_YET_VALUE, /* the same, with a value */
+	FLAG_REFUSED,       /* mosquitto's, and not ours; `help` says why, and what to do */
+	FLAG_REFUSED_VALUE, /* the same, with a value */
 };
 
 struct flag_row {
@@ -31,6 +31,10 @@ struct flag_row {
 
 extern const struct flag_row flag_table[];
 extern const size_t flag_table_count;
+
+/* Does a value follow it? */
+bool flag_takes_value(const struct flag_row *row);
+bool flag_is_refused(const struct flag_row *row);
 
 /* The row of a word on the command line, or NULL. */
 const struct flag_row *flag_find(enum tool tool, const char *word);

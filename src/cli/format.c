@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/format.h"
 
+#include "cli/json_print.h"
+
 #include <limits.h>
 
 /* Wider than any line that somebody reads, narrower than what could fill a disk by mistake. */
@@ -63,9 +65,7 @@ static bool check_specifier(const char **at)
 	char letter = read_specifier(at).letter;
 	if (letter == '\0')
 		fprintf(stderr, "Error: Incomplete format specifier.\n");
-	else if (letter == 'j' || letter == 'J')
-		fprintf(stderr, "Error: JSON output (%%%c) is not supported yet.\n", letter);
-	else if (!strchr("%ACDEFIlmpPqRrStUxX", letter))
+	else if (!strchr("%ACDEFIjJlmpPqRrStUxX", letter))
 		fprintf(stderr, "Error: Invalid format specifier '%c'.\n", letter);
 	else
 		return true;
@@ -132,20 +132,31 @@ static void print_number(FILE *to, const struct specifier *s, uint64_t number)
 		fprintf(to, "%*llu", s->width, (unsigned long long)number);
 }
 
-/* A property that is not there is an empty text. */
-static void print_number_of(FILE *to, const struct specifier *s, const struct properties *p,
-			    enum property_id id, uint32_t number)
+static bool find_property(const struct publish *m, enum property_id id, struct property *out)
 {
-	if (properties_has(p, id))
-		print_number(to, s, number);
+	struct span rest = m->properties.raw;
+	while (property_next(&rest, out))
+		if (out->id == id)
+			return true;
+	return false;
+}
+
+/* A property that is not there is an empty text. */
+static void print_number_of(FILE *to, const struct specifier *s, const struct publish *m,
+			    enum property_id id)
+{
+	struct property property;
+	if (find_property(m, id, &property))
+		print_number(to, s, property.number);
 	else
 		print_text(to, s, SPAN_NONE);
 }
 
-static void print_text_of(FILE *to, const struct specifier *s, const struct properties *p,
-			  enum property_id id, struct span text)
+static void print_text_of(FILE *to, const struct specifier *s, const struct publish *m,
+			  enum property_id id)
 {
-	print_text(to, s, properties_has(p, id) ? text : SPAN_NONE);
+	struct property property;
+	print_text(to, s, find_property(m, id, &property) ? property.text : SPAN_NONE);
 }
 
 static void print_byte(FILE *to, char letter, uint8_t byte)
@@ -173,10 +184,9 @@ static void print_payload(FILE *to, const struct specifier *s, struct span paylo
 		fill(to, ' ', padding);
 }
 
-static void print_user_properties(FILE *to, const struct properties *p)
+static void print_user_properties(FILE *to, struct span rest)
 {
 	struct property property;
-	struct span rest = p->raw;
 	bool is_first = true;
 	while (property_next(&rest, &property)) {
 		if (property.id != PROPERTY_USER_PROPERTY)
@@ -198,39 +208,39 @@ static void print_time(FILE *to, const struct specifier *s, const char *format,
 	print_text(to, s, span_of(text, strftime(text, sizeof(text), format, &parts)));
 }
 
-static void print_property(FILE *to, const struct specifier *s, const struct properties *p)
+static void print_property(FILE *to, const struct specifier *s, const struct publish *m)
 {
 	const struct specifier plain = {.precision = -1};
 	switch (s->letter) {
-	case 'A': print_number_of(to, s, p, PROPERTY_TOPIC_ALIAS, p->topic_alias); break;
-	case 'C': print_text_of(to, s, p, PROPERTY_CONTENT_TYPE, p->content_type); break;
-	case 'D':
-		print_text_of(to, &plain, p, PROPERTY_CORRELATION_DATA, p->correlation_data);
-		break;
-	case 'E':
-		print_number_of(to, s, p, PROPERTY_MESSAGE_EXPIRY_INTERVAL,
-				p->message_expiry_interval);
-		break;
-	case 'F':
-		print_number_of(to, s, p, PROPERTY_PAYLOAD_FORMAT_INDICATOR,
-				p->payload_format_indicator);
-		break;
-	case 'P': print_user_properties(to, p); break;
-	case 'R': print_text_of(to, s, p, PROPERTY_RESPONSE_TOPIC, p->response_topic); break;
-	case 'S':
-		print_number_of(to, s, p, PROPERTY_SUBSCRIPTION_IDENTIFIER,
-				p->subscription_identifier);
-		break;
+	case 'A': print_number_of(to, s, m, PROPERTY_TOPIC_ALIAS); break;
+	case 'C': print_text_of(to, s, m, PROPERTY_CONTENT_TYPE); break;
+	case 'D': print_text_of(to, &plain, m, PROPERTY_CORRELATION_DATA); break;
+	case 'E': print_number_of(to, s, m, PROPERTY_MESSAGE_EXPIRY_INTERVAL); break;
+	case 'F': print_number_of(to, s, m, PROPERTY_PAYLOAD_FORMAT_INDICATOR); break;
+	case 'P': print_user_properties(to, m->properties.raw); break;
+	case 'R': print_text_of(to, s, m, PROPERTY_RESPONSE_TOPIC); break;
+	case 'S': print_number_of(to, s, m, PROPERTY_SUBSCRIPTION_IDENTIFIER); break;
 	}
 }
 
-static void print_part(FILE *to, const struct specifier *s, const struct publish *m,
-		       const struct timespec *when)
+static void print_object(FILE *to, const struct json_style *style, const struct publish *m,
+			 const struct timespec *when)
 {
+	if (!json_print(to, style, m, when))
+		fprintf(stderr, "Error: Message payload is not valid JSON on topic %.*s.\n",
+			(int)m->topic.len, (const char *)m->topic.ptr);
+}
+
+static void print_part(FILE *to, const struct format *f, const struct specifier *s,
+		       const struct publish *m, const struct timespec *when)
+{
+	struct json_style style = {.is_pretty = f->is_pretty, .embeds_payload = s->letter == 'J'};
 	switch (s->letter) {
 	case '%': fputc('%', to); break;
 	case 'I': print_time(to, s, "%FT%T%z", when); break;
 	case 'U': fprintf(to, "%lld.%09ld", (long long)when->tv_sec, when->tv_nsec); break;
+	case 'j':
+	case 'J': print_object(to, &style, m, when); break;
 	case 'l': print_number(to, s, m->payload.len); break;
 	case 'm': print_number(to, s, m->packet_id); break;
 	case 'q': fprintf(to, "%u", m->qos); break;
@@ -239,24 +249,27 @@ static void print_part(FILE *to, const struct specifier *s, const struct publish
 	case 'p':
 	case 'x':
 	case 'X': print_payload(to, s, m->payload); break;
-	default: print_property(to, s, &m->properties);
+	default: print_property(to, s, m);
 	}
 }
 
-void format_print(FILE *to, const char *format, const struct publish *message,
+void format_print(FILE *to, const struct format *f, const struct publish *message,
 		  const struct timespec *when)
 {
 	const struct specifier plain = {.precision = -1};
-	const char *at = format;
+	const char *at = f->text;
 	while (*at != '\0') {
 		char c = *at++;
 		if (c == '%') {
 			struct specifier s = read_specifier(&at);
-			print_part(to, &s, message, when);
+			print_part(to, f, &s, message, when);
 		} else if (c == '\\') {
 			fputc(escaped(*at++), to);
 		} else if (c == '@' && *at == '@') {
 			fputc(*at++, to);
+		} else if (c == '@' && *at == 'N') {
+			fprintf(to, "%09ld", when->tv_nsec);
+			at++;
 		} else if (c == '@') {
 			print_time(to, &plain, (const char[]){'%', *at++, '\0'}, when);
 		} else {

@@ -15,8 +15,13 @@
 /* False, after saying why on stderr, when the format cannot be used. */
 bool format_check(const char *format);
 
-/* Prints a message that came at `when`. The format has passed format_check. */
-void format_print(FILE *to, const char *format, const struct publish *message,
+struct format {
+	const char *text; /* has passed format_check */
+	bool is_pretty;   /* JSON takes a line for each member */
+};
+
+/* Prints a message that came at `when`: of its properties only `raw` is read. */
+void format_print(FILE *to, const struct format *f, const struct publish *message,
 		  const struct timespec *when);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 #include "cli/flag_table.h"
+#include "cli/options_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -18,8 +20,7 @@ static void set_defaults(struct options *o, enum tool tool, const char *program)
 	o->tool = tool;
 	o->program = program;
 	o->host = "localhost";
-	o->port = 1883;
-	o->version = MQTT_3_1_1;
+	o->version = tool == TOOL_RR ? MQTT_5 : MQTT_3_1_1;
 	o->keep_alive = KEEP_ALIVE_DEFAULT;
 	o->repeat_count = 1;
 	property_options_init(&o->properties);
@@ -32,6 +33,7 @@ void options_release(struct options *o)
 	mem_free(o->unsubscribed.items);
 	for (size_t i = 0; i < o->owned_count; i++)
 		mem_free(o->owned[i]);
+	buffer_release(&o->file_text);
 	property_options_release(&o->properties);
 }
 
@@ -42,17 +44,10 @@ static const char *name_of(const struct flag_row *row)
 	return row->short_name && !is_version ? row->short_name : row->long_name;
 }
 
-static bool refuse_not_yet(const struct options *o, const char *word)
+static bool refuse(const struct flag_row *row, const char *word)
 {
-	fprintf(stderr,
-		"Error: %s is an option of mosquitto_%s that nightjar does not support yet.\n",
-		word, o->tool == TOOL_PUB ? "pub" : "sub");
+	fprintf(stderr, "Error: %s is not supported: %s\n", word, row->help);
 	return false;
-}
-
-static bool takes_value(const struct flag_row *row)
-{
-	return row->kind == FLAG_TEXT || row->kind == FLAG_VALUE || row->kind == FLAG_NOT_YET_VALUE;
 }
 
 static bool apply(struct options *o, const struct flag_row *row, const char *word,
@@ -64,7 +59,7 @@ static bool apply(struct options *o, const struct flag_row *row, const char *wor
 	case FLAG_TEXT: *(const char **)field = value; return true;
 	case FLAG_VALUE:
 	case FLAG_SWITCH: return row->take(o, value);
-	default: return refuse_not_yet(o, word);
+	default: return refuse(row, word);
 	}
 }
 
@@ -76,7 +71,7 @@ static int take_option(struct options *o, const struct flag_row *row, int argc, 
 		o->version = MQTT_5;
 		return taken ? taken + 1 : 0;
 	}
-	if (!takes_value(row))
+	if (!flag_takes_value(row))
 		return apply(o, row, argv[i], NULL) ? 1 : 0;
 	if (i + 1 == argc) {
 		fprintf(stderr, "Error: %s argument given but no %s specified.\n\n", name_of(row),
@@ -123,11 +118,17 @@ static bool check_subscription(const struct options *o)
 {
 	if (o->tool == TOOL_SUB && o->topics.count == 0)
 		fprintf(stderr, "Error: You must specify a topic to subscribe to.\n");
-	else if (o->skips_retained && o->wants_retained_only)
-		fprintf(stderr, "Error: Combining '-R' and '--retained-only' makes no sense.\n");
 	else
 		return true;
 	return false;
+}
+
+static bool check_retained(const struct options *o)
+{
+	bool makes_sense = !o->skips_retained || !o->wants_retained_only;
+	if (!makes_sense)
+		fprintf(stderr, "\nError: Combining '-R' and '--retained-only' makes no sense.\n");
+	return makes_sense;
 }
 
 static bool is_credential(const char *text)
@@ -203,12 +204,12 @@ static void point_to_help(const struct options *o)
 	fprintf(stderr, "\nUse '%s --help' to see usage.\n", o->program);
 }
 
-enum options_result options_parse(struct options *o, enum tool tool, int argc, char **argv)
+/* Takes all words from `argv` on. */
+static enum options_result take_words(struct options *o, int argc, char **argv)
 {
-	set_defaults(o, tool, argv[0]);
 	int taken;
-	for (int i = 1; i < argc; i += taken) {
-		const struct flag_row *row = flag_find(tool, argv[i]);
+	for (int i = 0; i < argc; i += taken) {
+		const struct flag_row *row = flag_find(o->tool, argv[i]);
 		if (row && row->kind == FLAG_HELP) {
 			options_print_help(o);
 			return OPTIONS_DONE;
@@ -220,16 +221,89 @@ enum options_result options_parse(struct options *o, enum tool tool, int argc, c
 		if (!row)
 			fprintf(stderr, "Error: Unknown option '%s'.\n", argv[i]);
 		taken = row ? take_option(o, row, argc, argv, i) : 0;
-		if (taken == 0) {
-			point_to_help(o);
+		if (taken == 0)
 			return OPTIONS_BAD;
-		}
 	}
-	if (!check_will(o) || !check_session(o) || !check_subscription(o)) {
-		point_to_help(o);
+	return OPTIONS_OK;
+}
+
+/* --- the file of default options --- */
+
+static enum options_result take_file(struct options *o, const char *path)
+{
+	char *words[OPTIONS_WORDS_MAX], *line = (char *)o->file_text.ptr;
+	enum options_result result = OPTIONS_OK;
+	for (int number = 1; line && result == OPTIONS_OK; number++) {
+		char *next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		result = take_words(o, options_file_cut(line, words), words);
+		if (result == OPTIONS_BAD)
+			fprintf(stderr, "This is line %d of %s.\n", number, path);
+		line = next;
+	}
+	o->has_source_by_file = o->source != SOURCE_NONE;
+	return result;
+}
+
+/* -o, which counts before all others. */
+static const char *named_file(const struct options *o, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct flag_row *row = flag_find(o->tool, argv[i]);
+		if (row && row->kind == FLAG_PROPERTY)
+			i += i + 2 < argc && strcmp(argv[i + 2], "user-property") == 0 ? 4 : 3;
+		else if (row && row->short_name && strcmp(row->short_name, "-o") == 0)
+			return i + 1 < argc ? argv[i + 1] : NULL;
+		else if (row && flag_takes_value(row))
+			i++;
+	}
+	return NULL;
+}
+
+/* The default one need not be there; the one that is named must. */
+static enum options_result take_defaults(struct options *o, int argc, char **argv)
+{
+	static const char *const names[] = {[TOOL_PUB] = "mosquitto_pub",
+					    [TOOL_SUB] = "mosquitto_sub",
+					    [TOOL_RR] = "mosquitto_rr"};
+	char path[OPTIONS_PATH_MAX];
+	const char *named = named_file(o, argc, argv);
+	if (named)
+		snprintf(path, sizeof(path), "%s", named);
+	else if (!options_file_path(names[o->tool], path, sizeof(path)))
+		return OPTIONS_OK;
+	int error = options_file_read(path, &o->file_text);
+	if (error && (named || error != ERROR_SYSTEM)) {
+		fprintf(stderr, "Error: Unable to read the options in %s: %s.\n", path,
+			error == ERROR_SYSTEM ? strerror(errno) : "it is too long");
 		return OPTIONS_BAD;
 	}
-	return check_credentials(o) && make_client_id(o) ? OPTIONS_OK : OPTIONS_BAD;
+	return error ? OPTIONS_OK : take_file(o, path);
+}
+
+static bool check_all(const struct options *o)
+{
+	return check_will(o) && check_session(o) && check_subscription(o) &&
+	       tls_options_check(&o->tls);
+}
+
+enum options_result options_parse(struct options *o, enum tool tool, int argc, char **argv)
+{
+	set_defaults(o, tool, argv[0]);
+	enum options_result result = take_defaults(o, argc, argv);
+	if (result == OPTIONS_OK)
+		result = take_words(o, argc - 1, argv + 1);
+	if (result == OPTIONS_OK && !check_all(o))
+		result = OPTIONS_BAD;
+	if (result == OPTIONS_BAD)
+		point_to_help(o);
+	if (result != OPTIONS_OK)
+		return result;
+	if (o->port == 0)
+		o->port = tls_options_are_wanted(&o->tls, 0) ? 8883 : 1883;
+	bool is_good = check_retained(o) && check_credentials(o) && make_client_id(o);
+	return is_good ? OPTIONS_OK : OPTIONS_BAD;
 }
 
 void options_print_help(const struct options *o)
@@ -242,7 +316,7 @@ void options_print_help(const struct options *o)
 		      : "Subscribes to topics of an MQTT broker and prints what arrives.");
 	for (size_t i = 0; i < flag_table_count; i++) {
 		const struct flag_row *row = &flag_table[i];
-		if (!row->help || !(row->tools & o->tool))
+		if (flag_is_refused(row) || !(row->tools & o->tool))
 			continue;
 		char names[48];
 		snprintf(names, sizeof(names), "%s%s%s", row->short_name ? row->short_name : "    ",

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of pub and sub: one table of options drives parsing and help. */
+/* The command line of pub, sub and rr: one table of options drives parsing and help. */
 #ifndef NIGHTJAR_CLI_OPTIONS_H
 #define NIGHTJAR_CLI_OPTIONS_H
 
 #include "cli/property_option.h"
+#include "cli/tls_option.h"
 
 enum tool {
 	TOOL_PUB = 1,
 	TOOL_SUB = 2,
+	TOOL_RR = 4,
 };
 
 /* Where pub takes its message from. */
@@ -34,8 +36,9 @@ struct options {
 	const char *host;
 	const char *bind_address;
 	const char *unix_path;
-	uint16_t port;
+	uint16_t port; /* 0: not given */
 	bool has_no_delay;
+	struct tls_options tls;
 
 	uint8_t version; /* enum mqtt_version */
 	const char *client_id;
@@ -58,14 +61,18 @@ struct options {
 	uint8_t qos;
 	struct text_list topics; /* pub: the last one counts */
 
-	/* pub */
+	/* pub and rr */
 	enum source source;
-	const char *message; /* or the file's name */
+	bool has_source_by_file; /* so that the command line may name another */
+	const char *message;     /* or the file's name */
 	bool retain;
 	uint32_t repeat_count;
 	uint32_t repeat_delay_ms;
 
-	/* sub */
+	/* rr */
+	const char *response_topic;
+
+	/* sub, and rr in part */
 	struct text_list filtered_out;
 	struct text_list unsubscribed;
 	bool is_verbose;
@@ -78,8 +85,13 @@ struct options {
 	uint32_t message_count; /* 0: no end */
 	uint32_t timeout_s;     /* 0: none */
 	const char *format;
+	bool is_pretty;
+	uint8_t retain_handling;
+	uint16_t random_filter; /* thousandths of the messages that are printed; 0: all */
 
 	struct property_options properties;
+	const char *file; /* -o: default options */
+	struct buffer file_text;
 	char *owned[4]; /* made here: what -L and the generated client id consist of */
 	size_t owned_count;
 };

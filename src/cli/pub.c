@@ -334,6 +334,8 @@ int pub_main(int argc, char **argv)
 		p.status = 0;
 	} else if (parsed == OPTIONS_BAD || !has_message(&p.options) || !load_payload(&p)) {
 		p.status = OUTCOME_FAILED;
+	} else if (!tls_options_apply(&p.options.tls, p.options.port, NULL)) {
+		p.status = OUTCOME_FAILED;
 	} else if (start(&p)) {
 		outcome_print(&p.options, "Error: Invalid arguments for CONNECT.\n");
 		p.status = OUTCOME_FAILED;

@@ -7,6 +7,7 @@
 #include "mqtt/topic.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Connections are opened no faster than this. */
 #define RECONNECT_MS 1000
@@ -87,6 +88,7 @@ static int subscribe(struct sub *s)
 	if (o->version == MQTT_5) {
 		packet.properties = property_options_of(&o->properties, TARGET_SUBSCRIBE);
 		options.retain_as_published = o->retains_as_published;
+		options.retain_handling = o->retain_handling;
 	}
 	struct writer w = writer_of(buffer_room(&filters));
 	for (size_t i = 0; i < o->topics.count; i++)
@@ -172,11 +174,12 @@ static void remove_retained(struct sub *s, const struct publish *message)
 		outcome_print(&s->options, "Error: Too many retained messages at a time.\n");
 }
 
-static void print_formatted(const char *format, const struct publish *message)
+static void print_formatted(const struct options *o, const struct publish *message)
 {
+	struct format format = {.text = o->format, .is_pretty = o->is_pretty};
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	format_print(stdout, format, message, &now);
+	format_print(stdout, &format, message, &now);
 }
 
 static void print_plainly(bool is_verbose, const struct publish *message)
@@ -195,7 +198,7 @@ static void print_message(const struct options *o, const struct publish *message
 {
 	bool is_empty = message->payload.len == 0;
 	if (o->format)
-		print_formatted(o->format, message);
+		print_formatted(o, message);
 	else if (is_empty && (!o->is_verbose || o->has_no_newline))
 		return; /* as mosquitto_sub: not even a newline */
 	else
@@ -220,6 +223,8 @@ static void on_message(void *context, const struct publish *message, uint64_t ha
 	if (o->removes_retained && message->retain)
 		remove_retained(s, message);
 	if (o->skips_retained && message->retain)
+		return;
+	if (o->random_filter > 0 && random() % 1000 >= o->random_filter)
 		return;
 	print_message(o, message);
 	s->printed_count++;
@@ -360,11 +365,14 @@ int sub_main(int argc, char **argv)
 	sigset_t mask;
 	if (parsed != OPTIONS_OK) {
 		s.status = parsed == OPTIONS_DONE ? 0 : OUTCOME_FAILED;
+	} else if (!tls_options_apply(&s.options.tls, s.options.port, NULL)) {
+		s.status = OUTCOME_FAILED;
 	} else if (start(&s)) {
 		outcome_print(&s.options, "Error: Invalid arguments for CONNECT.\n");
 		s.status = OUTCOME_FAILED;
 	} else {
 		catch_signals(&mask);
+		srandom((unsigned)runner_now_ms());
 		if (s.options.timeout_s > 0)
 			s.deadline_ms = runner_now_ms() + (uint64_t)s.options.timeout_s * 1000;
 		runner_init(&s.runner, s.engine, &mask);

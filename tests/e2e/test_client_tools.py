@@ -2,6 +2,7 @@
 """pub and sub beside mosquitto's clients: the same arguments against the same scripted server give
 the same output, the same exit status and the same bytes on the wire."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -286,6 +287,49 @@ def test_format(text):
     assert_same("sub", arguments, Script(version=5, then=FULL))
 
 
+def without_time(lines):
+    """mosquitto 2.0.11 has a Z in front of its time zone; 2.0.13 has mended that."""
+    return [re.sub(r'("tst":\s*")[-0-9T:.]+Z?[-+]\d{4}"', r'\1"', line) for line in lines]
+
+
+@pytest.mark.parametrize("style", ["%j", "%J", "%j --pretty", "%J --pretty", "<%t|%j>"])
+@pytest.mark.parametrize("payload", [b"hello", b"", b"12", b'{"b":1,"a":[1,{"c":null}]}', b'"x"',
+                                     b"say \"x\"\n", "ä".encode(), b"[true,false]", b"{]"])
+def test_json(style, payload):
+    """What is JSON in mosquitto's output is the same in ours. That %J keeps each digit of a number
+    and %j what mosquitto cuts (NUL) or writes as broken JSON (no UTF-8) is the unit test's."""
+    def outcome(origin):
+        end = play(origin, "sub", words("-i c -t # -C 1 -F " + style), script)
+        return end["status"], without_time(end["out"]), end["err"]
+    script = Script(then=packet(0x31, b"\0\3a/b" + payload))
+    compare(outcome)
+
+
+def test_json_properties():
+    def outcome(origin):
+        end = play(origin, "sub", words("-i c -t # -C 1 -V 5 -F %j"), Script(version=5, then=FULL))
+        return end["status"], without_time(end["out"]), end["err"]
+    compare(outcome)
+
+
+@pytest.mark.parametrize("what", ["pub", "pub -t z -q 0 -V 5 -i me", "sub -E -i c"])
+@pytest.mark.parametrize("text", [
+    "-m hello big  world\n-t a\n", "# c\n\n-t a/b\n-d\n-q 1\n", "  -t a b\n", "-bogus\n", "-q 5\n",
+    "-q\n", "-i x\r\n", "i x\n", "-u me\n-P secret\n",
+])
+def test_options_file(what, text, tmp_path, monkeypatch):
+    """Ours says beyond that which line it is."""
+    name, *arguments = words(what)
+    (tmp_path / f"mosquitto_{name}").write_text(text)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def outcome(origin):
+        end = play(origin, name, arguments, Script(version=5 if "-V 5" in what else 4))
+        end["err"] = [line for line in end["err"] if not line.startswith("This is line ")]
+        return {**end, "out": end["out"] if end["status"] == 0 else "help, perhaps"}
+    compare(outcome)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_count_of_messages(count):
     assert_same_output("sub", words(f"-d -v -i c -t # -C {count}"), Script(then=MESSAGES))
@@ -348,7 +392,10 @@ def test_answers_to_nothing():
     "pub -t a -m b -D publish user-property 3", "pub -t a -m b -D publish topic-alias 70000",
     "pub -t a -m b -D pubrec reason-string x", "pub -t a -f /no/such/file", "pub -t a -s",
     "sub", "sub -t a#", "sub -t a -W 0", "sub -t a -C 0", "sub -t a -c", "sub -t a -m x",
-    "sub -t a -T b#", "sub -t a -U b#", "sub -h",
+    "sub -t a -T b#", "sub -t a -U b#", "sub -h", "sub -t a --cert x", "sub -t a --key x",
+    "sub -t a --keyform pem", "sub -t a --psk 01", "sub -t a --psk 01 --psk-identity i --cafile x",
+    "sub -t a --cafile", "sub -t a --random-filter 0", "sub -t a --random-filter x",
+    "pub -t a -m b --random-filter 10", "pub -t a -m b --pretty", "sub -t a -R --retained-only",
 ])
 def test_bad_arguments(line):
     def outcome(origin):

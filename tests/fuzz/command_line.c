@@ -160,6 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(text, data + 1, len - 1);
 	text[len - 1] = '\0';
 	int count = cut(len > 1 ? text : NULL, words);
+	unsetenv("XDG_CONFIG_HOME"); /* files are not for this target */
+	unsetenv("HOME");
 	switch (data[0] % 4) {
 	case 0: try_tool(TOOL_PUB, count, words); break;
 	case 1: try_tool(TOOL_SUB, count, words); break;

@@ -20,7 +20,7 @@ static void print(struct printed *p, const char *format, const struct publish *m
 {
 	FILE *to = open_memstream(&p->text, &p->len);
 	CHECK(to);
-	format_print(to, format, m, &when);
+	format_print(to, &(struct format){.text = format}, m, &when);
 	fclose(to);
 }
 

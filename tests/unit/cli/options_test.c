@@ -3,6 +3,7 @@
  * pages name every option. The pages' paths are this program's arguments. */
 #include "cli/flag_table.h"
 #include "cli/options.h"
+#include "cli/options_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -256,7 +257,7 @@ static const struct {
 	{TOOL_PUB, "-t a -n --repeat 0"},
 	{TOOL_PUB, "-t a -n --repeat-delay -1"},
 	{TOOL_PUB, "-L http://host/t -n"},
-	{TOOL_PUB, "-L mqtts://host/t -n"},
+	{TOOL_PUB, "-L bogus://host/t -n"},
 	{TOOL_PUB, "-L mqtt://host -n"},
 	{TOOL_PUB, "-L mqtt://host:x/t -n"},
 	{TOOL_SUB, "-q 1"},
@@ -280,9 +281,24 @@ static const struct {
 	{TOOL_PUB, "-t a -n -D publish payload-format-indicator 2"},
 	{TOOL_PUB, "-t a -n -D publish content-type \xff"},
 	{TOOL_PUB, "-t a -n -D connect receive-maximum 0"},
-	{TOOL_PUB, "-t a -n --cafile x"},
+	{TOOL_PUB, "-t a -n --cert x"},
+	{TOOL_PUB, "-t a -n --key x"},
+	{TOOL_PUB, "-t a -n --keyform pem"},
+	{TOOL_PUB, "-t a -n --cert x --key y --keyform engine"},
+	{TOOL_PUB, "-t a -n --cafile x --psk 01 --psk-identity i"},
+	{TOOL_PUB, "-t a -n --psk 01"},
+	{TOOL_PUB, "-t a -n --psk 0 --psk-identity i"},
+	{TOOL_PUB, "-t a -n --psk 0g --psk-identity i"},
+	{TOOL_PUB, "-t a -n --tls-version tlsv9"},
+	{TOOL_PUB, "-t a -n --tls-engine x"},
+	{TOOL_PUB, "-t a -n --proxy socks5h://x"},
+	{TOOL_PUB, "-t a -n -S"},
+	{TOOL_PUB, "-t a -n -o /no/such/file"},
+	{TOOL_SUB, "-t a --random-filter 0"},
+	{TOOL_SUB, "-t a --random-filter x"},
+	{TOOL_SUB, "-t a --retain-handling sometimes"},
+	{TOOL_RR, "-t a -e b/# -n"},
 	{TOOL_SUB, "-t a -F %z"},
-	{TOOL_SUB, "-t a --pretty"},
 };
 
 /* Sentences go to the terminal; what counts here is that there is no way around them. */
@@ -295,6 +311,100 @@ static void test_what_is_refused(void **state)
 			fail_msg("taken: %s", refused[i].line);
 		options_release(&o);
 	}
+}
+
+static void test_tls_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		bool is_wanted;
+		uint16_t port;
+	} rows[] = {
+		{"-t a", false, 1883},
+		{"-t a --insecure --ciphers x --tls-alpn mqtt --tls-version tlsv1.2", false, 1883},
+		{"-t a --cafile x", true, 8883},
+		{"-t a --capath x -p 9", true, 9},
+		{"-t a --tls-use-os-certs", true, 8883},
+		{"-t a --psk 00ffAB --psk-identity i", true, 8883},
+		{"-L mqtts://host/t", true, 8883},
+		{"-L mqtts://host:7/t", true, 7},
+		{"-t a -p 8883", true, 8883},
+		{"-t a -p 8883 --no-tls", false, 8883}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct options o;
+		assert_good(&o, TOOL_SUB, rows[i].line);
+		assert_int_equal(tls_options_are_wanted(&o.tls, o.port), rows[i].is_wanted);
+		assert_int_equal(o.port, rows[i].port);
+		options_release(&o);
+	}
+	struct options o;
+	uint8_t key[3];
+	assert_good(&o, TOOL_SUB, "-t a --psk 00ffAB --psk-identity i");
+	assert_int_equal(tls_options_psk(&o.tls, key, sizeof(key)), 3);
+	assert_memory_equal(key, "\0\xff\xab", 3);
+	assert_int_equal(tls_options_psk(&o.tls, key, 2), 0);
+	options_release(&o);
+}
+
+static void check_line(const char *text, const char *const *wanted)
+{
+	char line[128], *words[OPTIONS_WORDS_MAX];
+	snprintf(line, sizeof(line), "%s", text);
+	int count = options_file_cut(line, words);
+	for (int i = 0; i < count; i++) {
+		assert_non_null(wanted[i]);
+		assert_string_equal(words[i], wanted[i]);
+	}
+	assert_null(wanted[count]);
+}
+
+static void test_lines_of_an_options_file(void **state)
+{
+	(void)state;
+	check_line("", (const char *const[]){NULL});
+	check_line("  \t", (const char *const[]){NULL});
+	check_line("# -t a", (const char *const[]){NULL});
+	check_line("-d\r", (const char *const[]){"-d", NULL});
+	check_line("-m hello big  world ", (const char *const[]){"-m", "hello big  world", NULL});
+	check_line(" --topic\ta", (const char *const[]){"--topic", "a", NULL});
+	check_line("-D publish content-type a b",
+		   (const char *const[]){"-D", "publish", "content-type", "a b", NULL});
+	check_line("-D publish user-property n a b",
+		   (const char *const[]){"-D", "publish", "user-property", "n", "a b", NULL});
+	check_line("-D publish", (const char *const[]){"-D", "publish", NULL});
+}
+
+static void parse_with_file(struct options *o, const char *text, const char *line,
+			    enum options_result wanted)
+{
+	char path[] = "/tmp/options-XXXXXX", whole[256];
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	snprintf(whole, sizeof(whole), "-o %s %s", path, line);
+	assert_int_equal(parse(o, TOOL_PUB, whole), wanted);
+	unlink(path);
+}
+
+static void test_options_file(void **state)
+{
+	(void)state;
+	struct options o;
+	parse_with_file(&o, "# mine\n-h there\n-q 1\n-m by file\n-d", "-t a -q 2", OPTIONS_OK);
+	assert_string_equal(o.host, "there");
+	assert_int_equal(o.qos, 2);
+	assert_string_equal(o.message, "by file");
+	assert_true(o.is_debug);
+	options_release(&o);
+	parse_with_file(&o, "-m by file\n", "-t a -n", OPTIONS_OK);
+	assert_int_equal(o.source, SOURCE_NULL);
+	options_release(&o);
+	parse_with_file(&o, "-t a\n--bogus\n", "-n", OPTIONS_BAD);
+	options_release(&o);
+	parse_with_file(&o, "-t\n", "-n", OPTIONS_BAD);
+	options_release(&o);
 }
 
 static void test_help_and_version_end_it(void **state)
@@ -342,7 +452,7 @@ static void test_manual_names_every_option(void **state)
 		char *text = read_manual(manual_paths[tool - 1]);
 		for (size_t i = 0; i < flag_table_count; i++) {
 			const struct flag_row *row = &flag_table[i];
-			if (!row->help || !(row->tools & tool))
+			if (!(row->tools & tool))
 				continue;
 			if (row->short_name && !names(text, row->short_name))
 				fail_msg("%s lacks %s", manual_paths[tool - 1], row->short_name);
@@ -365,11 +475,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_subscription_options),
 		cmocka_unit_test(test_properties),
 		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_tls_options),
+		cmocka_unit_test(test_lines_of_an_options_file),
+		cmocka_unit_test(test_options_file),
 		cmocka_unit_test(test_help_and_version_end_it),
 		cmocka_unit_test(test_manual_names_every_option),
 	};
 	if (argc != 3)
 		return 1;
+	unsetenv("XDG_CONFIG_HOME"); /* a developer's own defaults are not for this test */
+	unsetenv("HOME");
 	manual_paths[0] = argv[1];
 	manual_paths[1] = argv[2];
 	return cmocka_run_group_tests(tests, NULL, NULL);
