@@ -356,6 +356,24 @@ struct nj_options {
 	 * order, or when the server has lost the session, or at nj_disconnect. When inbox_bytes_max
 	 * is reached the oldest are given early. Not together with manual_ack. */
 	bool holds_until_release;
+
+	/* TLS, for addresses that begin with "mqtts://" or "wss://". Files are PEM, read when the
+	 * client is made. Without tls_ca_file and tls_ca_path the system's authorities are believed. */
+	const char *tls_ca_file;
+	const char *tls_ca_path;          /* a folder, as c_rehash(1) prepares it */
+	const char *tls_certificate_file; /* ours, with those between it and the authority */
+	const char *tls_key_file;         /* its key; NULL: in tls_certificate_file */
+	const char *tls_key_password;     /* of that file; NULL: none, nobody is asked */
+	const char *tls_server_name;      /* to be in its certificate; NULL: the address's host */
+	bool tls_any_server_name;         /* not looked at: whoever has any certificate will do */
+	const char *tls_version;          /* "tlsv1.2" or "tlsv1.3": only that; NULL: both */
+	const char *tls_ciphers;          /* of 1.2, as openssl-ciphers(1) writes them; or NULL */
+	const char *tls_ciphersuites;     /* of 1.3 */
+	const char *tls_alpn;             /* a protocol's name to offer, "mqtt" say; or NULL */
+	const char *tls_psk_identity;     /* with a shared key in place of certificates */
+	const void *tls_psk;
+	size_t tls_psk_len;
+	const char *tls_key_log_file; /* secrets are appended, for Wireshark: only to find faults */
 };
 
 /* In the order of the fields. */
@@ -364,7 +382,9 @@ struct nj_options {
 		sizeof(struct nj_options), NULL, NULL, 0, 30000, false, NJ_MQTT_5, NULL, true, 0,  \
 			60, NULL, NULL, 0, NULL, NULL, 0, false, 1000, 60000, 20, 10000,           \
 			(size_t)64 << 20, NJ_FULL_FAIL, 1000, 268435460, (size_t)64 << 20, false,  \
-			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL, false       \
+			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL, false,      \
+			NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL,   \
+			NULL, 0, NULL                                                              \
 	}
 
 /* --- life --- */
