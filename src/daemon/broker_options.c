@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/broker_options.h"
 
-#include "daemon/nearest.h"
+#include "base/nearest.h"
 
 #include <stdio.h>
 

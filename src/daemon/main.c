@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One program: the first word, or the name it is called by, says what it is. */
 #include "admin/journal_tool.h"
+#include "base/nearest.h"
 #include "cli/bench.h"
 #include "cli/pub.h"
 #include "cli/sub.h"
 #include "daemon/broker_main.h"
-#include "daemon/nearest.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The word that somebody probably meant. */
-#ifndef NIGHTJAR_DAEMON_NEAREST_H
-#define NIGHTJAR_DAEMON_NEAREST_H
+#ifndef NIGHTJAR_BASE_NEAREST_H
+#define NIGHTJAR_BASE_NEAREST_H
 
 #include "base/base.h"
 
