@@ -374,6 +374,12 @@ struct nj_options {
 	const void *tls_psk;
 	size_t tls_psk_len;
 	const char *tls_key_log_file; /* secrets are appended, for Wireshark: only to find faults */
+	/* QoS 1: PUBACK is put out before `message` is called, where `packet` shows it, and leaves
+	 * after that has returned. Not together with manual_ack. */
+	bool acknowledges_early;
+	/* A packet is looked at when the callbacks of the one before have returned: so a program that
+	 * disconnects in a callback has not acknowledged what it has not seen. */
+	bool one_by_one;
 };
 
 /* In the order of the fields. */
@@ -384,7 +390,7 @@ struct nj_options {
 			(size_t)64 << 20, NJ_FULL_FAIL, 1000, 268435460, (size_t)64 << 20, false,  \
 			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL, false,      \
 			NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL,   \
-			NULL, 0, NULL                                                              \
+			NULL, 0, NULL, false, false                                                \
 	}
 
 /* --- life --- */
@@ -476,6 +482,10 @@ NJ_API int nj_subscribe(nj_client *client, const struct nj_subscription *subscri
 NJ_API int nj_subscribe_to(nj_client *client, const char *filter, uint8_t qos);
 NJ_API int nj_unsubscribe(nj_client *client, const char *const *filters, size_t count,
 			  nj_delivery **delivery_out);
+/* The same with properties; NJ_ERROR_INVALID for those that have no place there. */
+NJ_API int nj_unsubscribe_with(nj_client *client, const char *const *filters, size_t count,
+			       const struct nj_property *properties, size_t property_count,
+			       nj_delivery **delivery_out);
 
 /* --- messages in --- */
 

@@ -121,6 +121,7 @@ struct nj_client {
 	uint8_t version;
 	bool has_manual_ack;
 	bool holds_until_release;
+	bool acknowledges_early;
 	bool has_session_expiry; /* in CONNECT */
 	bool stays_down;
 	enum nj_full when_full;

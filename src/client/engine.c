@@ -175,6 +175,7 @@ void engine_lost(struct engine *e, uint64_t now_ms)
 	e->state = ENGINE_IDLE;
 	if (e->closed.end == ENGINE_END_DISCONNECTED && buffer_len(&e->output) > 0)
 		e->closed.end = ENGINE_END_LOST; /* the last words never left */
+	e->has_more = false;
 	buffer_release(&e->input);
 	buffer_release(&e->output);
 	aliases_clear(&e->aliases);
@@ -215,10 +216,11 @@ static enum header_result decode_header(const struct engine *e, struct span byte
 static const struct flaw flaw_packet_too_large = {REASON_PACKET_TOO_LARGE,
 						  "the packet is larger than we take"};
 
-/* Handles the whole packets at the start of `bytes`; returns how many bytes they take. */
+/* Handles the whole packets at the start of `bytes`, or one; returns how many bytes they take. */
 static size_t handle_packets(struct engine *e, struct span bytes)
 {
 	size_t done = 0;
+	e->has_more = false;
 	while (engine_is_up(e)) {
 		struct span rest = span_of(bytes.ptr + done, bytes.len - done);
 		struct fixed_header header;
@@ -240,8 +242,19 @@ static size_t handle_packets(struct engine *e, struct span bytes)
 		engine_handle(e, &header,
 			      span_of(rest.ptr + header.header_len, header.remaining_length));
 		done += len;
+		if (e->options.stops_after_packet && engine_is_up(e)) {
+			e->has_more = done < bytes.len;
+			return done;
+		}
 	}
 	return bytes.len;
+}
+
+static void settle_input(struct engine *e)
+{
+	if (buffer_len(&e->input) == 0)
+		buffer_release(&e->input);
+	transmit_pump(e);
 }
 
 /* Packets are read where they lie; only the beginning of one that is not all there is kept. */
@@ -260,11 +273,23 @@ void engine_input(struct engine *e, struct span bytes, uint64_t now_ms)
 		if (!error)
 			buffer_consume(&e->input, handle_packets(e, buffer_content(&e->input)));
 	}
-	if (buffer_len(&e->input) == 0)
-		buffer_release(&e->input);
 	if (error)
 		engine_fail_memory(e);
-	transmit_pump(e);
+	settle_input(e);
+}
+
+bool engine_has_more(const struct engine *e)
+{
+	return e->has_more && engine_is_up(e);
+}
+
+void engine_continue(struct engine *e, uint64_t now_ms)
+{
+	if (!engine_has_more(e))
+		return;
+	e->now_ms = now_ms;
+	buffer_consume(&e->input, handle_packets(e, buffer_content(&e->input)));
+	settle_input(e);
 }
 
 bool engine_wants_input(const struct engine *e)

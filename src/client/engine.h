@@ -118,6 +118,9 @@ struct engine_options {
 	/* With it: a QoS 1 message that comes again (DUP) while the application still owes, or owed
 	 * when the connection ended, an acknowledgement of the first is not given again. */
 	bool drops_duplicates;
+	/* engine_input and engine_continue handle one packet each, not all that is there: for an
+	 * application that may end between two of them. */
+	bool stops_after_packet;
 };
 
 /* Roomy defaults for a program on a PC; every number is the application's to change. */
@@ -154,6 +157,9 @@ bool engine_is_closing(const struct engine *e);
 
 /* Bytes came from the server. */
 void engine_input(struct engine *e, struct span bytes, uint64_t now_ms);
+/* With stops_after_packet: there is more to handle, and the next packet of it. */
+bool engine_has_more(const struct engine *e);
+void engine_continue(struct engine *e, uint64_t now_ms);
 /* False while so much output waits that the server's next requests had better wait too. */
 bool engine_wants_input(const struct engine *e);
 /* The caller does not read from the server now, and goes on not to: so its silence means nothing.

@@ -64,6 +64,7 @@ struct engine {
 	uint64_t ping_ms; /* when the last PINGREQ was given out */
 	bool waits_for_pong;
 
+	bool has_more; /* in `input`, perhaps a whole packet */
 	struct buffer input; /* the beginning of a packet */
 	struct buffer output;
 

@@ -178,7 +178,8 @@ bool link_reads(const nj_client *c)
 {
 	if (c->cannot_write)
 		return true;
-	return engine_wants_input(c->engine) && c->inbox_bytes < c->inbox_bytes_max;
+	return engine_wants_input(c->engine) && c->inbox_bytes < c->inbox_bytes_max &&
+	       !engine_has_more(c->engine);
 }
 
 /* --- time --- */

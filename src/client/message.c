@@ -70,12 +70,17 @@ void message_released(nj_client *c, uint16_t packet_id)
 	}
 }
 
+static void let_go(nj_client *c, struct nj_message *m)
+{
+	(void)!engine_acknowledge(c->engine, m->handle, REASON_SUCCESS);
+	m->handle = 0;
+}
+
 /* Where there is no room for more the oldest do not wait: their PUBRELs would never be read. */
 static void hold(nj_client *c, struct nj_message *m)
 {
 	list_append(&c->held, &m->event.link);
-	(void)!engine_acknowledge(c->engine, m->handle, REASON_SUCCESS);
-	m->handle = 0;
+	let_go(c, m);
 	while (c->inbox_bytes >= c->inbox_bytes_max && !list_is_empty(&c->held))
 		give_first_held(c);
 }
@@ -89,6 +94,8 @@ void message_arrived(nj_client *c, const struct publish *p, uint64_t handle)
 		m->event.kind = EVENT_MESSAGE;
 		c->reference_count++;
 		c->inbox_bytes += m->weight;
+		if (c->acknowledges_early && m->qos == 1)
+			let_go(c, m);
 		if (c->holds_until_release && m->qos == 2)
 			hold(c, m);
 		else

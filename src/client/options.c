@@ -210,6 +210,7 @@ static int new_engine(nj_client *c, const struct nj_options *o)
 	engine_options_init(&options);
 	options.acknowledges_when_told = true;
 	options.drops_duplicates = o->drops_duplicates;
+	options.stops_after_packet = o->one_by_one;
 	options.inflight_max = o->inflight_max;
 	options.queue_messages_max = o->outbox_messages_max;
 	options.queue_bytes_max = o->outbox_bytes_max;
@@ -241,6 +242,8 @@ static const char *range_flaw(const struct nj_options *o)
 		return "the will's QoS is not 0, 1 or 2";
 	if (o->holds_until_release && o->manual_ack)
 		return "holds_until_release and manual_ack exclude each other";
+	if (o->acknowledges_early && o->manual_ack)
+		return "acknowledges_early and manual_ack exclude each other";
 	return NULL;
 }
 
@@ -293,6 +296,7 @@ int client_configure(nj_client *c, const struct nj_options *o)
 	c->retry_max_ms = o->retry_max_ms;
 	c->has_delay = o->has_delay;
 	c->holds_until_release = o->holds_until_release;
+	c->acknowledges_early = o->acknowledges_early;
 	int error = read_addresses(c, o);
 	return error ? error : new_engine(c, o);
 }

@@ -94,7 +94,8 @@ static void lose(nj_client *c, struct span filter, uint8_t reason_code)
 static int send_request(nj_client *c, struct nj_delivery *d)
 {
 	if (d->kind == DELIVERY_UNSUBSCRIBE) {
-		struct unsubscribe p = {.filters = filters_of(d)};
+		struct unsubscribe p = {.filters = filters_of(d),
+					.properties.user = properties_of(d)};
 		return engine_unsubscribe(c->engine, &p, d->token);
 	}
 	struct subscribe p = {.filters = filters_of(d), .properties.user = properties_of(d)};
@@ -407,8 +408,8 @@ int nj_subscribe(nj_client *c, const struct nj_subscription *list, size_t count,
 	return error;
 }
 
-int nj_unsubscribe(nj_client *c, const char *const *filters, size_t count,
-		   nj_delivery **delivery_out)
+static int unsubscribe(nj_client *c, const char *const *filters, size_t count,
+		       struct span properties, nj_delivery **delivery_out)
 {
 	size_t bound = 0;
 	if (count == 0)
@@ -426,8 +427,27 @@ int nj_unsubscribe(nj_client *c, const char *const *filters, size_t count,
 	struct writer w = writer_of((struct room){bytes, bound});
 	for (size_t i = 0; i < count; i++)
 		write_binary(&w, span_of_text(filters[i]));
-	int error = request(c, DELIVERY_UNSUBSCRIBE, span_of(bytes, bound), count, SPAN_NONE,
+	int error = request(c, DELIVERY_UNSUBSCRIBE, span_of(bytes, bound), count, properties,
 			    delivery_out);
 	mem_free(bytes);
 	return error;
+}
+
+int nj_unsubscribe_with(nj_client *c, const char *const *filters, size_t count,
+			const struct nj_property *properties, size_t property_count,
+			nj_delivery **delivery_out)
+{
+	struct span encoded;
+	int error = property_list_encode(properties, property_count, PACKET_UNSUBSCRIBE, &encoded);
+	if (error)
+		return error;
+	error = unsubscribe(c, filters, count, encoded, delivery_out);
+	mem_free((void *)encoded.ptr);
+	return error;
+}
+
+int nj_unsubscribe(nj_client *c, const char *const *filters, size_t count,
+		   nj_delivery **delivery_out)
+{
+	return nj_unsubscribe_with(c, filters, count, NULL, 0, delivery_out);
 }

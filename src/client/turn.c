@@ -50,6 +50,13 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* With one_by_one: is the next packet there, and room for what it brings? */
+static bool goes_on(const nj_client *c)
+{
+	return c->link == LINK_OPEN && engine_has_more(c->engine) &&
+	       c->inbox_bytes < c->inbox_bytes_max;
+}
+
 uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 {
 	uint64_t due = UINT64_MAX;
@@ -61,7 +68,7 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 	if (c->fd >= 0)
 		due = c->deadline_ms;
 	if (c->link == LINK_OPEN)
-		due = earliest(due, engine_deadline(c->engine));
+		due = goes_on(c) ? now_ms : earliest(due, engine_deadline(c->engine));
 	for (struct link *at = c->again.next; at != &c->again; at = at->next)
 		due = earliest(due, CONTAINER_OF(at, struct nj_message, event.link)->again_ms);
 	return due;
@@ -98,6 +105,8 @@ static void poll_and_work(nj_client *c, uint64_t until_ms)
 	pthread_mutex_lock(&c->mutex);
 	c->is_polling = false;
 	now_ms = client_now_ms();
+	if (goes_on(c))
+		engine_continue(c->engine, now_ms);
 	for (int i = 0; i < count; i++) {
 		if (ready[i].data.fd == c->wake_fd)
 			take_wake(c);
