@@ -35,22 +35,19 @@ void client_forget_session(struct world *w, struct client *c)
 	memset(c->order, 0, sizeof(c->order));
 }
 
-static void add_will(struct world *w, struct client *c, struct connect *p)
+uint32_t client_choose_will(struct world *w, struct client *c, struct connect *p)
 {
 	struct random *r = &w->random;
-	c->will = 0;
 	if (w->is_quiet || !random_chance(r, 30))
-		return;
+		return 0;
 	uint32_t topic = random_below(r, TOPICS);
 	struct published *m = world_message(w, c->index, topic, (uint8_t)random_below(r, 3));
 	if (!m)
-		return;
+		return 0;
 	m->is_will = true;
 	if (payload_of(m).len > UINT16_MAX)
-		return; /* a will cannot be so long */
+		return 0; /* a will cannot be so long */
 	m->retain = w->has_retained && random_chance(&w->random, 20);
-	m->attempts = 1;
-	c->will = m->id;
 	c->will_delay = c->version == MQTT_5 && random_chance(&w->random, 40)
 				? random_below(&w->random, 20)
 				: 0;
@@ -63,6 +60,18 @@ static void add_will(struct world *w, struct client *c, struct connect *p)
 		p->will_properties.present = 1ull << PROPERTY_WILL_DELAY_INTERVAL;
 		p->will_properties.will_delay_interval = c->will_delay;
 	}
+	return m->id;
+}
+
+void client_sent_will(struct world *w, struct client *c, uint32_t will)
+{
+	struct published *m = &w->messages[will];
+	c->will = will;
+	if (will == 0)
+		return;
+	m->attempts++;
+	m->is_forbidden = m->is_judged = false;
+	m->end = NEVER;
 }
 
 static void choose_options(struct world *w, struct client *c, struct connect *p)
@@ -117,7 +126,7 @@ static void send_connect(struct world *w, struct client *c)
 	properties_clear(&p.properties);
 	properties_clear(&p.will_properties);
 	choose_options(w, c, &p);
-	add_will(w, c, &p);
+	client_sent_will(w, c, client_choose_will(w, c, &p));
 	c->keep_alive = !w->is_quiet && random_chance(&w->random, 30) ? KEEP_ALIVE_S : 0;
 	p.keep_alive = c->keep_alive;
 	p.clean_start = c->asked_clean;
@@ -283,10 +292,10 @@ static void end_will(struct world *w, struct client *c, bool is_orderly)
 		return;
 	c->will = 0;
 	if (c->is_goodbye && is_orderly) {
-		m->is_forbidden = true;
-		m->end = w->tick;
+		m->is_forbidden = ++m->forgone == m->attempts;
+		m->end = m->is_forbidden ? w->tick : m->end;
 	} else if (!c->is_goodbye && c->phase != PHASE_CONNECTING && c->will_delay == 0) {
-		m->is_due = true;
+		m->dues++;
 	}
 }
 

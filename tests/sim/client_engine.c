@@ -53,10 +53,16 @@ static void sent_pubrec(struct world *w, struct client *c, const struct ack *p)
 		}
 }
 
+static void sent_connect(struct world *w, struct client *c, const struct connect *p)
+{
+	c->asked_clean = p->clean_start;
+	client_sent_will(w, c, c->engine_will);
+}
+
 static void saw_outgoing(struct world *w, struct client *c, const struct engine_packet *p)
 {
 	switch (p->type) {
-	case PACKET_CONNECT: c->asked_clean = p->connect->clean_start; break;
+	case PACKET_CONNECT: sent_connect(w, c, p->connect); break;
 	case PACKET_PUBLISH: sent_publish(w, c, p->publish); break;
 	case PACKET_SUBSCRIBE: c->request_id = p->subscribe->packet_id; break;
 	case PACKET_UNSUBSCRIBE: c->request_id = p->unsubscribe->packet_id; break;
@@ -150,7 +156,7 @@ static void judge_owed(struct world *w, const struct client *c)
 		world_fail(w, "%s: its engine does not hand on what came", c->id);
 }
 
-void engine_begin(struct world *w, struct client *c, const struct connect *p)
+void engine_begin(struct world *w, struct client *c, struct connect *p)
 {
 	static const struct engine_events events = {.connected = on_connected,
 						    .closed = on_closed,
@@ -170,9 +176,10 @@ void engine_begin(struct world *w, struct client *c, const struct connect *p)
 	c->engine_is_told = !c->engine_holds && random_chance(&w->random, 30);
 	options.acknowledges_when_told = c->engine_is_told;
 	options.held_messages_max = 1 + random_below(&w->random, 10);
+	c->engine_will = client_choose_will(w, c, p);
 	int error = engine_new(p, &options, &events, c, &c->engine);
 	ASSERT(!error);
-	world_note(w, "%s begins an engine", c->id);
+	world_note(w, "%s begins an engine, will %u", c->id, c->engine_will);
 }
 
 void engine_end(struct client *c)

@@ -30,8 +30,10 @@ static void doubt_goodbyes(struct world *w)
 		c->expiry_max = UINT32_MAX;
 	}
 	for (uint32_t id = 1; id <= w->message_count; id++)
-		if (w->messages[id].is_will && !w->messages[id].is_judged)
+		if (w->messages[id].is_will && !w->messages[id].is_judged) {
 			w->messages[id].is_forbidden = false;
+			w->messages[id].forgone = 0;
+		}
 }
 
 /* Wills of sessions that do not survive are lost with the process. */
@@ -41,7 +43,7 @@ static void doubt_wills(struct world *w)
 		w->clients[i].will = 0;
 	for (uint32_t id = 1; id <= w->message_count; id++)
 		if (w->messages[id].is_will && !w->messages[id].is_judged)
-			w->messages[id].is_due = false;
+			w->messages[id].dues = 0;
 }
 
 /* What members that do not survive had of a group, others get: nobody knows how far they were. */

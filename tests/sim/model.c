@@ -269,8 +269,9 @@ static void judge_unanswered(struct world *w, const struct published *m)
 		bool is_steady = m->is_will ? c->has_session : c->online_start < m->start;
 		if (c->phase != PHASE_ONLINE || c->is_faulty || !is_steady)
 			continue;
+		const struct got *got = &w->got[i][m->id];
 		if (is_surely_subscribed(w, c, m, m->is_will ? 1 : 0) &&
-		    w->got[i][m->id].copies == 0)
+		    got->copies - got->copies_before < (m->is_will ? m->dues : 1))
 			world_fail(w, "message %u was lost for %s", m->id, c->id);
 	}
 }
@@ -279,28 +280,44 @@ static bool is_under_way(const struct world *w, const struct published *m)
 {
 	const struct client *c = &w->clients[m->publisher];
 	if (m->is_will)
-		return c->will == m->id || (c->phase != PHASE_ONLINE && !m->is_due);
+		return c->will == m->id || (c->phase != PHASE_ONLINE && !m->dues);
 	for (unsigned i = 0; i < c->out_count; i++)
 		if (c->out_messages[i].message == m->id)
 			return true;
 	return m->is_queued;
 }
 
+/* What connections that are gone owe, also while another one carries it. */
+static void judge_will(struct world *w, struct published *m)
+{
+	bool is_told = m->qos > 0 && !m->is_forbidden && !w->has_small_queues;
+	if (is_told && m->dues > 0)
+		judge_unanswered(w, m);
+	m->dues = 0;
+	for (unsigned i = 0; i < w->client_count; i++)
+		w->got[i][m->id].copies_before = w->got[i][m->id].copies;
+}
+
 static void judge_message(struct world *w, struct published *m)
 {
 	const struct client *c = &w->clients[m->publisher];
-	if (m->end == NEVER && is_under_way(w, m))
+	bool is_over = m->end != NEVER || !is_under_way(w, m);
+	if (m->is_will)
+		judge_will(w, m);
+	if (!is_over)
 		return;
 	m->is_judged = true;
 	if (m->end != NEVER)
 		return;
 	m->end = w->tick;
+	if (m->is_will)
+		return;
 	bool is_told = !m->has_expiry && !m->is_clear && !w->has_small_queues;
-	if (m->qos == 0 && !m->is_will)
+	if (m->qos == 0)
 		m->is_certain = c->phase == PHASE_ONLINE && c->connection == m->connection &&
 				!c->is_faulty && !is_maybe_unretained(w, m) &&
 				!(m->retain && power_was_in_trouble(w, m->start));
-	if (is_told && ((m->is_certain && m->qos == 0) || (m->is_due && m->qos > 0)))
+	if (is_told && m->is_certain && m->qos == 0)
 		judge_unanswered(w, m);
 }
 

@@ -49,9 +49,12 @@ static void judge_count(struct world *w, const struct client *c, const struct pu
 /*
  * Copies that are no redelivery: as many as the publisher has sent, and one at QoS 0 and 2, or one
  * for each session of a publisher that began it anew. But a message that one subscriber's queue refused is a new one when it is sent again [MQTT-4.3.3-9].
+ * A will comes once for each connection that carried it and said no goodbye.
  */
 static unsigned copies_max(const struct world *w, const struct published *m)
 {
+	if (m->is_will)
+		return m->attempts - m->forgone;
 	return m->qos == 1 || w->has_small_queues ? m->attempts : 1 + m->renewals;
 }
 

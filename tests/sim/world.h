@@ -64,7 +64,8 @@ struct published {
 	bool retain;
 	bool is_clear; /* an empty payload */
 	bool is_will;
-	bool is_due;       /* will: must be published */
+	uint8_t dues;      /* will: times that it must be published, since it was judged last */
+	uint8_t forgone;   /* will: of its connections, those that said goodbye */
 	bool is_forbidden; /* will: must not be published */
 	bool is_answered;
 	bool is_certain; /* the broker has surely applied it */
@@ -113,6 +114,7 @@ struct incoming_id {
 /* What a client got of one message. `sure` counts copies that are no redelivery. */
 struct got {
 	uint8_t copies, sure, exact; /* plain; exact: at QoS 2 */
+	uint8_t copies_before;       /* of a will, when it was judged last */
 	uint8_t replays;             /* RETAIN set */
 	uint8_t exact_replays;       /* of QoS 1 and 2 */
 	bool is_retain_kept;         /* may have come with RETAIN by a subscription */
@@ -158,6 +160,7 @@ struct client {
 	uint64_t connect_ms; /* when it was opened */
 	uint32_t will;       /* message, 0 = none */
 	uint32_t will_delay;
+	uint32_t engine_will; /* message, which all connections of its engine carry; 0 = none */
 
 	/* What it asked for in CONNECT. */
 	bool asked_clean;
@@ -297,6 +300,10 @@ void client_send_ack(struct client *c, uint8_t type, uint16_t packet_id);
 bool client_session_is_sure(const struct client *c);
 /* Gone without a word: the connection stays behind, half open. */
 void client_vanish(struct world *w, struct client *c);
+/* Puts a will into it, or none: the message, 0 = none. */
+uint32_t client_choose_will(struct world *w, struct client *c, struct connect *p);
+/* This connection carries it; an engine's is the same on all of its connections. */
+void client_sent_will(struct world *w, struct client *c, uint32_t will);
 void client_sent_message(struct world *w, struct client *c, uint32_t message, uint16_t packet_id);
 
 /* client_wire.c */
@@ -315,7 +322,7 @@ void client_saw_disconnect(struct world *w, struct client *c, const struct disco
 
 /* client_engine.c */
 /* A new one that asks for this; takes the place of the one before, whose state is lost. */
-void engine_begin(struct world *w, struct client *c, const struct connect *p);
+void engine_begin(struct world *w, struct client *c, struct connect *p);
 void engine_open(struct world *w, struct client *c);
 void engine_close(struct world *w, struct client *c);
 void engine_end(struct client *c);
