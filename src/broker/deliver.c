@@ -313,6 +313,18 @@ static enum delivered deliver_qos_0(struct shard *s, struct session *session, st
 	return DELIVERED; /* at most once */
 }
 
+/* What stands in the log comes back from there, one read after the other. */
+static enum delivered deliver_over_memory(struct shard *s, struct session *session,
+					  struct delivery *d, uint64_t position)
+{
+	if (!position)
+		return refuse(s, session, d, position);
+	enum delivered result = enqueue(s, session, d, position);
+	/* the window is open and nothing else waits: no other event asks for it */
+	fetch_ahead(s, session);
+	return result;
+}
+
 enum delivered deliver(struct shard *s, struct session *session, struct delivery *d)
 {
 	if (d->qos == 0)
@@ -331,8 +343,7 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 	if (!m)
 		return fail(s, session, position);
 	if (UNLIKELY(is_over_memory(s, message_bytes(m)) && !(d->flags & DELIVER_ACCEPTED)))
-		return position ? enqueue(s, session, d, position)
-				: refuse(s, session, d, position);
+		return deliver_over_memory(s, session, d, position);
 	message_ref(m);
 	if (send_first(session, &q, d->publication)) {
 		message_unref(m);

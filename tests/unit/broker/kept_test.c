@@ -228,6 +228,23 @@ static void test_kept_drains_in_order(void **state)
 	}
 }
 
+/* What memory has no room for stands in the log: it comes from there, though nobody acknowledges
+ * anything meanwhile. */
+static void test_kept_over_memory_comes_from_the_log(void **state)
+{
+	struct stage *st = *state;
+	st->set.memory_bytes_max = 500;
+	start(st, 1);
+	play_lines(&st->play, "p > CONNECT v5 id=p clean\np < CONNACK 00\n"
+			      "p > PUBLISH q1 m1 t=r retain p=#600\np < PUBACK m1 rc=10\n"
+			      "s > CONNECT v5 id=s clean expiry=1000\ns < CONNACK 00\n"
+			      "s > SUBSCRIBE m1 f=t,q1\ns < SUBACK m1 01\n"
+			      "p > PUBLISH q1 m2 t=t p=new\np < PUBACK m2\n"
+			      "s < PUBLISH q1 m2 t=t p=new\n");
+	assert_int_equal(status_of(st).queued_messages, 0);
+	stop(st);
+}
+
 /* Connected, but it takes one at a time: what is beyond the front of its queue is not in memory. */
 static void test_kept_slow_reader_holds_little(void **state)
 {
@@ -432,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kept_drops_nothing_begun, setup),
 		cmocka_unit_test_setup(test_kept_drains_in_order, setup),
 		cmocka_unit_test_setup(test_kept_drains_from_pages, setup),
+		cmocka_unit_test_setup(test_kept_over_memory_comes_from_the_log, setup),
 		cmocka_unit_test_setup(test_kept_slow_reader_holds_little, setup),
 		cmocka_unit_test_setup(test_kept_is_read_again_and_again, setup),
 		cmocka_unit_test_setup(test_kept_damaged_message_is_passed_over, setup),
