@@ -13,7 +13,10 @@
 #include "queue/pager.h"
 #include "queue/queue.h"
 
+/* Smaller where a few messages are to go all ways: the simulation is built so. A multiple of 8. */
+#ifndef CHUNK_ENTRIES_MAX
 #define CHUNK_ENTRIES_MAX 256
+#endif
 /* An option index that says: this entry is gone. */
 #define CHUNK_GONE UINT8_MAX
 

@@ -48,6 +48,20 @@ static void choose_settings(struct world *w)
 		set->retry_interval_ms = RETRY_MS;
 }
 
+/* Of its own dice, so that the others stay as they were when a program was kept. */
+static void choose_memory(struct world *w)
+{
+	struct settings *set = &w->settings;
+	struct random r = {.state = w->seed * 0x9e3779b97f4a7c15};
+	if (random_chance(&r, 40))
+		set->queue_memory_bytes_max = 1 + random_below(&r, 4000);
+	w->has_small_memory = random_chance(&r, 8) && !w->has_hostile;
+	if (!w->has_small_memory)
+		return;
+	set->memory_bytes_max = 2000 + random_below(&r, 100000);
+	w->has_small_queues = w->has_small_output = true;
+}
+
 static uint8_t choose_version(struct random *r)
 {
 	uint32_t dice = random_below(r, 100);
@@ -94,6 +108,7 @@ void world_choose(struct world *w, uint64_t seed, unsigned kept, bool is_on_disk
 	choose_clients(w);
 	/* whom a refusal tells that an id is free has no business with that id before */
 	w->has_hostile &= !w->has_small_queues;
+	choose_memory(w);
 }
 
 void world_start(struct world *w)

@@ -3,6 +3,7 @@
  * Runs simulated worlds, a seed each. A world that breaks a promise ends the program with its seed,
  * and the same seed does the same again. See world.h, program.h.
  */
+#include "kit/kit_pages.h"
 #include "program.h"
 #include "rows.h"
 
@@ -243,14 +244,15 @@ static void print_totals(const struct options *o, const struct totals *t, double
 	printf("%llu seeds from %llu, commit %s: %llu steps, %llu turns, %.1f simulated "
 	       "hours, %llu messages, %llu received, %llu promises kept, %llu retained that had to "
 	       "come, %llu crashes, %llu "
-	       "checkpoints, %llu silent clients, %llu forged packets, %.0f seeds a second\n",
+	       "checkpoints, %llu silent clients, %llu forged packets, %llu pages, %.0f seeds a "
+	       "second\n",
 	       (unsigned long long)t->worlds, (unsigned long long)o->from, commit,
 	       (unsigned long long)t->steps, (unsigned long long)t->turns, (double)t->ms / 3600000,
 	       (unsigned long long)t->messages, (unsigned long long)t->received,
 	       (unsigned long long)t->promised, (unsigned long long)t->replays,
 	       (unsigned long long)t->crashes, (unsigned long long)t->checkpoints,
 	       (unsigned long long)t->silent_ends, (unsigned long long)t->forged,
-	       (double)t->worlds / seconds);
+	       (unsigned long long)kit_pages_written(), (double)t->worlds / seconds);
 	if (o->is_on_disk)
 		printf("  %llu of them kills; %llu power cuts more while starting, %llu starts "
 		       "that "

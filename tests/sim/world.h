@@ -236,6 +236,7 @@ struct world {
 	uint64_t steps;
 	uint64_t thaw_step; /* when shards that are frozen go on */
 	unsigned client_count;
+	bool has_small_memory; /* of the whole broker: messages may be refused, or dropped at QoS 0 */
 	bool has_small_queues;   /* messages may be refused */
 	bool has_small_output;   /* what is sent at QoS 0 may be dropped, to the probe, too */
 	bool has_small_retained; /* what is to be retained may be refused, or not be retained */

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "broker/snapshot.h"
 #include "kit/kit_disk.h"
+#include "kit/kit_pages.h"
 #include "kit/replay.h"
 
 #define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
@@ -79,6 +80,7 @@ void kit_start_on(struct kit *k, const struct settings *settings, unsigned shard
 	k->log = log_kept_new(store, SEGMENT_BYTES, snapshot_references, broker_committed,
 			      k->broker);
 	broker_use_log(k->broker, log_kept_log(k->log));
+	kit_give_pages(k, settings, NULL);
 	size_t checkpoints = kept_checkpoint_count(store);
 	replay_into(k->broker, store, checkpoints ? checkpoints - 1 : REPLAY_FROM_START, now,
 		    &report);

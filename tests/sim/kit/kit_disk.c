@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "broker/recover.h"
 #include "broker/snapshot.h"
+#include "kit/kit_pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,8 +127,10 @@ int kit_start_on_disk(struct kit *k, const struct settings *settings, unsigned s
 	d->kit = k;
 	d->reason[0] = '\0';
 	int error = open_journal(d);
-	if (!error)
+	if (!error) {
+		kit_give_pages(k, settings, d->medium);
 		error = recover(d);
+	}
 	if (!error)
 		error = journal_start(d->journal, d->reason);
 	if (!error && kit_disk_is_dark(d))
