@@ -467,7 +467,8 @@ NJ_API void nj_delivery_free(nj_delivery *delivery);
 
 /* Messages taken and not finished. */
 NJ_API uint32_t nj_unfinished(nj_client *client);
-/* Waits until all that was published and subscribed is finished. */
+/* Waits until all that was published and subscribed is finished, and `published` has been called
+ * for it (in a callback: not for the others that are to be called). */
 NJ_API int nj_drain(nj_client *client, int64_t timeout_ms);
 
 /* --- subscribe --- */

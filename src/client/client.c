@@ -321,10 +321,16 @@ uint32_t nj_unfinished(nj_client *c)
 	return count;
 }
 
+/* Has `published` been called for all? Who asks in a callback cannot wait for others. */
+static bool has_told(const nj_client *c)
+{
+	return client_is_driver(c) || (list_is_empty(&c->events) && !c->is_handing);
+}
+
 static bool is_drained(nj_client *c, void *subject)
 {
 	(void)subject;
-	return engine_unfinished(c->engine) == 0 && list_is_empty(&c->unwritten) &&
+	return has_told(c) && engine_unfinished(c->engine) == 0 && list_is_empty(&c->unwritten) &&
 	       list_is_empty(&c->requests) && list_is_empty(&c->requests_sent);
 }
 

@@ -130,6 +130,8 @@ struct nj_client {
 	/* who drives */
 	bool is_driven;
 	bool is_polling; /* the driver sleeps, or no one drives */
+	bool is_watched; /* a loop of the application's may sleep on the descriptor */
+	bool is_handing; /* callbacks are being called */
 	bool is_freed;
 	bool is_orphan; /* freed by a callback: the driver disposes */
 	bool is_disposed;
@@ -216,9 +218,7 @@ void client_forget_endpoints(nj_client *c);
 /* A sentence on why nj_new would not take them, or NULL. */
 const char *client_options_problem(const struct nj_options *options);
 
-/* turn.c; locked. One turn; sleeps until then at most. Nobody else may be driving. */
-void client_turn(nj_client *c, uint64_t until_ms);
-/* When the next turn is due; 0: now. */
+/* turn.c; locked. When the next turn is due; 0: now. */
 uint64_t client_deadline(const nj_client *c, uint64_t now_ms);
 /* Drives or waits until `is_done`. 0, NJ_ERROR_TIMED_OUT, NJ_ERROR_WOULD_WAIT, NJ_ERROR_CLOSED (the
  * client is freed: the caller may touch nothing but what it holds itself, and the mutex). */

@@ -187,6 +187,7 @@ static struct event *first_of(struct link *events)
 /* What callbacks add comes in the next turn, so that a turn ends. */
 void events_hand_out(nj_client *c)
 {
+	c->is_handing = true;
 	while (!list_is_empty(&c->events)) {
 		struct event *e = first_of(&c->events);
 		link_remove(&e->link);
@@ -197,6 +198,7 @@ void events_hand_out(nj_client *c)
 		link_remove(&e->link);
 		call(c, e);
 	}
+	c->is_handing = false;
 }
 
 void events_drop(struct link *events)

@@ -31,8 +31,9 @@ bool client_is_driver(const nj_client *c)
 void client_wake(nj_client *c)
 {
 	uint64_t one = 1;
-	if (c->has_wake || (c->is_driven && !c->is_polling))
-		return; /* it will look before it sleeps */
+	bool may_sleep = c->is_driven ? c->is_polling : c->is_watched;
+	if (c->has_wake || !may_sleep)
+		return; /* whoever drives next looks before it sleeps */
 	c->has_wake = true;
 	(void)!write(c->wake_fd, &one, sizeof(one));
 }
@@ -82,6 +83,7 @@ static void prepare(nj_client *c, uint64_t now_ms)
 		connect_begin(c, now_ms);
 	link_timers(c, now_ms);
 	message_again_due(c, now_ms);
+	subscribe_pending(c);
 	link_write(c, now_ms);
 	link_watch(c);
 }
@@ -115,13 +117,16 @@ static void poll_and_work(nj_client *c, uint64_t until_ms)
 	}
 }
 
-void client_turn(nj_client *c, uint64_t until_ms)
+/* One turn; sleeps until then at most, and not at all when that which is waited for is there
+ * (`is_done` may be NULL). Nobody else may be driving. */
+static void take_turn(nj_client *c, uint64_t until_ms, bool (*is_done)(nj_client *c, void *subject),
+		      void *subject)
 {
 	c->is_driven = true;
 	c->is_polling = false;
 	c->driver = pthread_self();
 	prepare(c, client_now_ms());
-	poll_and_work(c, until_ms);
+	poll_and_work(c, is_done && is_done(c, subject) ? 0 : until_ms);
 	events_hand_out(c);
 	if (c->disconnects_soon && c->link == LINK_OPEN)
 		client_say_farewell(c);
@@ -163,7 +168,7 @@ int client_wait(nj_client *c, bool (*is_done)(nj_client *c, void *subject), void
 		else if (c->has_thread || c->is_driven)
 			wait_for_change(c, until_ms);
 		else
-			client_turn(c, until_ms);
+			take_turn(c, until_ms, is_done, subject);
 	}
 	c->wait_count--;
 	pthread_cond_broadcast(&c->changed); /* somebody else is to drive, or to free */
@@ -180,7 +185,7 @@ static void *drive(void *context)
 		if (c->is_driven) /* a call that has begun before there was a thread */
 			pthread_cond_wait(&c->changed, &c->mutex);
 		else
-			client_turn(c, UINT64_MAX);
+			take_turn(c, UINT64_MAX, NULL, NULL);
 	}
 	while (c->is_orphan && c->wait_count > 0)
 		pthread_cond_wait(&c->changed, &c->mutex);
@@ -209,8 +214,15 @@ int nj_start(nj_client *c)
 	return error ? NJ_ERROR_SYSTEM : 0;
 }
 
+/* From here on somebody else's loop may sleep on it: it is to look at what was given before. */
 int nj_descriptor(nj_client *c)
 {
+	pthread_mutex_lock(&c->mutex);
+	bool is_first = !c->is_watched;
+	c->is_watched = true;
+	if (is_first)
+		client_wake(c);
+	pthread_mutex_unlock(&c->mutex);
 	return c->epoll_fd;
 }
 
@@ -230,7 +242,7 @@ int nj_step(nj_client *c)
 	if (client_is_driver(c))
 		error = NJ_ERROR_WOULD_WAIT;
 	else if (!c->has_thread && !c->is_driven)
-		client_turn(c, 0);
+		take_turn(c, 0, NULL, NULL);
 	if (c->is_freed)
 		error = NJ_ERROR_CLOSED;
 	client_leave(c);

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "client/client_state.h"
@@ -81,6 +82,62 @@ static void test_own_thread_drives(void **state)
 {
 	(void)state;
 	converse(true);
+}
+
+static void count_one(nj_client *c, void *context, const struct nj_published *published)
+{
+	(void)c;
+	atomic_fetch_add((atomic_uint *)context, published->outcome == NJ_SENT);
+}
+
+/* A program that ends after nj_drain must not miss what became of its last messages. */
+static void test_drain_waits_for_callbacks(void **state)
+{
+	(void)state;
+	for (int has_thread = 0; has_thread < 2; has_thread++) {
+		struct nj_options o = begin();
+		struct nj_message_out m = message(0);
+		atomic_uint told = 0;
+		nj_client *c;
+		o.callbacks.published = count_one;
+		o.context = &told;
+		host_start(&host);
+		assert_int_equal(nj_new(&o, &c), 0);
+		if (has_thread)
+			assert_int_equal(nj_start(c), 0);
+		assert_int_equal(nj_connect(c, PATIENCE_MS), 0);
+		for (unsigned i = 1; i <= 50; i++) {
+			assert_int_equal(nj_publish(c, &m, NULL), 0);
+			assert_int_equal(nj_drain(c, PATIENCE_MS), 0);
+			assert_int_equal(told, i);
+		}
+		nj_free(c);
+		host_close(&host);
+	}
+}
+
+/* Waking costs two system calls for each message: only a loop that may sleep is woken, and it is,
+ * also for what was given before it asked for the descriptor. */
+static void test_only_a_loop_is_woken(void **state)
+{
+	(void)state;
+	struct nj_options o = begin();
+	nj_client *c;
+	host_start(&host);
+	assert_int_equal(nj_new(&o, &c), 0);
+	assert_int_equal(nj_connect(c, PATIENCE_MS), 0);
+	wait_for_deliveries(c);
+	struct nj_message_out m = message(1);
+	assert_int_equal(nj_publish(c, &m, NULL), 0);
+	assert_false(c->has_wake);
+	struct epoll_event event;
+	assert_int_equal(epoll_wait(nj_descriptor(c), &event, 1, 0), 1);
+	assert_int_equal(nj_drain(c, PATIENCE_MS), 0);
+	assert_false(c->has_wake);
+	assert_int_equal(nj_publish(c, &m, NULL), 0);
+	assert_true(c->has_wake);
+	nj_free(c);
+	host_close(&host);
 }
 
 static void test_refused_connection_ends_the_wait(void **state)
@@ -278,6 +335,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocking_calls_drive),
 		cmocka_unit_test(test_own_thread_drives),
+		cmocka_unit_test(test_drain_waits_for_callbacks),
+		cmocka_unit_test(test_only_a_loop_is_woken),
 		cmocka_unit_test(test_refused_connection_ends_the_wait),
 		cmocka_unit_test(test_free_ends_calls_that_wait),
 		cmocka_unit_test(test_every_call_from_everywhere),
