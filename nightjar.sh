@@ -17,6 +17,7 @@ test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	strace e2fsprogs
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
+bench_library_packages='python3 gcc@cc libc6-dev libmosquitto-dev libpaho-mqtt-dev'
 
 say()
 {
@@ -39,7 +40,8 @@ usage: ./nightjar.sh <command>
   test [stage...]   run every check and test; the last line says how many passed
   hunt MINUTES      look for faults with new seeds, for so long; --list says where
   bench             measure against Debian's mosquitto on this machine;
-                    with --durable: what is stored before it is acknowledged
+                    with --durable: what is stored before it is acknowledged;
+                    with --library: libnightjar beside libmosquitto and Paho C
   install           install the program and libnightjar under /usr/local (DESTDIR is
                     honoured)
   clean             remove what build and test left in the tree
@@ -207,6 +209,14 @@ hunt)
 bench)
 	shift
 	build
+	case ${1-} in
+	--library)
+		shift
+		# shellcheck disable=SC2086 # a list of words
+		install_packages 'measure client libraries' $bench_library_packages
+		exec /usr/bin/python3 "$top/tests/bench/library.py" "$@"
+		;;
+	esac
 	# shellcheck disable=SC2086 # a list of words
 	install_packages 'measure against mosquitto' $bench_packages
 	case ${1-} in

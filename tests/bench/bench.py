@@ -8,7 +8,6 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import report
@@ -20,8 +19,6 @@ REPETITIONS = 3
 QUICK_REPETITIONS = 1
 # A run that takes longer than this is broken: the longest is set up, warmed up and drained in less.
 RUN_SECONDS_MAX = 180
-# What others may use of the machine's cores before the figures are in doubt.
-BUSY_MAX = 0.1
 
 
 def arguments():
@@ -38,18 +35,6 @@ def arguments():
     parser.add_argument('--peer-only', action='store_true', help='measure mosquitto alone')
     parser.add_argument('--check', action='store_true', help='exit status 1 when an aim is missed')
     return parser.parse_args()
-
-
-def busy_share(seconds=1):
-    """How much of the machine's cores others use now, 0 to 1."""
-    def times():
-        with open('/proc/stat', encoding='ascii') as stat:
-            values = [int(word) for word in stat.readline().split()[1:9]]
-        return values[3] + values[4], sum(values)  # idle and waiting for disks; all
-    idle_before, all_before = times()
-    time.sleep(seconds)
-    idle, total = times()
-    return 1 - (idle - idle_before) / max(1, total - all_before)
 
 
 def measure(generator, row, seconds, port, pid):
@@ -129,8 +114,8 @@ def main():
     chosen = choose(options, table.all_rows(descriptors))
     if not chosen:
         sys.exit('bench.py: no row has such a name')
-    busy = busy_share()
-    if busy > BUSY_MAX:
+    busy = report.busy_share()
+    if busy > report.BUSY_MAX:
         print(f'this machine is busy ({100 * busy:.0f} % of its cores): the figures will be off')
     servers = [peers.mosquitto()]
     if not options.peer_only:

@@ -4,8 +4,24 @@ import datetime
 import os
 import platform
 import re
+import time
 from pathlib import Path
 from statistics import median
+
+# What others may use of the machine's cores before the figures are in doubt.
+BUSY_MAX = 0.1
+
+
+def busy_share(seconds=1):
+    """How much of the machine's cores others use now, 0 to 1."""
+    def times():
+        with open('/proc/stat', encoding='ascii') as stat:
+            values = [int(word) for word in stat.readline().split()[1:9]]
+        return values[3] + values[4], sum(values)  # idle and waiting for disks; all
+    idle_before, all_before = times()
+    time.sleep(seconds)
+    idle, total = times()
+    return 1 - (idle - idle_before) / max(1, total - all_before)
 
 
 def cost_key(row):
