@@ -115,7 +115,7 @@ const struct flag_row flag_table[] = {
 	{NULL, "--ciphers", ALL, FLAG_TEXT, FIELD(tls.ciphers), "ciphers", NULL,
 	 "ciphers that may be used, as in openssl-ciphers(1)"},
 	{NULL, "--tls-version", ALL, FLAG_TEXT, FIELD(tls.version), "version", NULL,
-	 "the least version of TLS: tlsv1.3, tlsv1.2 or tlsv1.1"},
+	 "the least version of TLS: tlsv1.3 or tlsv1.2"},
 	{NULL, "--tls-alpn", ALL, FLAG_TEXT, FIELD(tls.alpn), "protocol", NULL,
 	 "the protocol that is asked for where a port serves several"},
 	{NULL, "--insecure", ALL, FLAG_ON, FIELD(tls.is_insecure), NULL, NULL,

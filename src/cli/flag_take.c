@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cli/format.h"
+#include "mqtt/packets.h"
 #include "mqtt/topic.h"
 
 #include <errno.h>
@@ -96,8 +97,9 @@ bool take_version(struct options *o, const char *value)
 	static const struct {
 		const char *name;
 		uint8_t version;
-	} versions[] = {{"31", MQTT_3_1},         {"mqttv31", MQTT_3_1}, {"311", MQTT_3_1_1},
-			{"mqttv311", MQTT_3_1_1}, {"5", MQTT_5},         {"mqttv5", MQTT_5}};
+	} versions[] = {{"31", NJ_MQTT_3_1},    {"mqttv31", NJ_MQTT_3_1},
+			{"311", NJ_MQTT_3_1_1}, {"mqttv311", NJ_MQTT_3_1_1},
+			{"5", NJ_MQTT_5},       {"mqttv5", NJ_MQTT_5}};
 	for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
 		if (strcmp(versions[i].name, value) == 0) {
 			o->version = versions[i].version;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/flag_table.h"
 #include "cli/options_file.h"
+#include "mqtt/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define KEEP_ALIVE_DEFAULT 60
-#define RECEIVE_MAXIMUM_DEFAULT 20 /* what mosquitto's clients announce */
 
 static void set_defaults(struct options *o, enum tool tool, const char *program)
 {
@@ -20,7 +20,7 @@ static void set_defaults(struct options *o, enum tool tool, const char *program)
 	o->tool = tool;
 	o->program = program;
 	o->host = "localhost";
-	o->version = tool == TOOL_RR ? MQTT_5 : MQTT_3_1_1;
+	o->version = tool == TOOL_RR ? NJ_MQTT_5 : NJ_MQTT_3_1_1;
 	o->keep_alive = KEEP_ALIVE_DEFAULT;
 	o->repeat_count = 1;
 	property_options_init(&o->properties);
@@ -68,7 +68,7 @@ static int take_option(struct options *o, const struct flag_row *row, int argc, 
 {
 	if (row->kind == FLAG_PROPERTY) {
 		int taken = property_options_add(&o->properties, argv + i + 1, argc - i - 1);
-		o->version = MQTT_5;
+		o->version = NJ_MQTT_5;
 		return taken ? taken + 1 : 0;
 	}
 	if (!flag_takes_value(row))
@@ -141,7 +141,7 @@ static bool check_credentials(const struct options *o)
 {
 	bool is_good = is_credential(o->user_name) &&
 		       (!o->password || strlen(o->password) <= UINT16_MAX) &&
-		       (!o->password || o->user_name || o->version == MQTT_5);
+		       (!o->password || o->user_name || o->version == NJ_MQTT_5);
 	if (!is_good)
 		fprintf(stderr, "Error: Problem setting username and/or password.\n");
 	return is_good;
@@ -183,7 +183,7 @@ static bool make_client_id(struct options *o)
 	char *id;
 	if (o->id_prefix)
 		id = prefixed_id(o->id_prefix);
-	else if (!has_own_id(o) && o->version == MQTT_3_1)
+	else if (!has_own_id(o) && o->version == NJ_MQTT_3_1)
 		id = random_id();
 	else
 		return true;
@@ -324,63 +324,4 @@ void options_print_help(const struct options *o)
 			 row->long_name ? row->long_name : "");
 		printf("  %-29s %s\n", names, row->help);
 	}
-}
-
-/* --- packets --- */
-
-static struct span text_or_none(const char *text)
-{
-	return text ? span_of_text(text) : SPAN_NONE;
-}
-
-/* -x, or with -c alone a session that never ends. */
-static void add_session_expiry(const struct options *o, struct properties *p)
-{
-	if (!o->has_session_expiry && !o->keeps_session)
-		return;
-	p->present |= UINT64_C(1) << PROPERTY_SESSION_EXPIRY_INTERVAL;
-	p->session_expiry_interval = o->has_session_expiry ? o->session_expiry : UINT32_MAX;
-}
-
-/* With -C no more than are wanted: what is under way beyond them would be acknowledged unseen. */
-static void add_receive_maximum(const struct options *o, struct properties *p)
-{
-	if (properties_has(p, PROPERTY_RECEIVE_MAXIMUM))
-		return;
-	bool wants_few = o->message_count > 0 && o->message_count < RECEIVE_MAXIMUM_DEFAULT;
-	p->present |= UINT64_C(1) << PROPERTY_RECEIVE_MAXIMUM;
-	p->receive_maximum = wants_few ? (uint16_t)o->message_count : RECEIVE_MAXIMUM_DEFAULT;
-}
-
-void options_connect(const struct options *o, struct connect *connect_out)
-{
-	*connect_out = (struct connect){
-		.version = o->version,
-		.clean_start = !o->keeps_session,
-		.has_will = o->will_topic != NULL,
-		.will_retain = o->will_retain,
-		.will_qos = o->will_topic ? o->will_qos : 0,
-		.has_user_name = o->user_name != NULL,
-		.has_password = o->password != NULL,
-		.keep_alive = o->keep_alive,
-		.client_id = text_or_none(o->client_id),
-		.will_topic = text_or_none(o->will_topic),
-		.will_payload = text_or_none(o->will_payload),
-		.user_name = text_or_none(o->user_name),
-		.password = text_or_none(o->password),
-	};
-	if (o->version != MQTT_5)
-		return;
-	connect_out->properties = property_options_of(&o->properties, TARGET_CONNECT);
-	connect_out->will_properties = property_options_of(&o->properties, TARGET_WILL);
-	add_session_expiry(o, &connect_out->properties);
-	add_receive_maximum(o, &connect_out->properties);
-}
-
-void options_disconnect(const struct options *o, uint8_t reason_code,
-			struct disconnect *disconnect_out)
-{
-	*disconnect_out = (struct disconnect){.reason_code = reason_code};
-	if (o->version == MQTT_5)
-		disconnect_out->properties = property_options_of(&o->properties, TARGET_DISCONNECT);
 }

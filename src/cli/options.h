@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_CLI_OPTIONS_H
 #define NIGHTJAR_CLI_OPTIONS_H
 
+#include "base/buffer.h"
 #include "cli/property_option.h"
 #include "cli/tls_option.h"
 
@@ -40,7 +41,7 @@ struct options {
 	bool has_no_delay;
 	struct tls_options tls;
 
-	uint8_t version; /* enum mqtt_version */
+	uint8_t version; /* enum nj_version */
 	const char *client_id;
 	const char *id_prefix;
 	const char *user_name;
@@ -49,7 +50,7 @@ struct options {
 	bool keeps_session; /* -c */
 	bool has_session_expiry;
 	uint32_t session_expiry;
-	uint16_t inflight_max; /* 0: the engine's own choice */
+	uint16_t inflight_max; /* 0: the library's own choice */
 
 	const char *will_topic;
 	const char *will_payload;
@@ -109,10 +110,5 @@ void options_release(struct options *o);
 
 /* Prints the help text to stdout. */
 void options_print_help(const struct options *o);
-
-/* The pieces of CONNECT and DISCONNECT that the options ask for. */
-void options_connect(const struct options *o, struct connect *connect_out);
-void options_disconnect(const struct options *o, uint8_t reason_code,
-			struct disconnect *disconnect_out);
 
 #endif

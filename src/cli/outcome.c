@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/outcome.h"
 
-#include <errno.h>
+#include "mqtt/reason.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -17,13 +18,14 @@ void outcome_print(const struct options *o, const char *format, ...)
 	va_end(arguments);
 }
 
-int outcome_of_open(const struct options *o, enum runner_result result)
+static int unreachable(const struct options *o, const struct nj_disconnected *end)
 {
-	switch (result) {
-	case RUNNER_UNKNOWN_HOST: outcome_print(o, "Unable to connect (Lookup error.).\n"); break;
-	case RUNNER_NO_MEMORY: outcome_print(o, "Error: Out of memory.\n"); break;
-	default: outcome_print(o, "Error: %s\n", strerror(errno)); break;
-	}
+	if (end->system_error)
+		outcome_print(o, "Error: %s\n", strerror(end->system_error));
+	else if (o->unix_path && end->text)
+		outcome_print(o, "Error: %s\n", end->text);
+	else
+		outcome_print(o, "Unable to connect (Lookup error.).\n");
 	return OUTCOME_FAILED;
 }
 
@@ -40,9 +42,9 @@ static const char *return_code_text(uint8_t code)
 	return code < ARRAY_COUNT(texts) ? texts[code] : "Connection Refused: unknown reason.";
 }
 
-int outcome_of_refusal(const struct options *o, uint8_t code)
+static int refused(const struct options *o, uint8_t code)
 {
-	if (o->version != MQTT_5)
+	if (o->version != NJ_MQTT_5)
 		outcome_print(o, "Connection error: %s\n", return_code_text(code));
 	else if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION)
 		outcome_print(o,
@@ -53,33 +55,33 @@ int outcome_of_refusal(const struct options *o, uint8_t code)
 		outcome_print(o, "Connection error: %s\n", reason_name(code, PACKET_CONNACK));
 	if (o->tool == TOOL_PUB)
 		outcome_print(o, "Error: %s\n",
-			      o->version != MQTT_5 ? "The connection was refused."
-						   : PROTOCOL_ERROR);
+			      o->version != NJ_MQTT_5 ? "The connection was refused."
+						      : PROTOCOL_ERROR);
 	return code;
 }
 
-int outcome_of_end(const struct options *o, const struct engine_closed *closed)
+int outcome_of_end(const struct options *o, const struct nj_disconnected *end)
 {
-	switch (closed->end) {
-	case ENGINE_END_SERVER:
+	switch (end->end) {
+	case NJ_END_UNREACHABLE: return unreachable(o, end);
+	case NJ_END_REFUSED: return refused(o, end->reason_code);
+	case NJ_END_SERVER:
 		if (o->tool == TOOL_SUB)
 			return 0;
 		outcome_print(o, "Error: The client is not currently connected.\n");
 		return OUTCOME_NOT_CONNECTED;
-	case ENGINE_END_LOST:
+	case NJ_END_LOST:
 		outcome_print(o, "Error: The connection was lost.\n");
 		return OUTCOME_LOST;
-	case ENGINE_END_SILENT:
+	case NJ_END_SILENT:
 		outcome_print(o, "Error: The broker did not answer within the keep alive.\n");
 		return OUTCOME_SILENT;
-	case ENGINE_END_FLAW:
+	case NJ_END_FLAW:
 		if (o->is_debug)
-			fprintf(stderr, "The broker's packet: %s.\n", closed->text);
+			fprintf(stderr, "The broker's packet: %s.\n", end->text);
 		outcome_print(o, "Error: " PROTOCOL_ERROR "\n");
 		return OUTCOME_PROTOCOL;
-	case ENGINE_END_NO_MEMORY:
-		outcome_print(o, "Error: Out of memory.\n");
-		return OUTCOME_FAILED;
+	case NJ_END_NO_MEMORY: outcome_print(o, "Error: Out of memory.\n"); return OUTCOME_FAILED;
 	default: return 0;
 	}
 }

@@ -5,7 +5,6 @@
 #define NIGHTJAR_CLI_OUTCOME_H
 
 #include "cli/options.h"
-#include "client/runner.h"
 
 /* Exit statuses beside 0 and the CONNACK codes. */
 enum outcome {
@@ -23,11 +22,8 @@ enum outcome {
 /* Prints to stderr unless --quiet. */
 void outcome_print(const struct options *o, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* No connection could be opened; errno is what it was then. Prints, returns the status. */
-int outcome_of_open(const struct options *o, enum runner_result result);
-/* The broker refused the connection. */
-int outcome_of_refusal(const struct options *o, uint8_t code);
-/* The connection is over for another reason that is not ours. */
-int outcome_of_end(const struct options *o, const struct engine_closed *closed);
+/* The connection is over, or none came about, for a reason that is not ours. Prints, returns the
+ * status. */
+int outcome_of_end(const struct options *o, const struct nj_disconnected *end);
 
 #endif

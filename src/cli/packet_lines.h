@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_CLI_PACKET_LINES_H
 #define NIGHTJAR_CLI_PACKET_LINES_H
 
-#include "client/engine.h"
+#include "nightjar/client.h"
 
 #include <stdio.h>
 
@@ -13,8 +13,6 @@ struct packet_lines {
 	uint16_t number;
 };
 
-/* `client_id` is printed as "(null)" when empty. */
-void packet_lines_print(struct packet_lines *l, struct span client_id,
-			const struct engine_packet *packet);
+void packet_lines_print(struct packet_lines *l, const struct nj_packet *packet);
 
 #endif

@@ -3,8 +3,8 @@
 #ifndef NIGHTJAR_CLI_PROPERTY_OPTION_H
 #define NIGHTJAR_CLI_PROPERTY_OPTION_H
 
-#include "base/buffer.h"
-#include "mqtt/packets.h"
+#include "base/base.h"
+#include "nightjar/client.h"
 
 /* Packets that -D can add to. */
 enum property_target {
@@ -17,9 +17,14 @@ enum property_target {
 	TARGET_COUNT,
 };
 
+/* In the order in which they are given; texts are borrowed. */
+struct property_list {
+	struct nj_property *items;
+	size_t count;
+};
+
 struct property_options {
-	struct properties of[TARGET_COUNT]; /* texts are borrowed from the arguments */
-	struct buffer user[TARGET_COUNT];   /* encoded User Properties, in order */
+	struct property_list of[TARGET_COUNT];
 };
 
 void property_options_init(struct property_options *p);
@@ -28,8 +33,21 @@ void property_options_release(struct property_options *p);
 /* Reads "command identifier value" or "command user-property name value" from `words`; returns
  * how many words were taken, 0 when something is wrong, which has been printed then. */
 int property_options_add(struct property_options *p, char *const *words, int count);
-/* The properties, ready to encode. */
-struct properties property_options_of(const struct property_options *p,
-				      enum property_target target);
+
+/* 0 or ERROR_NO_MEMORY. */
+int property_list_add(struct property_list *list, const struct nj_property *property) MUST_USE;
+bool property_list_has(const struct property_list *list, uint8_t id);
+void property_list_release(struct property_list *list);
+
+/* A property by the name that -D and JSON have for it. */
+struct property_kind {
+	const char *name;
+	uint8_t id;
+	bool is_number;
+	bool is_binary; /* need not be UTF-8 */
+	uint32_t min, max;
+};
+/* One that a PUBLISH may have, or NULL. */
+const struct property_kind *property_kind_of_message(const char *name);
 
 #endif

@@ -1,67 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/pub.h"
 
+#include "cli/client_options.h"
 #include "cli/input.h"
+#include "cli/loop.h"
 #include "cli/outcome.h"
 #include "cli/packet_lines.h"
+#include "mqtt/reason.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-/* Connections are opened no faster than this. */
-#define RECONNECT_MS 1000
 /* Lines that are read ahead of the broker: enough to keep a window full. */
 #define LINES_AHEAD_MAX 1000
 #define LINE_BYTES_AHEAD_MAX ((size_t)16 << 20)
 
 struct pub {
 	struct options options;
-	struct engine *engine;
-	struct runner runner;
+	nj_client *client;
 	struct packet_lines debug;
 	struct lines lines;    /* -l */
 	struct buffer content; /* -f, -s */
 	struct span payload;
-	uint64_t opened_ms;    /* when the last attempt to connect began */
 	uint64_t repeat_at_ms; /* when the next repetition is due; UINT64_MAX: none is */
 	uint32_t published_count;
-	bool is_feeding;
-	bool is_over; /* no other connection is to be opened */
+	bool was_connected;
+	bool is_over; /* the connection is to be ended, if there is one */
 	int status;
 };
-
-static void disconnect(struct pub *p)
-{
-	struct disconnect packet;
-	options_disconnect(&p->options, REASON_NORMAL_DISCONNECTION, &packet);
-	p->is_over = true;
-	engine_disconnect(p->engine, &packet);
-}
 
 static void fail(struct pub *p, int status, const char *sentence)
 {
 	outcome_print(&p->options, "Error: %s\n", sentence);
 	p->status = status;
-	disconnect(p);
+	p->is_over = true;
 }
 
 /* --- messages --- */
 
-/* 0 or ERROR_AGAIN; other errors end the program. */
+/* 0 or NJ_ERROR_FULL; other errors end the program. */
 static int publish(struct pub *p, struct span payload)
 {
 	const struct options *o = &p->options;
-	struct publish message = {.qos = o->qos,
-				  .retain = o->retain,
-				  .topic = span_of_text(o->topics.items[o->topics.count - 1]),
-				  .payload = payload};
-	if (o->version == MQTT_5)
-		message.properties = property_options_of(&o->properties, TARGET_PUBLISH);
-	int error = engine_publish(p->engine, &message, 0);
-	if (error == ERROR_INVALID)
+	const struct property_list *properties = &o->properties.of[TARGET_PUBLISH];
+	struct nj_message_out message = {.topic = o->topics.items[o->topics.count - 1],
+					 .payload = payload.ptr,
+					 .payload_len = payload.len,
+					 .qos = o->qos,
+					 .retain = o->retain,
+					 .properties = properties->items,
+					 .property_count = properties->count};
+	int error = nj_publish(p->client, &message, NULL);
+	if (error == NJ_ERROR_INVALID)
 		fail(p, OUTCOME_FAILED, "Message payload is too large.");
-	else if (error && error != ERROR_AGAIN)
+	else if (error && error != NJ_ERROR_FULL)
 		fail(p, OUTCOME_FAILED, "Out of memory when trying to publish message.");
 	return error;
 }
@@ -79,8 +72,13 @@ static bool reads_lines(const struct pub *p)
 	return p->options.source == SOURCE_LINES;
 }
 
-/* Gives the engine all whole lines that it takes. */
-static void feed_lines(struct pub *p)
+static bool has_lines_left(const struct pub *p)
+{
+	return reads_lines(p) && (!p->lines.is_at_end || nj_unfinished(p->client) > 0);
+}
+
+/* Gives the client all whole lines that it takes; ends when the last one is done. */
+static void publish_lines(struct pub *p)
 {
 	struct span line;
 	while (!p->is_over && lines_peek(&p->lines, &line)) {
@@ -88,19 +86,8 @@ static void feed_lines(struct pub *p)
 			return;
 		lines_take(&p->lines, line);
 	}
-}
-
-/* Feeds lines; ends when the last one is done. Comes back to itself through on_published, where
- * the loop that feeds is further up the stack and goes on by itself. */
-static void publish_lines(struct pub *p)
-{
-	if (p->is_feeding)
-		return;
-	p->is_feeding = true;
-	feed_lines(p);
-	p->is_feeding = false;
-	if (!p->is_over && p->lines.is_at_end && engine_unfinished(p->engine) == 0)
-		disconnect(p);
+	if (!p->is_over && !has_lines_left(p))
+		p->is_over = true;
 }
 
 static void read_lines(struct pub *p)
@@ -114,11 +101,11 @@ static void read_lines(struct pub *p)
 		publish_lines(p);
 }
 
-/* True: the engine has room, so there is a point in reading on. */
+/* True: the client has room, so there is a point in reading on. */
 static bool wants_lines(const struct pub *p)
 {
-	return reads_lines(p) && !p->is_over && !p->lines.is_at_end &&
-	       engine_is_connected(p->engine) && engine_unfinished(p->engine) < LINES_AHEAD_MAX &&
+	return reads_lines(p) && !p->is_over && !p->lines.is_at_end && nj_is_connected(p->client) &&
+	       nj_unfinished(p->client) < LINES_AHEAD_MAX &&
 	       buffer_len(&p->lines.unread) < LINE_BYTES_AHEAD_MAX + p->lines.searched;
 }
 
@@ -126,38 +113,63 @@ static void repeat_or_end(struct pub *p)
 {
 	p->published_count++;
 	if (p->published_count >= p->options.repeat_count)
-		disconnect(p);
+		p->is_over = true;
 	else if (p->options.repeat_delay_ms > 0)
-		p->repeat_at_ms = runner_now_ms() + p->options.repeat_delay_ms;
+		p->repeat_at_ms = loop_now_ms() + p->options.repeat_delay_ms;
 	else
 		publish_payload(p);
 }
 
-/* --- events --- */
+static void repeat_when_due(struct pub *p)
+{
+	if (p->is_over || loop_now_ms() < p->repeat_at_ms)
+		return;
+	p->repeat_at_ms = UINT64_MAX;
+	publish_payload(p);
+}
 
-static void on_connected(void *context, const struct connack *connack)
+/* --- callbacks --- */
+
+static void on_connected(nj_client *client, void *context, const struct nj_connected *connected)
 {
 	struct pub *p = context;
-	(void)connack;
+	(void)client;
+	(void)connected;
+	p->was_connected = true;
 	if (reads_lines(p))
 		publish_lines(p);
 	else
 		publish_payload(p);
 }
 
-static void on_published(void *context, const struct engine_published *published)
+/* The server has announced that it does not take such a message. */
+static void refuse_unsent(struct pub *p, uint8_t reason_code)
 {
-	struct pub *p = context;
-	if (p->is_over)
-		return;
-	if (published->reason_code >= 0x80 && published->was_sent)
+	if (reason_code == REASON_QOS_NOT_SUPPORTED)
+		fail(p, OUTCOME_QOS, "Message QoS not supported on broker, try a lower QoS.");
+	else
+		fail(p, OUTCOME_TOO_LARGE, "Packet larger than supported by the server.");
+}
+
+static void judge(struct pub *p, const struct nj_published *published)
+{
+	if (published->outcome == NJ_EXPIRED)
+		outcome_print(&p->options, "Warning: Publish expired before it could be sent.\n");
+	else if (published->outcome == NJ_REFUSED && published->was_sent)
 		outcome_print(&p->options, "Warning: Publish %u failed: %s.\n",
 			      published->packet_id,
 			      reason_name(published->reason_code, PACKET_PUBACK));
-	else if (published->reason_code == REASON_QOS_NOT_SUPPORTED)
-		fail(p, OUTCOME_QOS, "Message QoS not supported on broker, try a lower QoS.");
-	else if (published->reason_code >= 0x80)
-		fail(p, OUTCOME_TOO_LARGE, "Packet larger than supported by the server.");
+	else if (published->outcome == NJ_REFUSED)
+		refuse_unsent(p, published->reason_code);
+}
+
+static void on_published(nj_client *client, void *context, const struct nj_published *published)
+{
+	struct pub *p = context;
+	(void)client;
+	if (p->is_over || published->outcome == NJ_DROPPED)
+		return; /* `disconnected` says why */
+	judge(p, published);
 	if (p->is_over)
 		return;
 	if (reads_lines(p))
@@ -166,76 +178,49 @@ static void on_published(void *context, const struct engine_published *published
 		repeat_or_end(p);
 }
 
-static void on_packet(void *context, const struct engine_packet *packet)
+static void on_packet(nj_client *client, void *context, const struct nj_packet *packet)
 {
 	struct pub *p = context;
-	packet_lines_print(&p->debug, engine_client_id(p->engine), packet);
-}
-
-static bool has_lines_left(const struct pub *p)
-{
-	return reads_lines(p) && (!p->lines.is_at_end || engine_unfinished(p->engine) > 0);
+	(void)client;
+	packet_lines_print(&p->debug, packet);
 }
 
 /* With -l what is left goes out over another connection; a single message is the user's to repeat. */
-static void on_closed(void *context, const struct engine_closed *closed)
+static bool goes_on(const struct pub *p, const struct nj_disconnected *end)
+{
+	bool may_come_back = end->end == NJ_END_LOST || end->end == NJ_END_SILENT ||
+			     (end->end == NJ_END_UNREACHABLE && p->was_connected);
+	return may_come_back && !p->is_over && has_lines_left(p);
+}
+
+static void on_disconnected(nj_client *client, void *context, const struct nj_disconnected *end)
 {
 	struct pub *p = context;
-	bool is_lost = closed->end == ENGINE_END_LOST || closed->end == ENGINE_END_SILENT;
-	if (closed->end == ENGINE_END_DISCONNECTED || (p->is_over && p->status != 0))
-		return;
-	if (is_lost && !p->is_over && has_lines_left(p))
+	(void)client;
+	if (end->end == NJ_END_DISCONNECTED || (p->is_over && p->status != 0) || goes_on(p, end))
 		return;
 	p->is_over = true;
-	p->status = closed->end == ENGINE_END_REFUSED
-			    ? outcome_of_refusal(&p->options, closed->reason_code)
-			    : outcome_of_end(&p->options, closed);
+	p->status = outcome_of_end(&p->options, end);
 }
 
 /* --- running --- */
 
-static enum runner_result open_connection(struct pub *p)
-{
-	const struct options *o = &p->options;
-	struct runner_address address = {.host = o->host,
-					 .bind_address = o->bind_address,
-					 .unix_path = o->unix_path,
-					 .port = o->port,
-					 .has_no_delay = o->has_no_delay};
-	p->opened_ms = runner_now_ms();
-	return runner_open(&p->runner, &address, UINT64_MAX);
-}
-
-static void repeat_when_due(struct pub *p)
-{
-	if (p->is_over || runner_now_ms() < p->repeat_at_ms)
-		return;
-	p->repeat_at_ms = UINT64_MAX;
-	publish_payload(p);
-}
-
 static void run(struct pub *p)
 {
-	enum runner_result result = open_connection(p);
-	if (result != RUNNER_OK) {
-		p->status = outcome_of_open(&p->options, result);
-		return;
-	}
-	while (runner_is_open(&p->runner) || !p->is_over) {
-		uint64_t again_ms = p->opened_ms + RECONNECT_MS;
-		repeat_when_due(p);
-		struct runner_wait wait = {.deadline_ms = p->repeat_at_ms, .readable_fd = -1};
+	const struct property_list *properties = &p->options.properties.of[TARGET_DISCONNECT];
+	(void)nj_connect(p->client, 0);
+	while (!p->is_over) {
+		struct loop_wait wait = {.deadline_ms = p->repeat_at_ms, .readable_fd = -1};
 		if (wants_lines(p))
 			wait.readable_fd = STDIN_FILENO;
 		fflush(stdout);
-		if (!runner_is_open(&p->runner) && runner_now_ms() >= again_ms)
-			(void)!open_connection(p); /* if it failed, in a second again */
-		else if (!runner_is_open(&p->runner))
-			wait.deadline_ms = again_ms;
-		runner_turn(&p->runner, &wait);
+		loop_turn(p->client, &wait);
 		if (wait.is_readable_out && wants_lines(p))
 			read_lines(p);
+		repeat_when_due(p);
 	}
+	if (nj_disconnect_with(p->client, 0, properties->items, properties->count, -1))
+		(void)nj_disconnect(p->client, -1);
 }
 
 /* --- starting --- */
@@ -309,42 +294,37 @@ static bool has_message(const struct options *o)
 	return false;
 }
 
-static int start(struct pub *p)
+static bool start(struct pub *p, struct client_parts *parts)
 {
-	struct engine_events events = {
-		.connected = on_connected, .closed = on_closed, .published = on_published};
-	struct engine_options options;
-	struct connect connect;
-	engine_options_init(&options);
-	options.queue_messages_max = LINES_AHEAD_MAX;
-	options.queue_bytes_max = LINE_BYTES_AHEAD_MAX;
-	if (p->options.inflight_max > 0)
-		options.inflight_max = p->options.inflight_max;
-	if (p->options.is_debug)
-		events.packet = on_packet;
-	options_connect(&p->options, &connect);
-	return engine_new(&connect, &options, &events, p, &p->engine);
+	struct nj_options options;
+	if (!client_options_build(&p->options, parts, &options))
+		return false;
+	options.outbox_messages_max = LINES_AHEAD_MAX;
+	options.outbox_bytes_max = LINE_BYTES_AHEAD_MAX;
+	options.stays_down = !reads_lines(p);
+	options.callbacks = (struct nj_callbacks){.connected = on_connected,
+						  .disconnected = on_disconnected,
+						  .published = on_published,
+						  .packet = p->options.is_debug ? on_packet : NULL};
+	options.context = p;
+	p->client = client_options_open(&options);
+	return p->client != NULL;
 }
 
 int pub_main(int argc, char **argv)
 {
 	struct pub p = {.debug = {.to = stdout}, .repeat_at_ms = UINT64_MAX};
+	struct client_parts parts = {0};
 	enum options_result parsed = options_parse(&p.options, TOOL_PUB, argc, argv);
-	if (parsed == OPTIONS_DONE) {
+	if (parsed == OPTIONS_DONE)
 		p.status = 0;
-	} else if (parsed == OPTIONS_BAD || !has_message(&p.options) || !load_payload(&p)) {
+	else if (parsed == OPTIONS_BAD || !has_message(&p.options) || !load_payload(&p) ||
+		 !start(&p, &parts))
 		p.status = OUTCOME_FAILED;
-	} else if (!tls_options_apply(&p.options.tls, p.options.port, NULL)) {
-		p.status = OUTCOME_FAILED;
-	} else if (start(&p)) {
-		outcome_print(&p.options, "Error: Invalid arguments for CONNECT.\n");
-		p.status = OUTCOME_FAILED;
-	} else {
-		runner_init(&p.runner, p.engine, NULL);
+	else
 		run(&p);
-		runner_close(&p.runner);
-		engine_free(p.engine);
-	}
+	nj_free(p.client);
+	client_parts_release(&parts);
 	lines_release(&p.lines);
 	buffer_release(&p.content);
 	options_release(&p.options);

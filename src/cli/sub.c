@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/sub.h"
 
+#include "base/mem.h"
+#include "cli/client_options.h"
 #include "cli/format.h"
+#include "cli/loop.h"
 #include "cli/outcome.h"
 #include "cli/packet_lines.h"
+#include "mqtt/packets.h"
 #include "mqtt/topic.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Connections are opened no faster than this. */
-#define RECONNECT_MS 1000
-
 struct sub {
 	struct options options;
-	struct engine *engine;
-	struct runner runner;
+	nj_client *client;
+	nj_delivery *subscription; /* until it is answered */
 	struct packet_lines lines;
 	uint64_t deadline_ms; /* -W */
-	uint64_t opened_ms;   /* when the last attempt to connect began */
 	uint32_t printed_count;
+	uint8_t farewell; /* the reason code of our DISCONNECT */
 	bool was_connected;
 	bool ignores_messages; /* enough have come */
-	bool is_over;          /* no other connection is to be opened */
+	bool is_over;          /* the connection is to be ended, if there is one */
 	int status;
 };
 
@@ -50,111 +52,99 @@ static void catch_signals(sigset_t *mask_while_waiting)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-static void disconnect(struct sub *s, uint8_t reason_code)
+/* Nothing more is printed. */
+static void end(struct sub *s)
 {
-	struct disconnect packet;
-	options_disconnect(&s->options, reason_code, &packet);
+	s->ignores_messages = true;
 	s->is_over = true;
-	engine_disconnect(s->engine, &packet);
 }
 
-/* Nothing more is printed; what we still have to send goes first. */
+/* What we still have to send goes first. */
 static void end_after_message(struct sub *s)
 {
 	s->ignores_messages = true;
-	if (engine_unfinished(s->engine) == 0)
-		disconnect(s, REASON_NORMAL_DISCONNECTION);
+	s->is_over = nj_unfinished(s->client) == 0;
 }
 
 /* --- subscriptions --- */
 
-static size_t filters_size(const struct text_list *list)
-{
-	size_t size = 0;
-	for (size_t i = 0; i < list->count; i++)
-		size += 3 + strlen(list->items[i]); /* length and options */
-	return size;
-}
-
 static int subscribe(struct sub *s)
 {
 	const struct options *o = &s->options;
-	struct subscription_options options = {.qos = o->qos};
-	struct subscribe packet = {0};
-	struct buffer filters = {0};
-	int error = buffer_reserve(&filters, filters_size(&o->topics));
-	if (error)
-		return error;
-	if (o->version == MQTT_5) {
-		packet.properties = property_options_of(&o->properties, TARGET_SUBSCRIBE);
-		options.retain_as_published = o->retains_as_published;
-		options.retain_handling = o->retain_handling;
-	}
-	struct writer w = writer_of(buffer_room(&filters));
+	const struct property_list *properties = &o->properties.of[TARGET_SUBSCRIBE];
+	struct nj_subscription *list = mem_alloc(o->topics.count * sizeof(*list));
+	if (!list)
+		return NJ_ERROR_NO_MEMORY;
 	for (size_t i = 0; i < o->topics.count; i++)
-		subscribe_filter_encode(&w, span_of_text(o->topics.items[i]), &options);
-	packet.filters = span_of(filters.ptr, (size_t)(w.ptr - filters.ptr));
-	error = engine_subscribe(s->engine, &packet, 0);
-	buffer_release(&filters);
+		list[i] = (struct nj_subscription){.filter = o->topics.items[i],
+						   .qos = o->qos,
+						   .retain_as_published = o->retains_as_published,
+						   .retain_handling = o->retain_handling};
+	int error = nj_subscribe(s->client, list, o->topics.count, properties->items,
+				 properties->count, &s->subscription);
+	mem_free(list);
 	return error;
 }
 
 static int unsubscribe(struct sub *s, const char *filter)
 {
-	uint8_t bytes[2 + UINT16_MAX];
-	struct writer w = writer_of((struct room){bytes, sizeof(bytes)});
-	struct unsubscribe packet = {0};
-	write_binary(&w, span_of_text(filter));
-	packet.filters = span_of(bytes, (size_t)(w.ptr - bytes));
-	if (s->options.version == MQTT_5)
-		packet.properties = property_options_of(&s->options.properties, TARGET_UNSUBSCRIBE);
-	return engine_unsubscribe(s->engine, &packet, 0);
+	const struct property_list *properties = &s->options.properties.of[TARGET_UNSUBSCRIBE];
+	return nj_unsubscribe_with(s->client, &filter, 1, properties->items, properties->count,
+				   NULL);
 }
 
-static void on_connected(void *context, const struct connack *connack)
+/* Asked for before there is a connection, and made again by the library. */
+static bool subscribe_all(struct sub *s)
 {
-	struct sub *s = context;
-	(void)connack;
-	s->was_connected = true;
 	int error = subscribe(s);
 	for (size_t i = 0; !error && i < s->options.unsubscribed.count; i++)
 		error = unsubscribe(s, s->options.unsubscribed.items[i]);
-	if (!error)
-		return;
-	outcome_print(&s->options,
-		      error == ERROR_INVALID
-			      ? "Error: The broker does not support such a subscription.\n"
-			      : "Error: The subscription could not be sent.\n");
-	s->status = OUTCOME_FAILED;
-	disconnect(s, REASON_NORMAL_DISCONNECTION);
+	if (error)
+		outcome_print(&s->options, "Error: The subscription cannot be made: %s.\n",
+			      nj_error_text(error));
+	return error == 0;
 }
 
-static bool is_refused(struct span codes)
+static bool is_refused(struct nj_bytes codes)
 {
+	const uint8_t *code = codes.ptr;
 	for (size_t i = 0; i < codes.len; i++)
-		if (codes.ptr[i] < 0x80)
+		if (code[i] < 0x80)
 			return false;
 	return true;
 }
 
-static void on_answered(void *context, const struct engine_answered *answered)
+/* Without codes it could not be sent: the server has announced that it knows no such thing. */
+static void on_answered(nj_client *client, void *context, nj_delivery *delivery)
 {
 	struct sub *s = context;
-	const struct suback *p = answered->packet;
-	if (p->type != PACKET_SUBACK)
+	struct nj_bytes codes = nj_delivery_reason_codes(delivery);
+	(void)client;
+	if (delivery != s->subscription)
 		return;
-	if (s->options.is_debug) {
-		printf("Subscribed (mid: %u): %u", p->packet_id, p->codes.ptr[0]);
-		for (size_t i = 1; i < p->codes.len; i++)
-			printf(", %u", p->codes.ptr[i]);
-		printf("\n");
-	}
-	if (is_refused(p->codes)) {
+	nj_delivery_free(s->subscription);
+	s->subscription = NULL;
+	if (codes.len == 0) {
+		outcome_print(&s->options,
+			      "Error: The broker does not support such a subscription.\n");
+		s->status = OUTCOME_FAILED;
+		end(s);
+	} else if (is_refused(codes)) {
 		outcome_print(&s->options, "All subscription requests were denied.\n");
-		disconnect(s, REASON_NORMAL_DISCONNECTION);
+		end(s);
 	} else if (s->options.exits_after_suback) {
-		disconnect(s, REASON_NORMAL_DISCONNECTION);
+		end(s);
 	}
+}
+
+/* The session was lost, and the subscription is not granted again. */
+static void on_unsubscribed(nj_client *client, void *context, const char *filter,
+			    uint8_t reason_code)
+{
+	struct sub *s = context;
+	(void)client;
+	outcome_print(&s->options, "Warning: The broker denies the subscription to %s now: %s.\n",
+		      filter, reason_name(reason_code, PACKET_SUBACK));
 }
 
 /* --- messages --- */
@@ -167,10 +157,10 @@ static bool is_filtered_out(const struct options *o, struct span topic)
 	return false;
 }
 
-static void remove_retained(struct sub *s, const struct publish *message)
+static void remove_retained(struct sub *s, const char *topic)
 {
-	struct publish removal = {.qos = 1, .retain = true, .topic = message->topic};
-	if (engine_publish(s->engine, &removal, 0))
+	struct nj_message_out removal = {.topic = topic, .qos = 1, .retain = true};
+	if (nj_publish(s->client, &removal, NULL))
 		outcome_print(&s->options, "Error: Too many retained messages at a time.\n");
 }
 
@@ -207,35 +197,66 @@ static void print_message(const struct options *o, const struct publish *message
 		fputc('\n', stdout);
 }
 
-static void on_message(void *context, const struct publish *message, uint64_t handle)
+static void flush_output(struct sub *s)
 {
-	(void)handle; /* acknowledged by the engine */
+	if (fflush(stdout) == 0 || s->is_over)
+		return;
+	perror("Error: Unable to write to the standard output");
+	s->status = OUTCOME_FAILED;
+	end(s);
+}
+
+static bool is_shown(struct sub *s, const struct publish *message)
+{
+	const struct options *o = &s->options;
+	if (is_filtered_out(o, message->topic))
+		return false;
+	if (o->removes_retained && message->retain)
+		remove_retained(s, (const char *)message->topic.ptr);
+	if (o->skips_retained && message->retain)
+		return false;
+	return o->random_filter == 0 || random() % 1000 < o->random_filter;
+}
+
+static struct publish publish_of(const nj_message *m)
+{
+	struct nj_bytes payload = nj_message_payload(m), properties = nj_message_properties(m);
+	return (struct publish){.topic = span_of_text(nj_message_topic(m)),
+				.payload = span_of(payload.ptr, payload.len),
+				.qos = nj_message_qos(m),
+				.retain = nj_message_retain(m),
+				.packet_id = nj_message_packet_id(m),
+				.properties.raw = span_of(properties.ptr, properties.len)};
+}
+
+/* Of QoS 1 and 2: written before the acknowledgement leaves. */
+static void on_message(nj_client *client, void *context, nj_message *m)
+{
 	struct sub *s = context;
 	const struct options *o = &s->options;
-	if (s->ignores_messages || s->is_over)
+	struct publish message = publish_of(m);
+	(void)client;
+	if (s->ignores_messages)
 		return;
-	if (o->wants_retained_only && !message->retain) {
+	if (o->wants_retained_only && !message.retain) {
 		end_after_message(s);
 		return;
 	}
-	if (is_filtered_out(o, message->topic))
+	if (!is_shown(s, &message))
 		return;
-	if (o->removes_retained && message->retain)
-		remove_retained(s, message);
-	if (o->skips_retained && message->retain)
-		return;
-	if (o->random_filter > 0 && random() % 1000 >= o->random_filter)
-		return;
-	print_message(o, message);
+	print_message(o, &message);
+	if (message.qos > 0)
+		flush_output(s);
 	s->printed_count++;
 	if (o->message_count > 0 && s->printed_count == o->message_count)
 		end_after_message(s);
 }
 
 /* A retained message has been removed. */
-static void on_published(void *context, const struct engine_published *published)
+static void on_published(nj_client *client, void *context, const struct nj_published *published)
 {
 	struct sub *s = context;
+	(void)client;
 	(void)published;
 	if (s->ignores_messages && !s->is_over)
 		end_after_message(s);
@@ -243,34 +264,49 @@ static void on_published(void *context, const struct engine_published *published
 
 /* --- the connection --- */
 
-static void on_packet(void *context, const struct engine_packet *packet)
+static void on_packet(nj_client *client, void *context, const struct nj_packet *packet)
 {
 	struct sub *s = context;
-	packet_lines_print(&s->lines, engine_client_id(s->engine), packet);
+	(void)client;
+	packet_lines_print(&s->lines, packet);
 }
 
-static void on_closed(void *context, const struct engine_closed *closed)
+static void on_connected(nj_client *client, void *context, const struct nj_connected *connected)
 {
 	struct sub *s = context;
-	switch (closed->end) {
-	case ENGINE_END_LOST:
-	case ENGINE_END_SILENT: return; /* run() opens another */
-	case ENGINE_END_DISCONNECTED: break;
-	case ENGINE_END_REFUSED:
-		if (s->options.is_debug)
-			packet_lines_print(&s->lines, engine_client_id(s->engine),
-					   &(struct engine_packet){.is_outgoing = true,
-								   .type = PACKET_DISCONNECT});
-		s->status = outcome_of_refusal(&s->options, closed->reason_code);
-		break;
-	default: s->status = outcome_of_end(&s->options, closed);
-	}
-	s->is_over = true;
+	(void)client;
+	(void)connected;
+	s->was_connected = true;
+}
+
+/* mosquitto_sub says goodbye to a broker that refuses it, as far as its -d is concerned. */
+static void show_farewell(struct sub *s)
+{
+	const struct nj_packet farewell = {.is_outgoing = true,
+					   .type = NJ_DISCONNECT,
+					   .client_id = s->options.client_id ? s->options.client_id
+									     : ""};
+	if (s->options.is_debug)
+		packet_lines_print(&s->lines, &farewell);
+}
+
+static void on_disconnected(nj_client *client, void *context, const struct nj_disconnected *why)
+{
+	struct sub *s = context;
+	bool may_come_back = why->end == NJ_END_LOST || why->end == NJ_END_SILENT ||
+			     (why->end == NJ_END_UNREACHABLE && s->was_connected);
+	(void)client;
+	if (s->is_over || may_come_back)
+		return;
+	if (why->end == NJ_END_REFUSED)
+		show_farewell(s);
+	s->status = outcome_of_end(&s->options, why);
+	end(s);
 }
 
 static bool is_time_up(const struct sub *s)
 {
-	return runner_now_ms() >= s->deadline_ms;
+	return loop_now_ms() >= s->deadline_ms;
 }
 
 /* Told to end, by a signal or by -W. Version 5 says that the will is wanted, as mosquitto_sub. */
@@ -282,104 +318,68 @@ static void end_early(struct sub *s)
 	s->status = is_timeout ? OUTCOME_TIMED_OUT : 0;
 	if (!s->was_connected)
 		s->status = OUTCOME_NEVER_CONNECTED;
-	engine_give_held(s->engine);
-	disconnect(s, REASON_DISCONNECT_WITH_WILL);
+	s->farewell = REASON_DISCONNECT_WITH_WILL;
+	s->is_over = true;
 }
 
-static uint64_t earliest(uint64_t a, uint64_t b)
+static void run(struct sub *s, const sigset_t *mask)
 {
-	return a < b ? a : b;
-}
-
-static enum runner_result open_connection(struct sub *s)
-{
-	const struct options *o = &s->options;
-	struct runner_address address = {.host = o->host,
-					 .bind_address = o->bind_address,
-					 .unix_path = o->unix_path,
-					 .port = o->port,
-					 .has_no_delay = o->has_no_delay};
-	s->opened_ms = runner_now_ms();
-	return runner_open(&s->runner, &address, s->deadline_ms);
-}
-
-/* Lines are seen as soon as there is nothing else to do. */
-static void flush_output(struct sub *s)
-{
-	if (fflush(stdout) == 0 || s->is_over)
-		return;
-	perror("Error: Unable to write to the standard output");
-	s->status = OUTCOME_FAILED;
-	disconnect(s, REASON_NORMAL_DISCONNECTION);
-}
-
-static void run(struct sub *s)
-{
-	enum runner_result result = open_connection(s);
-	if (result != RUNNER_OK && result != RUNNER_INTERRUPTED && !is_time_up(s)) {
-		s->status = outcome_of_open(&s->options, result);
-		return;
-	}
-	while (runner_is_open(&s->runner) || !s->is_over) {
-		uint64_t again_ms = s->opened_ms + RECONNECT_MS;
-		struct runner_wait wait = {.deadline_ms = s->deadline_ms, .readable_fd = -1};
+	const struct property_list *properties = &s->options.properties.of[TARGET_DISCONNECT];
+	(void)nj_connect(s->client, 0);
+	while (!s->is_over) {
+		struct loop_wait wait = {
+			.deadline_ms = s->deadline_ms, .signal_mask = mask, .readable_fd = -1};
+		flush_output(s);
+		loop_turn(s->client, &wait);
 		if (!s->is_over && (has_stop_signal || is_time_up(s)))
 			end_early(s);
-		if (s->is_over && !runner_is_open(&s->runner))
-			break;
-		flush_output(s);
-		if (s->is_over)
-			wait.deadline_ms = UINT64_MAX;
-		else if (!runner_is_open(&s->runner) && runner_now_ms() >= again_ms)
-			(void)!open_connection(s); /* if it failed, in a second again */
-		else if (!runner_is_open(&s->runner))
-			wait.deadline_ms = earliest(again_ms, s->deadline_ms);
-		runner_turn(&s->runner, &wait);
 	}
+	if (nj_disconnect_with(s->client, s->farewell, properties->items, properties->count, -1))
+		(void)nj_disconnect(s->client, -1);
 }
 
-static int start(struct sub *s)
+static bool start(struct sub *s, struct client_parts *parts)
 {
-	static const struct engine_events events = {.connected = on_connected,
-						    .closed = on_closed,
-						    .message = on_message,
-						    .published = on_published,
-						    .answered = on_answered};
-	struct engine_events wanted = events;
-	struct engine_options options;
-	struct connect connect;
-	engine_options_init(&options);
+	const struct options *o = &s->options;
+	struct nj_options options;
+	if (!client_options_build(o, parts, &options))
+		return false;
+	options.callbacks = (struct nj_callbacks){.connected = on_connected,
+						  .disconnected = on_disconnected,
+						  .message = on_message,
+						  .published = on_published,
+						  .unsubscribed = on_unsubscribed,
+						  .answered = on_answered,
+						  .packet = o->is_debug ? on_packet : NULL};
+	options.context = s;
 	options.holds_until_release = true; /* messages are printed in the order of PUBREL */
-	if (s->options.inflight_max > 0)
-		options.inflight_max = s->options.inflight_max;
-	if (s->options.is_debug)
-		wanted.packet = on_packet;
-	options_connect(&s->options, &connect);
-	return engine_new(&connect, &options, &wanted, s, &s->engine);
+	options.acknowledges_early = true;  /* so are their packets with -d */
+	options.one_by_one = o->message_count > 0 || o->exits_after_suback ||
+			     o->wants_retained_only || o->removes_retained;
+	s->client = client_options_open(&options);
+	return s->client && subscribe_all(s);
 }
 
 int sub_main(int argc, char **argv)
 {
 	struct sub s = {.lines = {.to = stdout}, .deadline_ms = UINT64_MAX};
+	struct client_parts parts = {0};
 	enum options_result parsed = options_parse(&s.options, TOOL_SUB, argc, argv);
 	sigset_t mask;
-	if (parsed != OPTIONS_OK) {
-		s.status = parsed == OPTIONS_DONE ? 0 : OUTCOME_FAILED;
-	} else if (!tls_options_apply(&s.options.tls, s.options.port, NULL)) {
-		s.status = OUTCOME_FAILED;
-	} else if (start(&s)) {
-		outcome_print(&s.options, "Error: Invalid arguments for CONNECT.\n");
+	if (parsed == OPTIONS_DONE) {
+		s.status = 0;
+	} else if (parsed == OPTIONS_BAD || !start(&s, &parts)) {
 		s.status = OUTCOME_FAILED;
 	} else {
 		catch_signals(&mask);
-		srandom((unsigned)runner_now_ms());
+		srandom((unsigned)loop_now_ms());
 		if (s.options.timeout_s > 0)
-			s.deadline_ms = runner_now_ms() + (uint64_t)s.options.timeout_s * 1000;
-		runner_init(&s.runner, s.engine, &mask);
-		run(&s);
-		runner_close(&s.runner);
-		engine_free(s.engine);
+			s.deadline_ms = loop_now_ms() + (uint64_t)s.options.timeout_s * 1000;
+		run(&s, &mask);
 	}
+	nj_delivery_free(s.subscription);
+	nj_free(s.client);
+	client_parts_release(&parts);
 	options_release(&s.options);
 	if (fflush(stdout) != 0 && s.status == 0)
 		s.status = OUTCOME_FAILED;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #define PORT_OF_TLS 8883
-#define PSK_BYTES_MAX 64
 
 static bool has_certificates(const struct tls_options *t)
 {
@@ -20,7 +19,7 @@ bool tls_options_are_wanted(const struct tls_options *t, uint16_t port)
 
 static bool is_known_version(const char *version)
 {
-	static const char *const known[] = {"tlsv1.3", "tlsv1.2", "tlsv1.1"};
+	static const char *const known[] = {"tlsv1.3", "tlsv1.2"};
 	for (size_t i = 0; i < ARRAY_COUNT(known); i++)
 		if (strcmp(known[i], version) == 0)
 			return true;
@@ -52,17 +51,21 @@ size_t tls_options_psk(const struct tls_options *t, uint8_t *key, size_t max)
 
 static bool check_values(const struct tls_options *t)
 {
-	uint8_t key[PSK_BYTES_MAX];
+	uint8_t key[TLS_PSK_BYTES_MAX];
 	if (t->version && !is_known_version(t->version))
 		fprintf(stderr,
-			"Error: --tls-version %s is none of tlsv1.3, tlsv1.2 and tlsv1.1.\n",
+			"Error: --tls-version %s: tlsv1.3 and tlsv1.2 are known; older ones are "
+			"broken (RFC 8996).\n",
 			t->version);
+	else if (t->uses_system_certs && (t->ca_file || t->ca_path))
+		fprintf(stderr, "Error: --tls-use-os-certs and --cafile or --capath: the library "
+				"trusts the one or the other.\n");
 	else if (t->key_form && strcmp(t->key_form, "pem") != 0)
 		fprintf(stderr, "Error: --keyform %s: only files in the form pem can be read.\n",
 			t->key_form);
 	else if (t->psk && tls_options_psk(t, key, sizeof(key)) == 0)
 		fprintf(stderr, "Error: --psk takes 2 to %d hexadecimal digits, two for a byte.\n",
-			2 * PSK_BYTES_MAX);
+			2 * TLS_PSK_BYTES_MAX);
 	else
 		return true;
 	return false;
@@ -85,11 +88,32 @@ bool tls_options_check(const struct tls_options *t)
 	return false;
 }
 
-bool tls_options_apply(const struct tls_options *t, uint16_t port, struct nj_options *out)
+/* mosquitto's version is the least one; the library's, if any, the only one. */
+static void set_version(const struct tls_options *t, struct nj_options *out)
 {
-	(void)out;
+	bool is_latest = t->version && strcmp(t->version, "tlsv1.3") == 0;
+	out->tls_version = is_latest ? "tlsv1.3" : NULL;
+	if (is_latest)
+		out->tls_ciphersuites = t->ciphers;
+	else
+		out->tls_ciphers = t->ciphers;
+}
+
+bool tls_options_apply(const struct tls_options *t, uint16_t port, struct tls_parts *parts,
+		       struct nj_options *out)
+{
 	if (!tls_options_are_wanted(t, port))
 		return true;
-	fprintf(stderr, "Error: This program was built without TLS; use a listener without it.\n");
-	return false;
+	out->tls_ca_file = t->ca_file;
+	out->tls_ca_path = t->ca_path;
+	out->tls_certificate_file = t->cert_file;
+	out->tls_key_file = t->key_file;
+	out->tls_any_server_name = t->is_insecure;
+	out->tls_alpn = t->alpn;
+	out->tls_key_log_file = t->key_log;
+	out->tls_psk_identity = t->psk_identity;
+	out->tls_psk_len = tls_options_psk(t, parts->psk, sizeof(parts->psk));
+	out->tls_psk = out->tls_psk_len > 0 ? parts->psk : NULL;
+	set_version(t, out);
+	return true;
 }

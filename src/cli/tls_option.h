@@ -9,6 +9,8 @@
 #include "base/base.h"
 #include "nightjar/client.h"
 
+#define TLS_PSK_BYTES_MAX 64
+
 /* Texts are borrowed from the command line; NULL: not given. */
 struct tls_options {
 	const char *ca_file;
@@ -38,8 +40,14 @@ bool tls_options_check(const struct tls_options *t);
 /* Reads a key of --psk into `key`, at most `max` bytes; its length, or 0 when it is no good. */
 size_t tls_options_psk(const struct tls_options *t, uint8_t *key, size_t max);
 
+/* What the library's options borrow. */
+struct tls_parts {
+	uint8_t psk[TLS_PSK_BYTES_MAX];
+};
+
 /* Hands them to the library. False when it has said on stderr what cannot be used. What is set in
- * `out` is borrowed from `t`. */
-bool tls_options_apply(const struct tls_options *t, uint16_t port, struct nj_options *out);
+ * `out` is borrowed from `t` and `parts`. The address's scheme is not set here. */
+bool tls_options_apply(const struct tls_options *t, uint16_t port, struct tls_parts *parts,
+		       struct nj_options *out);
 
 #endif

@@ -122,6 +122,7 @@ struct nj_client {
 	bool has_manual_ack;
 	bool holds_until_release;
 	bool acknowledges_early;
+	bool one_by_one;
 	bool has_session_expiry; /* in CONNECT */
 	bool stays_down;
 	enum nj_full when_full;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client's end of MQTT 3.1, 3.1.1 and 5.0 as a pure engine: bytes in, bytes out, time as an
- * argument, results as events. No sockets, no threads, no clock; client/runner.h gives it a socket.
+ * argument, results as events. No sockets, no threads, no clock; client/link.c gives it a socket.
  *
  *      engine_publish, engine_subscribe           events: message, published, answered ...
  *                  |                                          ^

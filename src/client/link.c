@@ -143,7 +143,7 @@ static void read_some(nj_client *c, uint64_t now_ms)
 			return;
 		}
 		engine_input(c->engine, span_of(bytes, (size_t)len), now_ms);
-		if ((size_t)len < sizeof(bytes))
+		if ((size_t)len < sizeof(bytes) || c->one_by_one)
 			return;
 	}
 }

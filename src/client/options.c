@@ -297,6 +297,7 @@ int client_configure(nj_client *c, const struct nj_options *o)
 	c->has_delay = o->has_delay;
 	c->holds_until_release = o->holds_until_release;
 	c->acknowledges_early = o->acknowledges_early;
+	c->one_by_one = o->one_by_one;
 	int error = read_addresses(c, o);
 	return error ? error : new_engine(c, o);
 }

@@ -107,12 +107,13 @@ static void poll_and_work(nj_client *c, uint64_t until_ms)
 	pthread_mutex_lock(&c->mutex);
 	c->is_polling = false;
 	now_ms = client_now_ms();
-	if (goes_on(c))
+	bool has_packet = goes_on(c);
+	if (has_packet)
 		engine_continue(c->engine, now_ms);
 	for (int i = 0; i < count; i++) {
 		if (ready[i].data.fd == c->wake_fd)
 			take_wake(c);
-		else if (ready[i].data.fd == c->fd)
+		else if (ready[i].data.fd == c->fd && !has_packet)
 			link_ready(c, ready[i].events, now_ms);
 	}
 }

@@ -267,9 +267,22 @@ MESSAGES = (b"\x31\x04\0\1ax" + b"\x30\x03\0\1b" + b"\x3b\x06\0\1b\0\5y" + b"\x3
 
 
 @pytest.mark.parametrize("line", ["", "-d", "-v", "-v -N", "-N", "-v -R", "-v -T a -T b",
-                                  "-d --retained-only", "-d --remove-retained"])
+                                  "-d --retained-only"])
 def test_messages_are_printed(line):
     assert_same_output("sub", words(f"-i c -t # -W 1 {line}"), Script(then=MESSAGES))
+
+
+def test_retained_messages_are_removed():
+    """Ours prints the message before it shows the PUBLISH that removes it, theirs after that: so
+    packets and messages are compared apart."""
+    def outcome(origin):
+        end = play(origin, "sub", words("-i c -t # -W 1 -d --remove-retained"), script)
+        packets = [line for line in end["out"] if " " in line]
+        return end["status"], packets, [line for line in end["out"] if " " not in line], end["err"]
+    script = Script(then=MESSAGES)
+    status, packets, messages, _ = compare(outcome)
+    assert status == 27 and messages == ["x", "y", "z", "w"]
+    assert len([line for line in packets if "sending PUBLISH" in line]) == 2
 
 
 FULL = packet(0x33, b"\0\3a/b\0\7\x26\x01\x01\x02\0\0\0\x09\x03\0\2ct\x08\0\2rt\x09\0\2cd\x0b\5"

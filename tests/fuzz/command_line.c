@@ -1,66 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Words of a command line, one a line; the first byte says which program's. A refusal says why;
- * what is let through can be run: the packets that the options of pub and sub ask for are packets.
+ * what is let through can be run: the library takes what the options of pub and sub ask for.
  */
 #include "cli/bench_options.h"
+#include "cli/client_options.h"
 #include "cli/format.h"
-#include "cli/options.h"
-#include "client/engine.h"
 #include "daemon/broker_options.h"
 #include "mqtt/topic.h"
 #include "quiet.h"
-#include "unit/mqtt/any_packet.h"
 
 #define WORDS_MAX 64
-#define PACKET_MAX (1u << 20) /* no input makes a longer one */
 
-static uint8_t room_for_packets[PACKET_MAX];
-
-/* What is written is read as the same. */
-static void check_packet(const struct any_packet *p)
+/* What the library takes it can be run with; what it does not take is said in a sentence. */
+static nj_client *make_client(const struct options *o)
 {
-	struct fixed_header h;
-	struct any_packet again = {0};
-	const struct flaw *flaw;
-	struct room room = {room_for_packets, sizeof(room_for_packets)};
-	size_t len = any_packet_encode(p, room);
-	CHECK(len > 0);
-	CHECK(fixed_header_decode(span_of(room.ptr, len), &h, &flaw) == HEADER_OK);
-	CHECK(h.type == p->type && (size_t)h.header_len + h.remaining_length == len);
-	struct span body = span_of(room.ptr + h.header_len, h.remaining_length);
-	flaw = any_packet_decode(h.type, h.flags, body, p->version, &again);
-	CHECK(!flaw);
+	nj_client *client = NULL;
+	struct client_parts parts = {0};
+	struct nj_options options;
+	struct quiet quiet;
+	quiet_begin(&quiet);
+	if (client_options_build(o, &parts, &options))
+		client = client_options_open(&options);
+	client_parts_release(&parts);
+	quiet_end(&quiet);
+	CHECK(client || quiet.err_len > 0);
+	quiet_release(&quiet);
+	return client;
 }
 
-static void check_connect(const struct options *o)
+static void check_farewell(const struct options *o, nj_client *client)
 {
-	struct engine *engine = NULL;
-	struct engine_options engine_options;
-	struct engine_events events = {0};
-	struct any_packet p = {.type = PACKET_CONNECT, .version = o->version};
-	options_connect(o, &p.connect);
-	engine_options_init(&engine_options);
-	int error = engine_new(&p.connect, &engine_options, &events, NULL, &engine);
-	CHECK(error == 0 || error == ERROR_INVALID);
-	if (error)
-		return; /* pub and sub say so */
-	check_packet(&p);
-	engine_free(engine);
+	const struct property_list *list = &o->properties.of[TARGET_DISCONNECT];
+	int error = nj_disconnect_with(client, 0, list->items, list->count, 0);
+	CHECK(error == 0 || error == NJ_ERROR_INVALID);
 }
 
-static void check_message(const struct options *o)
+static void check_message(const struct options *o, nj_client *client)
 {
-	struct any_packet p = {.type = PACKET_PUBLISH, .version = o->version};
+	const struct property_list *list = &o->properties.of[TARGET_PUBLISH];
 	const char *topic = o->topics.items[o->topics.count - 1];
+	struct nj_message_out message = {.topic = topic,
+					 .qos = o->qos,
+					 .retain = o->retain,
+					 .properties = list->items,
+					 .property_count = list->count};
 	CHECK(topic_name_is_valid(span_of_text(topic)));
-	p.publish = (struct publish){.qos = o->qos,
-				     .retain = o->retain,
-				     .packet_id = o->qos > 0,
-				     .topic = span_of_text(topic)};
-	if (o->version == MQTT_5)
-		p.publish.properties = property_options_of(&o->properties, TARGET_PUBLISH);
-	check_packet(&p);
+	CHECK(nj_publish(client, &message, NULL) == 0);
 }
 
 static void check_filters(const struct options *o)
@@ -74,16 +60,16 @@ static void check_filters(const struct options *o)
 
 static void check_options(const struct options *o)
 {
-	CHECK(o->version >= MQTT_3_1 && o->version <= MQTT_5);
-	CHECK(o->qos <= QOS_MAX && o->will_qos <= QOS_MAX);
-	check_connect(o);
-	struct any_packet p = {.type = PACKET_DISCONNECT, .version = o->version};
-	options_disconnect(o, REASON_NORMAL_DISCONNECTION, &p.disconnect);
-	check_packet(&p);
+	CHECK(o->version >= NJ_MQTT_3_1 && o->version <= NJ_MQTT_5);
+	CHECK(o->qos <= 2 && o->will_qos <= 2);
+	nj_client *client = make_client(o);
 	if (o->tool == TOOL_SUB)
 		check_filters(o);
-	else if (o->topics.count > 0)
-		check_message(o);
+	else if (o->topics.count > 0 && client)
+		check_message(o, client);
+	if (client)
+		check_farewell(o, client);
+	nj_free(client);
 }
 
 static void try_tool(enum tool tool, int argc, char **argv)
@@ -162,6 +148,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	int count = cut(len > 1 ? text : NULL, words);
 	unsetenv("XDG_CONFIG_HOME"); /* files are not for this target */
 	unsetenv("HOME");
+	if (data[0] == 'r') {
+		try_tool(TOOL_RR, count, words);
+		free(text);
+		return 0;
+	}
 	switch (data[0] % 4) {
 	case 0: try_tool(TOOL_PUB, count, words); break;
 	case 1: try_tool(TOOL_SUB, count, words); break;

@@ -108,8 +108,8 @@ static void test_escapes(void **state)
 static void test_bad_formats(void **state)
 {
 	(void)state;
-	static const char *const rows[] = {"%",  "%5", "%-",  "%.", "%z", "%@",
-					   "x@", "\\", "\\q", "%t %"};
+	static const char *const rows[] = {"%",  "%5", "%-", "%.",  "%z",
+					   "%@", "x@", "\\", "\\q", "%t %"};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		if (format_check(rows[i]))
 			fail_msg("taken: %s", rows[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of pub and sub: what each option sets, what is refused, and that the manual
  * pages name every option. The pages' paths are this program's arguments. */
+#include "cli/client_options.h"
 #include "cli/flag_table.h"
 #include "cli/options.h"
 #include "cli/options_file.h"
@@ -31,6 +32,26 @@ static enum options_result parse(struct options *o, enum tool tool, const char *
 	return options_parse(o, tool, count, words);
 }
 
+static struct client_parts parts;
+static struct nj_options c; /* what the library gets */
+
+/* Until the next one, or release. */
+static void build(const struct options *o)
+{
+	client_parts_release(&parts);
+	assert_true(client_options_build(o, &parts, &c));
+	assert_null(nj_options_problem(&c));
+}
+
+/* A number of CONNECT, or -1 where there is none. */
+static long long number(uint8_t id)
+{
+	for (size_t i = 0; i < c.property_count; i++)
+		if (c.properties[i].id == id)
+			return c.properties[i].number;
+	return -1;
+}
+
 static void assert_good(struct options *o, enum tool tool, const char *line)
 {
 	assert_int_equal(parse(o, tool, line), OPTIONS_OK);
@@ -40,19 +61,21 @@ static void test_defaults(void **state)
 {
 	(void)state;
 	struct options o;
-	struct connect c;
 	assert_good(&o, TOOL_PUB, "-t a -m x");
 	assert_string_equal(o.host, "localhost");
 	assert_int_equal(o.port, 1883);
 	assert_int_equal(o.qos, 0);
 	assert_int_equal(o.repeat_count, 1);
-	options_connect(&o, &c);
-	assert_int_equal(c.version, MQTT_3_1_1);
+	build(&o);
+	assert_int_equal(c.version, NJ_MQTT_3_1_1);
 	assert_true(c.clean_start);
 	assert_int_equal(c.keep_alive, 60);
-	assert_int_equal(c.client_id.len, 0);
-	assert_false(c.has_will || c.has_user_name || c.has_password);
-	assert_int_equal(c.properties.present, 0);
+	assert_null(c.client_id);
+	assert_null(c.will);
+	assert_null(c.user_name);
+	assert_null(c.password);
+	assert_int_equal(c.property_count, 0);
+	assert_string_equal(c.address, "mqtt://localhost:1883");
 	options_release(&o);
 }
 
@@ -60,32 +83,39 @@ static void test_connection_options(void **state)
 {
 	(void)state;
 	struct options o;
-	struct connect c;
 	assert_good(&o, TOOL_SUB,
-		    "-h host -p 8883 -i me -u user -P word -k 9 -V mqttv5 -c -x 33 -t a");
+		    "-h host -p 9883 -i me -u user -P word -k 9 -V mqttv5 -c -x 33 -t a");
 	assert_string_equal(o.host, "host");
-	assert_int_equal(o.port, 8883);
-	options_connect(&o, &c);
-	assert_int_equal(c.version, MQTT_5);
+	assert_int_equal(o.port, 9883);
+	build(&o);
+	assert_int_equal(c.version, NJ_MQTT_5);
 	assert_false(c.clean_start);
 	assert_int_equal(c.keep_alive, 9);
-	assert_true(span_is_equal(c.client_id, SPAN_LITERAL("me")));
-	assert_true(span_is_equal(c.user_name, SPAN_LITERAL("user")));
-	assert_true(span_is_equal(c.password, SPAN_LITERAL("word")));
-	assert_int_equal(c.properties.session_expiry_interval, 33);
-	assert_int_equal(c.properties.receive_maximum, 20);
+	assert_string_equal(c.client_id, "me");
+	assert_string_equal(c.user_name, "user");
+	assert_int_equal(c.password_len, 4);
+	assert_memory_equal(c.password, "word", 4);
+	assert_int_equal(c.session_expiry, 33);
+	assert_int_equal(c.receive_maximum, 20);
 	options_release(&o);
 	assert_good(&o, TOOL_SUB, "-V 5 -t a -C 3");
-	options_connect(&o, &c);
-	assert_int_equal(c.properties.receive_maximum, 3);
+	build(&o);
+	assert_int_equal(c.receive_maximum, 3);
 	options_release(&o);
 	assert_good(&o, TOOL_SUB, "-V 5 -i me -c -t a");
-	options_connect(&o, &c);
-	assert_int_equal(c.properties.session_expiry_interval, UINT32_MAX);
+	build(&o);
+	assert_int_equal(c.session_expiry, UINT32_MAX);
 	options_release(&o);
-	assert_good(&o, TOOL_SUB, "-V 311 -i me -c -x 5 -t a");
-	options_connect(&o, &c);
-	assert_int_equal(c.properties.present, 0); /* 3.1.1 has none */
+	/* -x goes before -D, also where it says that there is no such interval */
+	assert_good(&o, TOOL_SUB, "-i me -x 0 -t a -D connect session-expiry-interval 9");
+	build(&o);
+	assert_int_equal(c.session_expiry, 0);
+	assert_int_equal(number(NJ_SESSION_EXPIRY_INTERVAL), 0);
+	options_release(&o);
+	assert_good(&o, TOOL_SUB, "-t a -D connect receive-maximum 7");
+	build(&o);
+	assert_int_equal(c.receive_maximum, 0);
+	assert_int_equal(number(NJ_RECEIVE_MAXIMUM), 7);
 	options_release(&o);
 }
 
@@ -93,21 +123,24 @@ static void test_will_options(void **state)
 {
 	(void)state;
 	struct options o;
-	struct connect c;
 	assert_good(&o, TOOL_PUB,
 		    "-t a -n --will-topic w --will-payload gone --will-qos 2 --will-retain "
 		    "-D will will-delay-interval 4");
-	options_connect(&o, &c);
-	assert_true(c.has_will && c.will_retain);
-	assert_int_equal(c.will_qos, 2);
-	assert_true(span_is_equal(c.will_topic, SPAN_LITERAL("w")));
-	assert_true(span_is_equal(c.will_payload, SPAN_LITERAL("gone")));
-	assert_int_equal(c.version, MQTT_5); /* as -D wants it */
-	assert_int_equal(c.will_properties.will_delay_interval, 4);
+	build(&o);
+	assert_non_null(c.will);
+	assert_true(c.will->retain);
+	assert_int_equal(c.will->qos, 2);
+	assert_string_equal(c.will->topic, "w");
+	assert_int_equal(c.will->payload_len, 4);
+	assert_memory_equal(c.will->payload, "gone", 4);
+	assert_int_equal(c.version, NJ_MQTT_5); /* as -D wants it */
+	assert_int_equal(c.will->property_count, 1);
+	assert_int_equal(c.will->properties[0].id, NJ_WILL_DELAY_INTERVAL);
+	assert_int_equal(c.will->properties[0].number, 4);
 	options_release(&o);
 	assert_good(&o, TOOL_PUB, "-t a -n --will-qos 1"); /* means nothing by itself */
-	options_connect(&o, &c);
-	assert_int_equal(c.will_qos, 0); /* [MQTT-3.1.2-11] */
+	build(&o);
+	assert_null(c.will);
 	options_release(&o);
 }
 
@@ -189,15 +222,10 @@ static void test_subscription_options(void **state)
 }
 
 /* The properties of a packet, as bytes. */
-static void assert_properties(const struct options *o, enum property_target target,
-			      const void *bytes, size_t len)
+static void assert_text(struct nj_bytes text, const char *wanted)
 {
-	uint8_t room[256];
-	struct writer w = writer_of((struct room){room, sizeof(room)});
-	struct properties p = property_options_of(&o->properties, target);
-	properties_encode(&w, &p);
-	assert_int_equal(w.ptr - room, len);
-	assert_memory_equal(room, bytes, len);
+	assert_int_equal(text.len, strlen(wanted));
+	assert_memory_equal(text.ptr, wanted, text.len);
 }
 
 static void test_properties(void **state)
@@ -207,17 +235,43 @@ static void test_properties(void **state)
 	assert_good(&o, TOOL_PUB,
 		    "-t a -n -D publish user-property n v -D PUBLISH topic-alias 3 "
 		    "-D publish user-property n w -D publish content-type t");
-	assert_properties(&o, TARGET_PUBLISH, "\x15\x03\0\1t\x23\0\3\x26\0\1n\0\1v\x26\0\1n\0\1w",
-			  22);
-	assert_properties(&o, TARGET_DISCONNECT, "\0", 1);
+	const struct property_list *list = &o.properties.of[TARGET_PUBLISH];
+	assert_int_equal(list->count, 4);
+	assert_int_equal(list->items[0].id, NJ_USER_PROPERTY);
+	assert_text(list->items[0].text, "n");
+	assert_text(list->items[0].value, "v");
+	assert_int_equal(list->items[1].id, NJ_TOPIC_ALIAS);
+	assert_int_equal(list->items[1].number, 3);
+	assert_text(list->items[2].value, "w");
+	assert_int_equal(list->items[3].id, NJ_CONTENT_TYPE);
+	assert_text(list->items[3].text, "t");
+	assert_int_equal(o.properties.of[TARGET_DISCONNECT].count, 0);
 	options_release(&o);
 	assert_good(&o, TOOL_SUB,
-		    "-t a -D subscribe subscription-identifier 300 -D connect "
-		    "receive-maximum 7 -D disconnect session-expiry-interval 4294967295");
-	assert_properties(&o, TARGET_SUBSCRIBE, "\x03\x0b\xac\x02", 4);
-	assert_properties(&o, TARGET_CONNECT, "\x03\x21\0\x07", 4);
-	assert_properties(&o, TARGET_DISCONNECT, "\x05\x11\xff\xff\xff\xff", 6);
+		    "-t a -D subscribe subscription-identifier 300 -D disconnect "
+		    "session-expiry-interval 4294967295");
+	assert_int_equal(o.properties.of[TARGET_SUBSCRIBE].items[0].number, 300);
+	assert_int_equal(o.properties.of[TARGET_DISCONNECT].items[0].number, UINT32_MAX);
 	options_release(&o);
+}
+
+static void test_addresses(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *address;
+	} rows[] = {{"-h there -p 9", "mqtt://there:9"},
+		    {"-h ::1", "mqtt://[::1]:1883"},
+		    {"--unix /run/x", "unix:///run/x"}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char line[64];
+		struct options o;
+		snprintf(line, sizeof(line), "-t a -n %s", rows[i].line);
+		assert_good(&o, TOOL_PUB, line);
+		build(&o);
+		assert_string_equal(c.address, rows[i].address);
+		options_release(&o);
+	}
 }
 
 static const struct {
@@ -425,10 +479,10 @@ static char *read_manual(const char *path)
 	char *text = calloc(1, 1 << 16);
 	assert_non_null(text);
 	size_t len = 0;
-	int c;
-	while ((c = fgetc(file)) != EOF && len < (1 << 16) - 1)
-		if (c != '\\')
-			text[len++] = (char)c;
+	int letter;
+	while ((letter = fgetc(file)) != EOF && len < (1 << 16) - 1)
+		if (letter != '\\')
+			text[len++] = (char)letter;
 	fclose(file);
 	return text;
 }
@@ -474,6 +528,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_message_options),
 		cmocka_unit_test(test_subscription_options),
 		cmocka_unit_test(test_properties),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_tls_options),
 		cmocka_unit_test(test_lines_of_an_options_file),
@@ -487,5 +542,7 @@ int main(int argc, char **argv)
 	unsetenv("HOME");
 	manual_paths[0] = argv[1];
 	manual_paths[1] = argv[2];
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	client_parts_release(&parts);
+	return failed;
 }
