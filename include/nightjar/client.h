@@ -68,7 +68,8 @@ enum nj_error {
 	NJ_ERROR_NOT_FOUND = -8, /* a message that needs no acknowledgement (any more) */
 	NJ_ERROR_TIMED_OUT = -20,
 	NJ_ERROR_WOULD_WAIT = -21, /* called in a callback, and it would have to wait */
-	NJ_ERROR_REFUSED = -22     /* the server refuses the connection */
+	NJ_ERROR_REFUSED = -22,    /* the server refuses the connection */
+	NJ_ERROR_STORE = -23       /* the store cannot be used or written; store_says says why */
 };
 /* A short English sentence. Never NULL. What a connection failed of is in nj_problem. */
 NJ_API const char *nj_error_text(int error);
@@ -168,6 +169,9 @@ struct nj_message_out {
 	const struct nj_property *properties;
 	size_t property_count;
 	void *tag; /* yours: `published` hands it back */
+	/* With a store: a number of yours that rises from message to message, 0: none. It is stored
+	 * with the message; nj_store_mark tells the highest one after a restart. */
+	uint64_t mark;
 };
 
 enum nj_outcome {
@@ -177,7 +181,8 @@ enum nj_outcome {
 	NJ_REFUSED,      /* the reason code says why */
 	NJ_DROPPED,      /* QoS 0: the connection ended; or NJ_FULL_DROP_OLDEST took it */
 	NJ_GIVEN_UP,     /* the client was freed before the end was known */
-	NJ_EXPIRED       /* its Message Expiry Interval was over before it could be sent */
+	NJ_EXPIRED,      /* its Message Expiry Interval was over before it could be sent */
+	NJ_NOT_STORED    /* the store could not take it: it was not sent */
 };
 /* In a word or two. Never NULL. */
 NJ_API const char *nj_outcome_text(enum nj_outcome outcome);
@@ -188,6 +193,13 @@ struct nj_published {
 	void *tag;
 	uint16_t packet_id; /* 0: of QoS 0, or never sent */
 	bool was_sent;      /* false: NJ_REFUSED is by the limits that the server announced */
+	uint64_t mark;      /* of the message; of an earlier process `tag` is NULL */
+};
+
+/* A message is in the store for good. */
+struct nj_stored {
+	void *tag;
+	uint64_t mark;
 };
 
 /* --- options --- */
@@ -380,6 +392,21 @@ struct nj_options {
 	/* A packet is looked at when the callbacks of the one before have returned: so a program that
 	 * disconnects in a callback has not acknowledged what it has not seen. */
 	bool one_by_one;
+
+	/*
+	 * A folder of this client's alone, made when it is not there: what is published at QoS 1
+	 * and 2 stands in it before it is sent, what comes before it is given, and a process after
+	 * this one, under the same client id, goes on with both. NULL: in memory. Without a
+	 * client_id one is made, and kept. clean_start counts until a session has begun (not in
+	 * 3.x); session_expiry 0 is a week. Not together with holds_until_release.
+	 */
+	const char *store_path;
+	uint64_t store_bytes_max; /* of its files; 2 MiB at least. Messages have less than half */
+	bool store_qos_0;         /* keep what is published at QoS 0, until it is sent */
+	/* Once for each message that nj_publish stored, before `published`. */
+	void (*stored)(nj_client *client, void *context, const struct nj_stored *stored);
+	/* A sentence on what is wrong with the store: from nj_new, else from whoever drives. */
+	void (*store_says)(void *context, const char *text);
 };
 
 /* In the order of the fields. */
@@ -390,14 +417,21 @@ struct nj_options {
 			(size_t)64 << 20, NJ_FULL_FAIL, 1000, 268435460, (size_t)64 << 20, false,  \
 			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL, false,      \
 			NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL,   \
-			NULL, 0, NULL, false, false                                                \
+			NULL, 0, NULL, false, false, NULL, (uint64_t)128 << 20, false, NULL, NULL  \
 	}
 
 /* --- life --- */
 
 /* NJ_ERROR_INVALID for options that cannot be: nj_options_problem says which; NJ_ERROR_SYSTEM,
- * NJ_ERROR_NO_MEMORY. */
+ * NJ_ERROR_NO_MEMORY, NJ_ERROR_STORE (another process has it, say); with a store that is not to be
+ * had, store_says is called. */
 NJ_API int nj_new(const struct nj_options *options, nj_client **client_out);
+/* The highest mark of a message that is in the store, or was: an application that reads from a
+ * source of its own goes on behind it. 0: none. */
+NJ_API uint64_t nj_store_mark(nj_client *client);
+/* With a store, before nj_connect: what came up to this nj_message_mark was dealt with by a process
+ * before this one. It is acknowledged, and not given (again). */
+NJ_API int nj_skip(nj_client *client, uint64_t mark);
 /* A sentence on why nj_new does not take these options, or NULL when it does. */
 NJ_API const char *nj_options_problem(const struct nj_options *options);
 /* Ends the client where it stands: a connection is cut, and the server publishes the will
@@ -449,7 +483,9 @@ NJ_API int nj_step(nj_client *client);
 
 /* Takes a message: it is sent as soon as may be, in order, over as many connections as it needs.
  * `delivery_out` may be NULL; else free it with nj_delivery_free.
- * NJ_ERROR_FULL, NJ_ERROR_WOULD_WAIT, NJ_ERROR_INVALID, NJ_ERROR_NO_MEMORY. */
+ * With a store it is sent when it is durable: nj_delivery_wait_stored, `stored`.
+ * NJ_ERROR_FULL, NJ_ERROR_WOULD_WAIT, NJ_ERROR_INVALID (also for a mark that does not rise),
+ * NJ_ERROR_NO_MEMORY, NJ_ERROR_STORE. */
 NJ_API int nj_publish(nj_client *client, const struct nj_message_out *message,
 		      nj_delivery **delivery_out);
 /* The same for a text, without properties and without a delivery. */
@@ -457,6 +493,10 @@ NJ_API int nj_publish_text(nj_client *client, const char *topic, const char *tex
 			   bool retain);
 /* Waits until the outcome is known: 0, NJ_ERROR_TIMED_OUT, NJ_ERROR_WOULD_WAIT. */
 NJ_API int nj_delivery_wait(nj_delivery *delivery, int64_t timeout_ms);
+/* With a store: waits until the message is on the disk: neither the end of the process nor that of
+ * the power loses it from then on. 0; NJ_ERROR_STORE: it could not be written; NJ_ERROR_NOT_FOUND:
+ * it was dropped before; NJ_ERROR_INVALID for what is not stored; else as nj_delivery_wait. */
+NJ_API int nj_delivery_wait_stored(nj_delivery *delivery, int64_t timeout_ms);
 /* `reason_code_out` may be NULL; it is set once the server has answered. */
 NJ_API enum nj_outcome nj_delivery_outcome(nj_delivery *delivery, uint8_t *reason_code_out);
 /* Subscriptions: the reason code of each filter, in order; empty before the answer, and for
@@ -501,6 +541,10 @@ NJ_API uint8_t nj_message_qos(const nj_message *message);
 /* 0 at QoS 0. */
 NJ_API uint16_t nj_message_packet_id(const nj_message *message);
 NJ_API bool nj_message_retain(const nj_message *message);
+/* With a store, at QoS 1 and 2: a number that rises from message to message, over restarts too.
+ * Write it where you write what the message says, in one transaction, and give it to nj_skip after
+ * a restart: so each message of QoS 2 is there once. 0: none. */
+NJ_API uint64_t nj_message_mark(const nj_message *message);
 /* QoS 1: it may have come before. */
 NJ_API bool nj_message_dup(const nj_message *message);
 NJ_API struct nj_bytes nj_message_properties(const nj_message *message);

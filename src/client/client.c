@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "client/client_state.h"
+#include "client/kept.h"
 
 const char *nj_error_text(int error)
 {
@@ -23,6 +23,7 @@ const char *nj_error_text(int error)
 		[-NJ_ERROR_TIMED_OUT] = "the time is over",
 		[-NJ_ERROR_WOULD_WAIT] = "a callback may not wait",
 		[-NJ_ERROR_REFUSED] = "the server refuses the connection",
+		[-NJ_ERROR_STORE] = "the store cannot be used",
 	};
 	bool is_known = error <= 0 && (size_t) - (long)error < ARRAY_COUNT(texts);
 	return is_known && texts[-error] ? texts[-error] : "unknown error";
@@ -108,39 +109,6 @@ const char *nj_options_problem(const struct nj_options *given)
 	return client_options_problem(&options);
 }
 
-int nj_new(const struct nj_options *given, nj_client **client_out)
-{
-	struct nj_options options;
-	if (!complete_options(given, &options))
-		return ERROR_INVALID;
-	nj_client *c = mem_zalloc(sizeof(*c));
-	if (!c)
-		return ERROR_NO_MEMORY;
-	c->fd = c->epoll_fd = c->wake_fd = -1;
-	c->reference_count = 1;
-	c->is_polling = true;
-	init_lists(c);
-	int error = init_locks(c);
-	if (error) {
-		mem_free(c);
-		return error;
-	}
-	error = open_descriptors(c);
-	if (!error)
-		error = client_configure(c, &options);
-	if (!error && getrandom(&c->random, sizeof(c->random), 0) != sizeof(c->random))
-		error = ERROR_SYSTEM;
-	c->random |= 1; /* the generator would stay at 0 */
-	if (error) {
-		release(c);
-		pthread_mutex_lock(&c->mutex);
-		client_unref(c);
-		return error;
-	}
-	*client_out = c;
-	return 0;
-}
-
 /* --- free --- */
 
 void client_unref(nj_client *c)
@@ -157,6 +125,10 @@ void client_unref(nj_client *c)
 /* Deliveries and messages that the application holds keep the lock alive, and nothing else. */
 static void dispose(nj_client *c)
 {
+	/* first, and without the lock: the store tells of all that is still on its way */
+	pthread_mutex_unlock(&c->mutex);
+	kept_close(c);
+	pthread_mutex_lock(&c->mutex);
 	events_drop(&c->handing);
 	events_drop(&c->events);
 	delivery_give_up(c);
@@ -197,6 +169,65 @@ void nj_free(nj_client *c)
 	while (c->is_driven || c->wait_count > 0)
 		pthread_cond_wait(&c->changed, &c->mutex);
 	dispose(c);
+}
+
+/* --- new --- */
+
+static nj_client *new_client(void)
+{
+	nj_client *c = mem_zalloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	c->fd = c->epoll_fd = c->wake_fd = -1;
+	c->reference_count = 1;
+	c->is_polling = true;
+	init_lists(c);
+	if (init_locks(c)) {
+		mem_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static int open_store(nj_client *c, struct nj_options *o, struct disk *disk, uint64_t store_id)
+{
+	if (disk)
+		return kept_open_disk(c, o, disk, store_id);
+	return o->store_path ? kept_open(c, o) : 0;
+}
+
+int client_new_on_disk(const struct nj_options *given, struct disk *disk, uint64_t store_id,
+		       nj_client **client_out)
+{
+	struct nj_options options;
+	if (!complete_options(given, &options))
+		return ERROR_INVALID;
+	nj_client *c = new_client();
+	if (!c)
+		return ERROR_NO_MEMORY;
+	int error = open_descriptors(c);
+	if (!error)
+		error = open_store(c, &options, disk, store_id);
+	if (!error)
+		error = client_configure(c, &options);
+	if (!error && getrandom(&c->random, sizeof(c->random), 0) != sizeof(c->random))
+		error = ERROR_SYSTEM;
+	c->random |= 1; /* the generator would stay at 0 */
+	if (!error && c->kept)
+		error = kept_load(c);
+	if (error) {
+		pthread_mutex_lock(&c->mutex);
+		c->is_freed = true;
+		dispose(c);
+		return error;
+	}
+	*client_out = c;
+	return 0;
+}
+
+int nj_new(const struct nj_options *given, nj_client **client_out)
+{
+	return client_new_on_disk(given, NULL, 0, client_out);
 }
 
 /* --- connect --- */

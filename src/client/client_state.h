@@ -13,6 +13,7 @@
  *	delivery.c       publish, deliveries
  *	subscribe.c      subscriptions, made again when the server has lost them
  *	message.c        messages that came
+ *	kept.c           with a store (kept.h): outbox.c, inbox.c
  *	property_list.c  properties between the caller's arrays and the wire
  *
  * One mutex guards all of a client. Whoever drives holds it while the engine works, and lets it go
@@ -40,6 +41,8 @@ enum event_kind {
 	EVENT_UNSUBSCRIBED,
 	EVENT_ANSWERED,
 	EVENT_PACKET,
+	EVENT_STORED,
+	EVENT_STORE_SAYS,
 };
 struct event {
 	struct link link;
@@ -59,6 +62,9 @@ struct nj_delivery {
 	uint16_t packet_id;
 	uint32_t token;            /* index into `slots`, plus 1; 0: none */
 	void *tag;                 /* of the message */
+	uint64_t mark;             /* the same */
+	struct event stored_event; /* kept.h */
+	bool waits_for_store, is_stored;
 	uint64_t written_position; /* QoS 0: known to be sent when so many bytes are written */
 	/* requests */
 	struct link prepared; /* SUBSCRIBE: room for what will be granted, one for each filter */
@@ -75,6 +81,7 @@ struct nj_message {
 	nj_client *client;
 	unsigned reference_count;
 	uint64_t handle; /* 0: nothing to acknowledge */
+	uint64_t mark;   /* of the store; 0: it is not in there */
 	uint64_t again_ms;
 	size_t weight; /* what it counts against inbox_bytes_max */
 	uint16_t packet_id;
@@ -116,6 +123,7 @@ struct nj_client {
 	unsigned reference_count; /* the application, messages, deliveries */
 
 	struct engine *engine;
+	struct kept *kept; /* kept.h; NULL: no store */
 	struct nj_callbacks callbacks;
 	void *context;
 	uint8_t version;
@@ -210,6 +218,11 @@ uint64_t client_now_ms(void);
 void client_wake(nj_client *c);
 /* Unlocks, and drops a reference. */
 void client_unref(nj_client *c);
+struct disk;
+/* As nj_new; with a disk, which is taken over but when options or memory are wrong, on that one and
+ * without threads of the store's: for tests, which then call client_store_step. */
+int client_new_on_disk(const struct nj_options *given, struct disk *disk, uint64_t store_id,
+		       nj_client **client_out) MUST_USE;
 /* DISCONNECT, as nj_disconnect was told; locked. */
 void client_say_farewell(nj_client *c);
 
@@ -283,6 +296,9 @@ void subscribe_give_up(nj_client *c);
 
 /* message.c; locked. */
 void message_arrived(nj_client *c, const struct publish *message, uint64_t handle);
+/* One that is not given yet; NULL: no memory. */
+struct nj_message *message_take(nj_client *c, const struct publish *p, uint64_t handle);
+void message_give(nj_client *c, struct nj_message *m);
 void message_again_due(nj_client *c, uint64_t now_ms);
 void message_released(nj_client *c, uint16_t packet_id);
 /* Those that wait for their PUBREL are given now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of what was sent. */
 #include "base/mem.h"
-#include "client/client_state.h"
+#include "client/kept.h"
 
 /* --- names for the engine ---
  *
@@ -103,6 +103,8 @@ void delivery_published(nj_client *c, const struct engine_published *p)
 	c->finished_count++;
 	if (c->wait_count > 0)
 		pthread_cond_broadcast(&c->changed);
+	if (c->kept && p->position != POSITION_NONE)
+		outbox_finished(c, p->position);
 	if (!d)
 		return;
 	d->packet_id = p->packet_id;
@@ -183,12 +185,21 @@ static int make_room(nj_client *c)
 	struct room_wait wait = {c->finished_count};
 	if (c->when_full == NJ_FULL_WAIT)
 		return client_wait(c, has_more_room, &wait, -1);
-	if (c->when_full == NJ_FULL_DROP_OLDEST && engine_drop_oldest(c->engine))
+	if (c->when_full == NJ_FULL_DROP_OLDEST && !outbox_is_stuck(c) &&
+	    engine_drop_oldest(c->engine))
 		return 0;
 	return NJ_ERROR_FULL;
 }
 
-static int publish_tracked(nj_client *c, const struct publish *p, struct nj_delivery *d)
+static int hand_over(nj_client *c, const struct publish *p, uint64_t mark, struct nj_delivery *d)
+{
+	if (outbox_keeps(c, p->qos))
+		return outbox_publish(c, p, mark, d);
+	return engine_publish(c->engine, p, d ? d->token : 0);
+}
+
+static int publish_tracked(nj_client *c, const struct publish *p, uint64_t mark,
+			   struct nj_delivery *d)
 {
 	int error = 0;
 	do {
@@ -198,7 +209,7 @@ static int publish_tracked(nj_client *c, const struct publish *p, struct nj_deli
 			error = delivery_enroll(c, d);
 		engine_set_now(c->engine, client_now_ms());
 		if (!error)
-			error = engine_publish(c->engine, p, d ? d->token : 0);
+			error = hand_over(c, p, mark, d);
 		if (!error)
 			return 0;
 		if (d)
@@ -212,17 +223,21 @@ static int publish_tracked(nj_client *c, const struct publish *p, struct nj_deli
 }
 
 /* Locked. The engine may finish the message before it returns. */
-static int publish(nj_client *c, const struct publish *p, void *tag, nj_delivery **delivery_out)
+static int publish(nj_client *c, const struct publish *p, const struct nj_message_out *m,
+		   nj_delivery **delivery_out)
 {
 	struct nj_delivery *d = NULL;
-	if (delivery_out || c->callbacks.published) {
+	bool tells_stored = c->kept && c->kept->stored;
+	if (delivery_out || c->callbacks.published || tells_stored) {
 		int error = delivery_new(c, DELIVERY_PUBLISH, 0, &d);
 		if (error)
 			return error;
-		d->tag = tag;
+		d->tag = m->tag;
+		d->mark = m->mark;
+		d->waits_for_store = outbox_keeps(c, p->qos);
 		d->reference_count += delivery_out != NULL;
 	}
-	int error = publish_tracked(c, p, d);
+	int error = publish_tracked(c, p, m->mark, d);
 	if (error && d) {
 		d->reference_count = 1;
 		delivery_drop(d);
@@ -250,7 +265,7 @@ int nj_publish(nj_client *c, const struct nj_message_out *m, nj_delivery **deliv
 			    .payload = span_of(m->payload, m->payload_len),
 			    .properties.user = properties};
 	pthread_mutex_lock(&c->mutex);
-	error = publish(c, &p, m->tag, delivery_out);
+	error = publish(c, &p, m, delivery_out);
 	client_leave(c);
 	mem_free((void *)properties.ptr);
 	return error;

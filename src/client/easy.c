@@ -53,7 +53,7 @@ const char *nj_outcome_text(enum nj_outcome outcome)
 		[NJ_PENDING] = "not finished",      [NJ_SENT] = "sent",
 		[NJ_ACKNOWLEDGED] = "acknowledged", [NJ_REFUSED] = "refused",
 		[NJ_DROPPED] = "dropped",           [NJ_GIVEN_UP] = "given up",
-		[NJ_EXPIRED] = "expired",
+		[NJ_EXPIRED] = "expired",           [NJ_NOT_STORED] = "not stored",
 	};
 	return (unsigned)outcome < ARRAY_COUNT(texts) ? texts[outcome] : "unknown";
 }

@@ -41,6 +41,9 @@ struct engine_closed {
 	const char *text;    /* ENGINE_END_FLAW: a sentence; else NULL */
 };
 
+/* No position in a store. */
+#define POSITION_NONE UINT64_MAX
+
 /* What became of a message that engine_publish took. */
 struct engine_published {
 	uint32_t token;
@@ -48,6 +51,7 @@ struct engine_published {
 	uint8_t reason_code; /* of PUBACK or PUBREC; >= 0x80: it was refused */
 	bool was_sent;       /* false: beyond what the server announced, so it was not sent */
 	bool is_expired;     /* not sent: its Message Expiry Interval was over */
+	uint64_t position;   /* of one that a store keeps; POSITION_NONE: of none */
 };
 
 /* SUBACK or UNSUBACK. */
@@ -95,6 +99,10 @@ struct engine_events {
 	/* Enhanced authentication ([5] 4.12): answer with engine_auth. NULL: an AUTH is a flaw. */
 	void (*auth)(void *context, const struct auth *auth);
 	void (*packet)(void *context, const struct engine_packet *packet);
+	/* With a store (see engine_publish_kept). True: the rest waits for engine_pubrec_kept,
+	 * engine_pubrel_kept. */
+	bool (*pubrec)(void *context, uint64_t position);
+	bool (*pubrel)(void *context, uint16_t packet_id);
 };
 
 struct engine_options {
@@ -121,6 +129,8 @@ struct engine_options {
 	/* engine_input and engine_continue handle one packet each, not all that is there: for an
 	 * application that may end between two of them. */
 	bool stops_after_packet;
+	/* A store keeps all messages of QoS 1 and 2: they come by engine_publish_kept alone. */
+	bool is_kept;
 };
 
 /* Roomy defaults for a program on a PC; every number is the application's to change. */
@@ -190,6 +200,46 @@ int engine_publish(struct engine *e, const struct publish *message, uint32_t tok
 bool engine_drop_oldest(struct engine *e);
 /* Messages taken and not finished. */
 uint32_t engine_unfinished(const struct engine *e);
+
+/*
+ * With is_kept: messages of QoS 1 and 2 that stand in a store, so that another process can go on
+ * with them. The store gives each a position in the window, from which its packet id follows; they
+ * ascend, and those of one session lie less than 65,535 apart. What must be durable first waits:
+ *
+ *	PUBLISH             for engine_kept
+ *	PUBREL              event pubrec, then engine_pubrec_kept
+ *	PUBCOMP             event pubrel, then engine_pubrel_kept
+ *	PUBACK and PUBREC   for engine_acknowledge
+ */
+struct engine_keep {
+	uint64_t position;
+	bool waits;       /* for engine_kept */
+	bool is_restored; /* a process before this one took it: no limit applies */
+	bool was_sent;    /* it may have sent it: if the server has the session, DUP is set */
+	bool is_released; /* it saw PUBREC: the message is ignored, PUBREL goes out */
+	uint64_t age_ms;  /* how long ago it was published */
+};
+struct outgoing;
+/* As engine_publish. The handle in `outgoing_out` is good until `published` tells its end. */
+int engine_publish_kept(struct engine *e, const struct publish *message, uint32_t token,
+			const struct engine_keep *keep, struct outgoing **outgoing_out) MUST_USE;
+/* It is durable: it may be sent. */
+void engine_kept(struct engine *e, struct outgoing *o);
+/* The store could not take it: forgets it, without `published`. */
+void engine_unkeep(struct engine *e, struct outgoing *o);
+/* Nothing that is kept leaves meanwhile: a new session is to be durable before. */
+void engine_hold_kept(struct engine *e, bool holds);
+/* The positions below are finished for good: their packet ids may be used again. */
+void engine_set_keep_floor(struct engine *e, uint64_t position);
+void engine_pubrec_kept(struct engine *e, uint64_t position);
+/* `answers`: the PUBREL came with this connection. */
+void engine_pubrel_kept(struct engine *e, uint16_t packet_id, bool answers);
+/* A message that a process before this one got, before the first connection. QoS 2: its packet id
+ * is not released. Its handle is for engine_acknowledge; 0 when `is_acknowledged`. */
+int engine_restore_incoming(struct engine *e, uint16_t packet_id, uint8_t qos, bool is_acknowledged,
+			    uint64_t *handle_out) MUST_USE;
+/* The first connection is to begin a session, or to resume one, whatever CONNECT said. */
+void engine_set_clean_start(struct engine *e, bool clean_start);
 
 /*
  * With acknowledges_when_told: the application is done with a message, or refuses it with a

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of client/engine.h, shared by the files that make it up: engine.c (life of a
  * connection), receive.c (packets in),
- * acknowledge.c (when told), transmit.c (packets out), resume.c (sessions). */
+ * acknowledge.c (when told), transmit.c (packets out), resume.c (sessions), keep.c (what a store
+ * has). */
 #ifndef NIGHTJAR_CLIENT_ENGINE_STATE_H
 #define NIGHTJAR_CLIENT_ENGINE_STATE_H
 
@@ -64,7 +65,7 @@ struct engine {
 	uint64_t ping_ms; /* when the last PINGREQ was given out */
 	bool waits_for_pong;
 
-	bool has_more; /* in `input`, perhaps a whole packet */
+	bool has_more;       /* in `input`, perhaps a whole packet */
 	struct buffer input; /* the beginning of a packet */
 	struct buffer output;
 
@@ -77,6 +78,9 @@ struct engine {
 	uint32_t unfinished_count;
 	size_t unfinished_bytes;
 	bool is_pumping;
+	uint64_t keep_floor, keep_next; /* positions that a store has given */
+	bool holds_kept;
+	uint32_t request_number;
 	struct link requests;
 	uint32_t request_count;
 };
@@ -100,8 +104,11 @@ void engine_fail_flaw(struct engine *e, const struct flaw *flaw);
 void engine_fail_memory(struct engine *e);
 void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet, size_t len);
 
-/* receive.c: one whole packet. */
+/* receive.c: one whole packet; PUBACK, PUBREC or PUBCOMP; PUBREL of an id that is known. */
 void engine_handle(struct engine *e, const struct fixed_header *header, struct span body);
+
+void receive_answer(struct engine *e, const struct ack *p);
+void receive_release_id(struct engine *e, uint16_t packet_id, bool answers);
 
 /* acknowledge.c: a message of QoS 1 or 2 came; its PUBREL came. */
 void acknowledge_take(struct engine *e, const struct publish *p);
@@ -116,6 +123,18 @@ void transmit_pump(struct engine *e);
 void transmit_finish(struct engine *e, struct outgoing *o,
 		     const struct engine_published *published);
 void transmit_forget_requests(struct engine *e);
+
+/* keep.c: may this position, which a store has given, begin now? */
+bool keep_is_open_at(const struct engine *e, uint64_t position);
+/* A packet id for a request, away from those that messages will have. */
+int keep_request_id(struct engine *e, bool (*is_used)(const struct engine *e, uint16_t id),
+		    uint16_t *packet_id_out) MUST_USE;
+/* The first in the queue, whose PUBREC has come before: false when it has to wait. */
+bool keep_send_released(struct engine *e, struct outgoing *o);
+/* The server has lost the session: nothing in the queue was sent in the new one. */
+void keep_forget_session(struct engine *e);
+/* An answer is to wait, for the store or until its message is sent again. */
+bool keep_defers_answer(struct engine *e, const struct ack *p);
 
 /* resume.c: CONNACK came. */
 void resume_session(struct engine *e, bool session_present);

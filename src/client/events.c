@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the engine reports, under the lock, and how callbacks get it, without. */
 #include "base/mem.h"
-#include "client/client_state.h"
+#include "client/kept.h"
 
 void events_add(nj_client *c, struct event *event, enum event_kind kind)
 {
@@ -27,6 +27,9 @@ static void on_connected(void *context, const struct connack *connack)
 {
 	nj_client *c = context;
 	c->connected_ms = client_now_ms();
+	if (c->kept && kept_connected(c, connack->session_present))
+		engine_disconnect(c->engine,
+				  &(struct disconnect){.reason_code = REASON_QUOTA_EXCEEDED});
 	c->session_present = connack->session_present;
 	c->session_lost = c->had_connection && !connack->session_present;
 	c->had_connection = true;
@@ -72,6 +75,8 @@ static void on_closed(void *context, const struct engine_closed *closed)
 	};
 	nj_client *c = context;
 	c->was_refused |= closed->end == ENGINE_END_REFUSED;
+	if (c->kept)
+		kept_lost(c);
 	subscribe_lost(c);
 	delivery_unwritten_lost(c);
 	events_disconnected(c, ends[closed->end], closed->reason_code, closed->text);
@@ -140,8 +145,8 @@ static void call_message(nj_client *c, struct nj_message *m)
 
 static void call_published(nj_client *c, struct nj_delivery *d)
 {
-	struct nj_published published = {d->outcome, d->reason_code, d->tag, d->packet_id,
-					 d->was_sent};
+	struct nj_published published = {d->outcome,   d->reason_code, d->tag,
+					 d->packet_id, d->was_sent,    d->mark};
 	pthread_mutex_unlock(&c->mutex);
 	c->callbacks.published(c, c->context, &published);
 	pthread_mutex_lock(&c->mutex);
@@ -176,6 +181,8 @@ static void call(nj_client *c, struct event *e)
 		break;
 	case EVENT_ANSWERED: call_answered(c, CONTAINER_OF(e, struct nj_delivery, event)); break;
 	case EVENT_PACKET: packet_call(c, e); break;
+	case EVENT_STORED: outbox_call_stored(c, e); break;
+	case EVENT_STORE_SAYS: kept_call_said(c); break;
 	}
 }
 
@@ -214,5 +221,7 @@ void events_drop(struct link *events)
 			mem_free(CONTAINER_OF(e, struct subscription, event));
 		else if (e->kind == EVENT_PACKET)
 			packet_drop(e);
+		else if (e->kind == EVENT_STORED)
+			outbox_drop_stored(e);
 	}
 }

@@ -123,6 +123,15 @@ static void send_away(struct incoming *i, struct incoming_message *m)
 	m->is_away = true;
 }
 
+int incoming_restore(struct incoming *i, uint16_t packet_id, uint8_t qos,
+		     struct incoming_message **message_out)
+{
+	int error = incoming_add(i, packet_id, qos, message_out);
+	if (!error)
+		send_away(i, *message_out);
+	return error;
+}
+
 void incoming_lose(struct incoming *i, bool keeps_qos_1)
 {
 	for (size_t q = 0; q < QOS_MAX; q++)

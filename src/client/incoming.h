@@ -43,6 +43,9 @@ struct incoming_message *incoming_find(const struct incoming *i, uint16_t packet
 /* Notes one that came now; its packet id must not be there. 0 or ERROR_NO_MEMORY. */
 int incoming_add(struct incoming *i, uint16_t packet_id, uint8_t qos,
 		 struct incoming_message **message_out) MUST_USE;
+/* The same of one that came with an earlier connection: it is away. */
+int incoming_restore(struct incoming *i, uint16_t packet_id, uint8_t qos,
+		     struct incoming_message **message_out) MUST_USE;
 void incoming_remove(struct incoming *i, struct incoming_message *m);
 /* It came again: unless it is there already it takes its place behind all that came before. */
 void incoming_return(struct incoming *i, struct incoming_message *m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages that came: counted, acknowledged when they are let go. */
 #include "base/mem.h"
-#include "client/client_state.h"
+#include "client/kept.h"
 
 static struct nj_message *message_new(nj_client *c, const struct publish *p)
 {
@@ -30,7 +30,7 @@ static struct nj_message *message_new(nj_client *c, const struct publish *p)
 	return m;
 }
 
-static void give(nj_client *c, struct nj_message *m)
+void message_give(nj_client *c, struct nj_message *m)
 {
 	if (c->callbacks.message)
 		events_add(c, &m->event, EVENT_MESSAGE);
@@ -49,7 +49,7 @@ static void give_first_held(nj_client *c)
 {
 	struct nj_message *m = first_of(&c->held);
 	link_remove(&m->event.link);
-	give(c, m);
+	message_give(c, m);
 }
 
 void message_give_held(nj_client *c)
@@ -65,7 +65,7 @@ void message_released(nj_client *c, uint16_t packet_id)
 		if (m->packet_id != packet_id)
 			continue;
 		link_remove(at);
-		give(c, m);
+		message_give(c, m);
 		return;
 	}
 }
@@ -85,22 +85,49 @@ static void hold(nj_client *c, struct nj_message *m)
 		give_first_held(c);
 }
 
+struct nj_message *message_take(nj_client *c, const struct publish *p, uint64_t handle)
+{
+	struct nj_message *m = message_new(c, p);
+	if (!m)
+		return NULL;
+	m->handle = handle;
+	m->event.kind = EVENT_MESSAGE;
+	c->reference_count++;
+	c->inbox_bytes += m->weight;
+	return m;
+}
+
+static void give_or_hold(nj_client *c, struct nj_message *m)
+{
+	if (c->acknowledges_early && m->qos == 1)
+		let_go(c, m);
+	if (c->holds_until_release && m->qos == 2)
+		hold(c, m);
+	else
+		message_give(c, m);
+}
+
+static int arrived(nj_client *c, const struct publish *p, uint64_t handle)
+{
+	struct nj_message *m = message_take(c, p, handle);
+	int error = 0;
+	if (!m)
+		return ERROR_NO_MEMORY;
+	if (c->kept && handle != 0)
+		error = inbox_arrived(c, m, p);
+	else
+		give_or_hold(c, m);
+	if (error) {
+		m->handle = 0; /* not to be acknowledged */
+		message_drop(m);
+	}
+	return error;
+}
+
 /* Without memory: one that must not be lost is to come again, with another connection. */
 void message_arrived(nj_client *c, const struct publish *p, uint64_t handle)
 {
-	struct nj_message *m = message_new(c, p);
-	if (m) {
-		m->handle = handle;
-		m->event.kind = EVENT_MESSAGE;
-		c->reference_count++;
-		c->inbox_bytes += m->weight;
-		if (c->acknowledges_early && m->qos == 1)
-			let_go(c, m);
-		if (c->holds_until_release && m->qos == 2)
-			hold(c, m);
-		else
-			give(c, m);
-	} else if (handle != 0) {
+	if (arrived(c, p, handle) && handle != 0) {
 		engine_give_back(c->engine, handle);
 		engine_disconnect(c->engine,
 				  &(struct disconnect){.reason_code = REASON_QUOTA_EXCEEDED});
@@ -112,14 +139,26 @@ static bool is_alive(const nj_client *c)
 	return !c->is_disposed && !c->is_freed;
 }
 
+static bool is_owed(const nj_client *c, const struct nj_message *m)
+{
+	return m->mark != 0 ? inbox_owes(c, m)
+			    : m->handle != 0 && engine_owes(c->engine, m->handle);
+}
+
+static int answer(nj_client *c, const struct nj_message *m, uint8_t reason_code)
+{
+	return m->mark != 0 ? inbox_let_go(c, m, reason_code)
+			    : engine_acknowledge(c->engine, m->handle, reason_code);
+}
+
 void message_drop(struct nj_message *m)
 {
 	nj_client *c = m->client;
 	if (--m->reference_count > 0)
 		return;
 	if (is_alive(c)) {
-		if (m->handle != 0 && !c->has_manual_ack)
-			(void)!engine_acknowledge(c->engine, m->handle, REASON_SUCCESS);
+		if ((m->handle != 0 || m->mark != 0) && !c->has_manual_ack)
+			(void)!answer(c, m, REASON_SUCCESS);
 		client_wake(c);
 	}
 	c->inbox_bytes -= m->weight;
@@ -136,8 +175,8 @@ void message_again_due(nj_client *c, uint64_t now_ms)
 			continue;
 		link_remove(at);
 		/* else the server has sent it again meanwhile, or has forgotten it */
-		if (engine_owes(c->engine, m->handle))
-			give(c, m);
+		if (is_owed(c, m))
+			message_give(c, m);
 		else
 			message_drop(m);
 	}
@@ -244,7 +283,7 @@ static int begin_answer(nj_message *m)
 	pthread_mutex_lock(&c->mutex);
 	if (!c->has_manual_ack)
 		error = NJ_ERROR_INVALID;
-	else if (!is_alive(c) || m->handle == 0 || !engine_owes(c->engine, m->handle))
+	else if (!is_alive(c) || !is_owed(c, m))
 		error = NJ_ERROR_NOT_FOUND;
 	if (error)
 		pthread_mutex_unlock(&c->mutex);
@@ -256,7 +295,7 @@ static int acknowledge(nj_message *m, uint8_t reason_code)
 	int error = begin_answer(m);
 	if (error)
 		return error;
-	error = engine_acknowledge(m->client->engine, m->handle, reason_code);
+	error = answer(m->client, m, reason_code);
 	client_wake(m->client);
 	pthread_mutex_unlock(&m->client->mutex);
 	return error;
@@ -294,9 +333,13 @@ int nj_give_back(nj_message *m)
 	int error = begin_answer(m);
 	if (error)
 		return error;
-	engine_give_back(m->client->engine, m->handle);
-	engine_disconnect(m->client->engine, NULL);
+	if (m->mark != 0)
+		error = inbox_give_back(m->client, m);
+	else
+		engine_give_back(m->client->engine, m->handle);
+	if (!error)
+		engine_disconnect(m->client->engine, NULL);
 	client_wake(m->client);
 	pthread_mutex_unlock(&m->client->mutex);
-	return 0;
+	return error;
 }

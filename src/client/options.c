@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "client/client_state.h"
+#include "client/kept.h"
 #include "mqtt/topic.h"
 
 /* --- addresses --- */
@@ -211,12 +211,17 @@ static int new_engine(nj_client *c, const struct nj_options *o)
 	options.acknowledges_when_told = true;
 	options.drops_duplicates = o->drops_duplicates;
 	options.stops_after_packet = o->one_by_one;
+	options.is_kept = c->kept != NULL;
+	/* what the store has, it gives: once */
+	options.drops_duplicates = o->drops_duplicates || c->kept;
 	options.inflight_max = o->inflight_max;
 	options.queue_messages_max = o->outbox_messages_max;
 	options.queue_bytes_max = o->outbox_bytes_max;
 	options.packet_bytes_max = o->packet_bytes_max;
 	struct engine_events events = client_engine_events;
 	events.packet = o->callbacks.packet ? packet_shown : NULL;
+	events.pubrec = c->kept ? outbox_pubrec : NULL;
+	events.pubrel = c->kept ? inbox_pubrel : NULL;
 	error = engine_new(&connect, &options, &events, c, &c->engine);
 done:
 	mem_free((void *)mine.ptr);
@@ -244,6 +249,12 @@ static const char *range_flaw(const struct nj_options *o)
 		return "holds_until_release and manual_ack exclude each other";
 	if (o->acknowledges_early && o->manual_ack)
 		return "acknowledges_early and manual_ack exclude each other";
+	if (o->store_path && o->holds_until_release)
+		return "holds_until_release and store_path exclude each other";
+	if (o->store_path && o->acknowledges_early)
+		return "acknowledges_early and store_path exclude each other";
+	if (o->store_path && o->store_bytes_max < STORE_BYTES_MIN)
+		return "store_bytes_max is less than 2 MiB";
 	return NULL;
 }
 
@@ -272,11 +283,14 @@ static int try_engine(const struct nj_options *o)
 
 const char *client_options_problem(const struct nj_options *o)
 {
+	struct nj_options tried = *o;
 	const char *flaw = range_flaw(o);
 	if (!flaw)
 		flaw = addresses_flaw(o);
-	if (!flaw && try_engine(o) == ERROR_INVALID)
-		flaw = connect_flaw(o);
+	if (o->store_path && (!o->client_id || !*o->client_id))
+		tried.client_id = "in the store";
+	if (!flaw && try_engine(&tried) == ERROR_INVALID)
+		flaw = connect_flaw(&tried);
 	return flaw;
 }
 

@@ -2,6 +2,7 @@
 #include "client/outgoing.h"
 
 #include "base/mem.h"
+#include "client/engine.h"
 #include "mqtt/topic.h"
 
 #define FLAG_RETAIN 0x01
@@ -33,7 +34,10 @@ int outgoing_new(const struct publish *message, uint8_t version, uint32_t token,
 	struct outgoing *o = mem_alloc(sizeof(*o) + len);
 	if (!o)
 		return ERROR_NO_MEMORY;
-	*o = (struct outgoing){.token = token, .len = (uint32_t)len, .expires_ms = UINT64_MAX};
+	*o = (struct outgoing){.token = token,
+			       .len = (uint32_t)len,
+			       .expires_ms = UINT64_MAX,
+			       .position = POSITION_NONE};
 	struct fixed_header header;
 	const struct flaw *flaw;
 	if (publish_encode(&p, version, (struct room){o->bytes, len}) != len ||

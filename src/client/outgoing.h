@@ -19,6 +19,11 @@ struct outgoing {
 	uint32_t len;
 	uint32_t expiry_offset; /* where the Message Expiry Interval stands in `bytes`; 0: none */
 	uint64_t expires_ms;    /* when nobody wants it any more; UINT64_MAX: never */
+	/* Of a message that a store keeps (keep.c): */
+	uint64_t position; /* in the window; UINT64_MAX: whichever is next */
+	bool waits;        /* for the store */
+	bool was_sent;     /* perhaps, by a process before this one, in the server's session */
+	bool is_released;  /* only PUBREL is to be sent: there are no bytes */
 	uint8_t bytes[];
 };
 

@@ -260,18 +260,27 @@ static void handle_publish(struct engine *e, const struct fixed_header *header, 
 		take(e, &p);
 }
 
-static void handle_pubrel(struct engine *e, const struct ack *p)
+void receive_release_id(struct engine *e, uint16_t packet_id, bool answers)
 {
 	int error;
-	unsigned steps = receive_event(&e->receive, RECEIVE_EVENT_PUBREL, p->packet_id, &error);
+	unsigned steps = receive_event(&e->receive, RECEIVE_EVENT_PUBREL, packet_id, &error);
 	uint8_t reason = steps & STEP_SEND_PUBCOMP_NOT_FOUND ? REASON_PACKET_IDENTIFIER_NOT_FOUND
 							     : REASON_SUCCESS;
-	acknowledge_released(e, p->packet_id);
-	transmit_ack(e, PACKET_PUBCOMP, reason, p->packet_id);
+	acknowledge_released(e, packet_id);
+	if (answers)
+		transmit_ack(e, PACKET_PUBCOMP, reason, packet_id);
 	if (steps & STEP_RELEASE_ID)
-		resume_give_held(e, p->packet_id);
+		resume_give_held(e, packet_id);
 	if (e->events.released)
-		e->events.released(e->context, p->packet_id);
+		e->events.released(e->context, packet_id);
+}
+
+static void handle_pubrel(struct engine *e, const struct ack *p)
+{
+	bool waits = receive_has(&e->receive, p->packet_id) && e->events.pubrel &&
+		     e->events.pubrel(e->context, p->packet_id);
+	if (!waits)
+		receive_release_id(e, p->packet_id, true);
 }
 
 /* --- PUBACK, PUBREC, PUBCOMP --- */
@@ -286,9 +295,12 @@ static enum send_event event_of(const struct ack *p)
 }
 
 /* At once: PUBRELs follow in the order of the PUBRECs [MQTT-4.6.0-4]. */
-static void handle_answer(struct engine *e, const struct ack *p)
+void receive_answer(struct engine *e, const struct ack *p)
 {
 	struct sending sending;
+	uint64_t position = POSITION_NONE;
+	if (e->options.is_kept)
+		(void)send_find(&e->send, p->packet_id, &position);
 	unsigned steps = send_answer(&e->send, event_of(p), p->packet_id, &sending);
 	if (steps == 0) {
 		engine_fail_flaw(e, &flaw_delivery);
@@ -306,7 +318,8 @@ static void handle_answer(struct engine *e, const struct ack *p)
 				&(struct engine_published){.token = sending.note,
 							   .packet_id = p->packet_id,
 							   .reason_code = reason,
-							   .was_sent = true});
+							   .was_sent = true,
+							   .position = position});
 	} else if (steps & STEP_FORGET_MESSAGE) {
 		struct outgoing *o = sending.message;
 		e->unfinished_bytes -= o->len;
@@ -325,8 +338,8 @@ static void handle_ack(struct engine *e, const struct fixed_header *header, stru
 	show(e, header, &p);
 	if (header->type == PACKET_PUBREL)
 		handle_pubrel(e, &p);
-	else
-		handle_answer(e, &p);
+	else if (!e->options.is_kept || !keep_defers_answer(e, &p))
+		receive_answer(e, &p);
 }
 
 /* --- SUBACK, UNSUBACK --- */

@@ -40,6 +40,7 @@ static void begin_anew(struct engine *e)
 	struct sending *entry;
 	while ((entry = send_next(&e->send, &position))) {
 		struct sending was = *entry;
+		uint64_t kept = e->options.is_kept ? position - 1 : POSITION_NONE;
 		uint16_t packet_id = send_packet_id(position - 1);
 		send_cancel(&e->send, position - 1);
 		if (was.message) {
@@ -50,9 +51,11 @@ static void begin_anew(struct engine *e)
 				&(struct engine_published){.token = was.note,
 							   .packet_id = packet_id,
 							   .reason_code = REASON_SUCCESS,
-							   .was_sent = true});
+							   .was_sent = true,
+							   .position = kept});
 	}
 	put_at_head(&e->queue, &again);
+	keep_forget_session(e);
 }
 
 /* [MQTT-3.3.4-7, 4.9.0-1] */

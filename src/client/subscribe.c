@@ -4,7 +4,7 @@
  * when the server has no session.
  */
 #include "base/mem.h"
-#include "client/client_state.h"
+#include "client/kept.h"
 #include "mqtt/topic.h"
 
 /* A filter as it stands in a packet: two bytes of length, the filter, its options. */
@@ -133,7 +133,7 @@ static void try_one(nj_client *c, struct nj_delivery *d, bool *waits_out)
 /* Without memory they wait for the next turn. */
 void subscribe_pending(nj_client *c)
 {
-	bool waits = false;
+	bool waits = kept_waits(c);
 	while (!waits && engine_is_connected(c->engine) && !list_is_empty(&c->requests))
 		try_one(c, first_of(&c->requests), &waits);
 }

@@ -113,8 +113,10 @@ static void resend_publish(struct engine *e, struct sending *entry, uint16_t pac
 	}
 	send_cancel(&e->send, e->send.resend - 1);
 	transmit_finish(e, o,
-			&(struct engine_published){
-				.token = o->token, .packet_id = packet_id, .reason_code = reason});
+			&(struct engine_published){.token = o->token,
+						   .packet_id = packet_id,
+						   .reason_code = reason,
+						   .position = o->position});
 }
 
 /* [MQTT-4.4.0-1] */
@@ -151,14 +153,31 @@ static int skip_requested_ids(struct engine *e)
 	return error;
 }
 
+static bool begin_kept(struct engine *e, const struct outgoing *o, const struct sending *entry,
+		       struct sending_way *way)
+{
+	way->packet_id = send_packet_id(o->position);
+	way->dup = o->was_sent;
+	if (!keep_is_open_at(e, o->position) || is_requested(e, way->packet_id))
+		return false;
+	int error = buffer_reserve(&e->output, o->len);
+	if (!error)
+		error = send_begin_at(&e->send, o->position, outgoing_qos(o), entry);
+	if (error)
+		engine_fail_memory(e);
+	return !error;
+}
+
 /* False: not now. */
 static bool begin(struct engine *e, struct outgoing *o, struct sending_way *way)
 {
 	if (outgoing_qos(o) == 0)
 		return true;
+	struct sending entry = {.message = o, .note = o->token};
+	if (o->position != POSITION_NONE)
+		return begin_kept(e, o, &entry, way);
 	if (!send_is_open(&e->send))
 		return false;
-	struct sending entry = {.message = o, .note = o->token};
 	int error = skip_requested_ids(e);
 	if (error == ERROR_LIMIT || !send_is_open(&e->send))
 		return false;
@@ -176,9 +195,14 @@ static bool begin(struct engine *e, struct outgoing *o, struct sending_way *way)
 static bool send_first(struct engine *e)
 {
 	struct outgoing *o = outgoing_of(e->queue.next);
+	if (o->waits)
+		return false;
+	if (o->is_released)
+		return keep_send_released(e, o);
 	struct sending_way way = way_of(e, o);
-	struct engine_published published = {.token = o->token};
-	published.is_expired = outgoing_is_expired(o, e->now_ms);
+	struct engine_published published = {.token = o->token, .position = o->position};
+	/* what was sent is finished, expired or not */
+	published.is_expired = !o->was_sent && outgoing_is_expired(o, e->now_ms);
 	published.reason_code = refusal(e, o, &way);
 	if (published.reason_code || published.is_expired) {
 		link_remove(&o->link);
@@ -235,19 +259,23 @@ int engine_publish(struct engine *e, const struct publish *message, uint32_t tok
 
 bool engine_drop_oldest(struct engine *e)
 {
-	struct link *chosen = e->queue.next;
-	if (list_is_empty(&e->queue))
-		return false;
-	for (struct link *at = e->queue.next; at != &e->queue; at = at->next)
-		if (outgoing_qos(outgoing_of(at)) == 0) {
-			chosen = at;
+	struct outgoing *chosen = NULL;
+	for (struct link *at = e->queue.next; at != &e->queue; at = at->next) {
+		struct outgoing *o = outgoing_of(at);
+		if (o->was_sent || o->is_released)
+			continue;
+		if (!chosen || outgoing_qos(o) == 0)
+			chosen = o;
+		if (outgoing_qos(o) == 0)
 			break;
-		}
-	struct outgoing *o = outgoing_of(chosen);
-	link_remove(chosen);
-	transmit_finish(e, o,
-			&(struct engine_published){.token = o->token,
-						   .reason_code = REASON_QUOTA_EXCEEDED});
+	}
+	if (!chosen)
+		return false;
+	link_remove(&chosen->link);
+	transmit_finish(e, chosen,
+			&(struct engine_published){.token = chosen->token,
+						   .reason_code = REASON_QUOTA_EXCEEDED,
+						   .position = chosen->position});
 	return true;
 }
 
@@ -304,6 +332,14 @@ static uint32_t count_unsubscribed(const struct engine *e, const struct unsubscr
 	return count;
 }
 
+static int draw_id(struct engine *e, uint16_t *packet_id_out)
+{
+	if (e->options.is_kept)
+		return keep_request_id(e, is_requested, packet_id_out);
+	int error = skip_requested_ids(e);
+	return error ? error : send_skip(&e->send, packet_id_out);
+}
+
 /* Draws an id and notes the request; its packet is to follow. */
 static int open_request(struct engine *e, uint8_t answer, uint32_t token, uint32_t filter_count,
 			struct request **request_out)
@@ -317,9 +353,7 @@ static int open_request(struct engine *e, uint8_t answer, uint32_t token, uint32
 	struct request *r = mem_zalloc(sizeof(*r));
 	if (!r)
 		return ERROR_NO_MEMORY;
-	int error = skip_requested_ids(e);
-	if (!error)
-		error = send_skip(&e->send, &r->packet_id);
+	int error = draw_id(e, &r->packet_id);
 	if (error) {
 		mem_free(r);
 		return error;

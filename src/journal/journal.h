@@ -44,6 +44,7 @@ struct journal_options {
 	uint64_t budget_bytes_per_day; /* written to the device; 0 = any. Over it gather_ms grows */
 	uint32_t copy_bytes_per_s;     /* of compaction; 0 = any */
 	uint64_t store_id;             /* of a new store; 0 = drawn (tests give one) */
+	bool keeps_priority; /* the committer's thread runs as its maker's, not before it */
 };
 /* Presets: 64 MiB segments for servers; smaller and slower ones for flash cards. */
 void journal_options_server(struct journal_options *o);

@@ -117,7 +117,8 @@ static void *run_committer(void *context)
 	struct journal *j = context;
 	struct threads *t = j->threads;
 	unsigned waits = 0;
-	ask_for_priority(j);
+	if (!j->options.keeps_priority)
+		ask_for_priority(j);
 	for (;;) {
 		uint64_t due;
 		bool ends = atomic_load(&t->committer_ends);

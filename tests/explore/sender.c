@@ -234,7 +234,7 @@ static enum send_event event_of(uint8_t kind)
 	}
 }
 
-/* handle_answer in client/receive.c and broker/handle_ack.c */
+/* receive_answer in client/receive.c, handle_answer in broker/handle_ack.c */
 void sender_answer(struct run *r, struct packet p)
 {
 	struct send s;
