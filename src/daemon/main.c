@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "cli/bench.h"
 #include "cli/pub.h"
+#include "cli/simulate.h"
 #include "cli/sub.h"
 #include "daemon/broker_main.h"
 
@@ -22,6 +23,7 @@ static const struct command {
 	{"pub", "nightjar pub", pub_main, "publish messages"},
 	{"sub", "nightjar sub", sub_main, "subscribe and print what arrives"},
 	{"bench", "nightjar bench", bench_main, "put a load on a broker and measure it"},
+	{"simulate", "nightjar simulate", simulate_main, "simulate devices from a script"},
 	{"journal", "nightjar journal", journal_main, "look at a store"},
 	{"help", "nightjar help", help_main, "show this"},
 	{"version", "nightjar version", version_main, "show the version"},

@@ -34,7 +34,7 @@ def section_of(command):
     return ''
 
 
-@pytest.mark.parametrize('command', ['broker', 'pub', 'sub', 'bench'])
+@pytest.mark.parametrize('command', ['broker', 'pub', 'sub', 'bench', 'simulate'])
 def test_page_names_every_option(command):
     options = options_of(command)
     assert len(options) > 8
