@@ -38,18 +38,10 @@
 #ifndef NIGHTJAR_CLIENT_H
 #define NIGHTJAR_CLIENT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <nightjar/property.h>
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-#if defined(__GNUC__)
-#define NJ_API __attribute__((visibility("default")))
-#else
-#define NJ_API
 #endif
 
 typedef struct nj_client nj_client;
@@ -77,85 +69,6 @@ NJ_API const char *nj_error_text(int error);
 NJ_API const char *nj_reason_text(uint8_t reason_code);
 
 enum nj_version { NJ_MQTT_3_1 = 3, NJ_MQTT_3_1_1 = 4, NJ_MQTT_5 = 5 };
-
-/* --- properties (MQTT 5.0) ---
- *
- * In 3.x properties that are given are left out, and none come. */
-
-enum nj_property_id {
-	NJ_PAYLOAD_FORMAT_INDICATOR = 0x01,
-	NJ_MESSAGE_EXPIRY_INTERVAL = 0x02,
-	NJ_CONTENT_TYPE = 0x03,
-	NJ_RESPONSE_TOPIC = 0x08,
-	NJ_CORRELATION_DATA = 0x09,
-	NJ_SUBSCRIPTION_IDENTIFIER = 0x0B,
-	NJ_SESSION_EXPIRY_INTERVAL = 0x11,
-	NJ_ASSIGNED_CLIENT_IDENTIFIER = 0x12,
-	NJ_SERVER_KEEP_ALIVE = 0x13,
-	NJ_REQUEST_PROBLEM_INFORMATION = 0x17,
-	NJ_WILL_DELAY_INTERVAL = 0x18,
-	NJ_REQUEST_RESPONSE_INFORMATION = 0x19,
-	NJ_RESPONSE_INFORMATION = 0x1A,
-	NJ_SERVER_REFERENCE = 0x1C,
-	NJ_REASON_STRING = 0x1F,
-	NJ_RECEIVE_MAXIMUM = 0x21,
-	NJ_TOPIC_ALIAS_MAXIMUM = 0x22,
-	NJ_TOPIC_ALIAS = 0x23,
-	NJ_MAXIMUM_QOS = 0x24,
-	NJ_RETAIN_AVAILABLE = 0x25,
-	NJ_USER_PROPERTY = 0x26,
-	NJ_MAXIMUM_PACKET_SIZE = 0x27,
-	NJ_WILDCARD_SUBSCRIPTION_AVAILABLE = 0x28,
-	NJ_SUBSCRIPTION_IDENTIFIER_AVAILABLE = 0x29,
-	NJ_SHARED_SUBSCRIPTION_AVAILABLE = 0x2A
-};
-
-struct nj_bytes {
-	const void *ptr;
-	size_t len;
-};
-
-/* Which of the fields counts follows from the id: `number` for integers, `text` for strings and
- * binary data, `text` and `value` for the name and value of a User Property. */
-struct nj_property {
-	uint8_t id;
-	uint32_t number;
-	struct nj_bytes text;
-	struct nj_bytes value;
-};
-
-/* For constant arrays of properties:
- *	static const struct nj_property p[] = {
- *		NJ_NUMBER(NJ_MESSAGE_EXPIRY_INTERVAL, 60), NJ_USER("unit", "C")};
- * The texts are string literals or character arrays. */
-#define NJ_NUMBER(id, number)                                                                      \
-	{                                                                                          \
-		(id), (number), {NULL, 0},                                                         \
-		{                                                                                  \
-			NULL, 0                                                                    \
-		}                                                                                  \
-	}
-#define NJ_TEXT(id, literal)                                                                       \
-	{                                                                                          \
-		(id), 0, {(literal), sizeof(literal) - 1},                                         \
-		{                                                                                  \
-			NULL, 0                                                                    \
-		}                                                                                  \
-	}
-#define NJ_USER(name, value)                                                                       \
-	{                                                                                          \
-		NJ_USER_PROPERTY, 0, {(name), sizeof(name) - 1},                                   \
-		{                                                                                  \
-			(value), sizeof(value) - 1                                                 \
-		}                                                                                  \
-	}
-
-/* Properties that came, one after the other: `rest` starts as what the library gave, and shrinks.
- * False at the end. What is borrowed lives as long as what it came with. */
-NJ_API bool nj_property_next(struct nj_bytes *rest, struct nj_property *property_out);
-/* The first one with this id; false when there is none. */
-NJ_API bool nj_property_find(struct nj_bytes properties, uint8_t id,
-			     struct nj_property *property_out);
 
 /* --- messages out --- */
 
@@ -221,7 +134,8 @@ enum nj_end {
 	NJ_END_LOST,         /* the connection broke */
 	NJ_END_FLAW,         /* the server broke the protocol: text says how */
 	NJ_END_SILENT,       /* no answer within the keep alive, or the time to connect */
-	NJ_END_NO_MEMORY
+	NJ_END_NO_MEMORY,
+	NJ_END_UNPROVEN /* the server has not proven who it is: text says how */
 };
 
 struct nj_disconnected {
@@ -230,6 +144,20 @@ struct nj_disconnected {
 	int system_error; /* an errno, or 0 */
 	const char *text; /* a sentence, or NULL */
 	int64_t retry_ms; /* when the library will try again; -1: it will not */
+};
+
+/* Enhanced authentication (5.0): whose turn it is. */
+enum nj_auth_step {
+	NJ_AUTH_BEGIN,     /* yours: the data that CONNECT carries, or a later authentication */
+	NJ_AUTH_CHALLENGE, /* yours: the answer to what the server asks */
+	NJ_AUTH_DONE       /* the server takes us; its data may prove who it is */
+};
+
+struct nj_auth {
+	enum nj_auth_step step;
+	bool is_again; /* of nj_authenticate, over a connection that stands */
+	const char *method;
+	struct nj_bytes data; /* the server's */
 };
 
 enum nj_packet_type {
@@ -311,6 +239,9 @@ struct nj_callbacks {
 	/* A packet came, or is put out to be sent; in order, also with the other callbacks. One may
 	 * be left out when there is no memory. */
 	void (*packet)(nj_client *client, void *context, const struct nj_packet *packet);
+	/* With auth_method: answer NJ_AUTH_BEGIN and NJ_AUTH_CHALLENGE by nj_auth_answer, here or
+	 * later. At NJ_AUTH_DONE the server is taken unless nj_auth_reject was called here. */
+	void (*auth)(nj_client *client, void *context, const struct nj_auth *auth);
 };
 
 /* Begin with NJ_OPTIONS_INIT, and change what you like. */
@@ -407,6 +338,10 @@ struct nj_options {
 	void (*stored)(nj_client *client, void *context, const struct nj_stored *stored);
 	/* A sentence on what is wrong with the store: from nj_new, else from whoever drives. */
 	void (*store_says)(void *context, const char *text);
+	/* Enhanced authentication (5.0): a method of yours, with the `auth` callback; or, without it,
+	 * "SCRAM-SHA-256", where user_name and password are used for it and not sent, and a server
+	 * that does not prove that it knows the password too is not taken. NULL: none. */
+	const char *auth_method;
 };
 
 /* In the order of the fields. */
@@ -415,9 +350,10 @@ struct nj_options {
 		sizeof(struct nj_options), NULL, NULL, 0, 30000, false, NJ_MQTT_5, NULL, true, 0,  \
 			60, NULL, NULL, 0, NULL, NULL, 0, false, 1000, 60000, 20, 10000,           \
 			(size_t)64 << 20, NJ_FULL_FAIL, 1000, 268435460, (size_t)64 << 20, false,  \
-			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL, false,      \
-			NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL,   \
-			NULL, 0, NULL, false, false, NULL, (uint64_t)128 << 20, false, NULL, NULL  \
+			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL,       \
+			false, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL,  \
+			NULL, NULL, 0, NULL, false, false, NULL, (uint64_t)128 << 20, false, NULL, \
+			NULL, NULL                                                                 \
 	}
 
 /* --- life --- */
@@ -458,6 +394,19 @@ NJ_API bool nj_is_connected(nj_client *client);
  * mqtt://localhost:1883: Connection refused". Written to `text` and cut to `size`; "" when there
  * is nothing to tell. Returns `text`. */
 NJ_API const char *nj_problem(nj_client *client, char *text, size_t size);
+
+/* --- enhanced authentication --- */
+
+/* Authenticates anew over the connection that stands, and waits for it so long. 0;
+ * NJ_ERROR_REFUSED: the server has ended the connection; NJ_ERROR_CLOSED: there is none (any
+ * more); NJ_ERROR_INVALID without auth_method. */
+NJ_API int nj_authenticate(nj_client *client, int64_t timeout_ms);
+/* For the `auth` callback, from any thread: what goes to the server. NJ_ERROR_NOT_FOUND when it is
+ * not your turn; NJ_ERROR_LIMIT when it is too long. */
+NJ_API int nj_auth_answer(nj_client *client, const void *data, size_t len);
+/* You do not take the server: ends the connection with NJ_END_UNPROVEN. NJ_ERROR_NOT_FOUND outside
+ * of an authentication. */
+NJ_API int nj_auth_reject(nj_client *client);
 
 /* --- who drives --- */
 

@@ -87,6 +87,7 @@ static void release(nj_client *c)
 	mem_free(c->slots);
 	mem_free((void *)c->connack_properties.ptr);
 	mem_free((void *)c->farewell_properties.ptr);
+	auth_release(c);
 	errno = saved;
 }
 
@@ -280,6 +281,7 @@ static void cancel(nj_client *c)
 	c->fd = -1;
 	c->interest = 0;
 	c->link = LINK_DOWN;
+	link_remove(&c->auth.event.link); /* nobody waits for an answer */
 }
 
 void client_say_farewell(nj_client *c)
@@ -299,7 +301,8 @@ static int disconnect(nj_client *c, uint8_t reason_code, struct span properties,
 	c->farewell_code = reason_code;
 	c->farewell_properties = properties;
 	message_give_held(c);
-	if (c->link == LINK_WAITING || (c->link == LINK_OPENING && c->fd >= 0))
+	if (c->link == LINK_WAITING || c->link == LINK_ASKING ||
+	    (c->link == LINK_OPENING && c->fd >= 0))
 		cancel(c);
 	else if (c->link == LINK_OPEN && client_is_driver(c))
 		c->disconnects_soon = true;

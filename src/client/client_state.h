@@ -10,6 +10,7 @@
  *	connect.c        where to, and when again
  *	events.c         what the engine reports, and how callbacks get it
  *	packet.c         packets, for those who watch
+ *	authenticate.c   enhanced authentication
  *	delivery.c       publish, deliveries
  *	subscribe.c      subscriptions, made again when the server has lost them
  *	message.c        messages that came
@@ -27,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "access/scram.h"
 #include "base/list.h"
 #include "client/engine.h"
 #include "client/transport.h"
@@ -43,6 +45,7 @@ enum event_kind {
 	EVENT_PACKET,
 	EVENT_STORED,
 	EVENT_STORE_SAYS,
+	EVENT_AUTH,
 };
 struct event {
 	struct link link;
@@ -113,8 +116,25 @@ enum link_state {
 	LINK_DOWN,
 	LINK_WAITING, /* for the time to try again */
 	LINK_OPENING,
+	LINK_ASKING, /* how authentication is to begin */
 	LINK_OPEN,
 	LINK_LINGERING, /* all is written; the server is to close */
+};
+
+/* Enhanced authentication: by the callback, or built in. */
+struct authentication {
+	char *method; /* NULL: none */
+	bool is_built_in;
+	char *user;
+	struct span password;
+	struct scram_client scram;
+	struct event event;
+	enum nj_auth_step step;
+	bool is_again; /* nj_authenticate is under way */
+	bool owes;     /* the application an answer */
+	bool is_rejected;
+	bool was_refused;   /* the last nj_authenticate */
+	struct buffer data; /* the server's, for the callback */
 };
 
 struct nj_client {
@@ -203,6 +223,8 @@ struct nj_client {
 	struct link held; /* holds_until_release: for their PUBREL */
 	size_t inbox_bytes;
 
+	struct authentication auth;
+
 	/* for callbacks */
 	struct link events;
 	struct link handing; /* what is being handed out */
@@ -252,6 +274,7 @@ void connect_later(nj_client *c, uint64_t now_ms);
 
 /* link.c; locked. */
 void link_opened(nj_client *c, int fd, bool is_connected, uint64_t now_ms);
+void link_begin_mqtt(nj_client *c, uint64_t now_ms);
 void link_ready(nj_client *c, uint32_t epoll_events, uint64_t now_ms);
 void link_write(nj_client *c, uint64_t now_ms);
 void link_timers(nj_client *c, uint64_t now_ms);
@@ -267,6 +290,19 @@ void events_hand_out(nj_client *c);
 void events_disconnected(nj_client *c, enum nj_end end, uint8_t reason_code, const char *text);
 /* Frees what no callback will get. */
 void events_drop(struct link *events);
+
+/* authenticate.c; locked. Which options of it cannot be, in a sentence; or NULL. */
+const char *auth_options_flaw(const struct nj_options *o);
+int auth_configure(nj_client *c, const struct nj_options *o) MUST_USE;
+void auth_release(nj_client *c);
+/* The stream is open: makes CONNECT's data, or asks for it. True: it is there. */
+bool auth_begin(nj_client *c);
+void auth_came(nj_client *c, const struct auth *auth);         /* from the engine */
+bool auth_admits(nj_client *c, const struct connack *connack); /* from the engine */
+void auth_lost(nj_client *c, const struct engine_closed *closed);
+void auth_call(nj_client *c);
+/* Is SCRAM built in? scram_built.c or scram_absent.c. */
+extern const bool client_has_scram;
 
 /* packet.c */
 void packet_shown(void *context, const struct engine_packet *packet); /* from the engine */

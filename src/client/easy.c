@@ -113,6 +113,10 @@ static void describe(const nj_client *c, const char *where, char *text, size_t s
 		snprintf(text, size, "%s broke the protocol: %s", where,
 			 cause_of(d, buffer, sizeof(buffer)));
 		break;
+	case NJ_END_UNPROVEN:
+		snprintf(text, size, "%s is not who we know: %s", where,
+			 cause_of(d, buffer, sizeof(buffer)));
+		break;
 	case NJ_END_SILENT: snprintf(text, size, "%s does not answer", where); break;
 	case NJ_END_NO_MEMORY: snprintf(text, size, "%s", nj_error_text(NJ_ERROR_NO_MEMORY)); break;
 	}

@@ -89,6 +89,8 @@ int engine_connect(struct engine *e, uint64_t now_ms)
 		return error;
 	e->now_ms = e->started_ms = e->sent_ms = e->received_ms = now_ms;
 	e->waits_for_pong = false;
+	e->waits_for_admission = e->is_admitted = false;
+	e->auth_turn = hello_has_method(&e->hello) ? AUTH_SERVER : AUTH_NONE;
 	e->state = ENGINE_CONNECTING;
 	e->closed = (struct engine_closed){.end = ENGINE_END_LOST};
 	engine_show(e, true, PACKET_CONNECT, &e->hello.connect, e->hello.len);
@@ -241,6 +243,8 @@ static size_t handle_packets(struct engine *e, struct span bytes)
 			return done;
 		engine_handle(e, &header,
 			      span_of(rest.ptr + header.header_len, header.remaining_length));
+		if (e->waits_for_admission && engine_is_up(e))
+			return done; /* it is handled again */
 		done += len;
 		if (e->options.stops_after_packet && engine_is_up(e)) {
 			e->has_more = done < bytes.len;
@@ -283,6 +287,27 @@ bool engine_has_more(const struct engine *e)
 	return e->has_more && engine_is_up(e);
 }
 
+void engine_admit(struct engine *e, uint64_t now_ms)
+{
+	if (!e->waits_for_admission || !engine_is_up(e))
+		return;
+	e->waits_for_admission = false;
+	e->is_admitted = true;
+	e->has_more = true;
+	engine_continue(e, now_ms);
+}
+
+void engine_reject(struct engine *e, const char *text)
+{
+	engine_fail(e, ENGINE_END_UNPROVEN, REASON_UNSPECIFIED_ERROR, text);
+}
+
+int engine_set_auth_data(struct engine *e, struct span data)
+{
+	ASSERT(e->state == ENGINE_IDLE);
+	return hello_set_auth_data(&e->hello, data);
+}
+
 void engine_continue(struct engine *e, uint64_t now_ms)
 {
 	if (!engine_has_more(e))
@@ -294,7 +319,7 @@ void engine_continue(struct engine *e, uint64_t now_ms)
 
 bool engine_wants_input(const struct engine *e)
 {
-	return engine_is_up(e) && has_room_for_output(e);
+	return engine_is_up(e) && has_room_for_output(e) && !e->waits_for_admission;
 }
 
 void engine_not_reading(struct engine *e, uint64_t now_ms)

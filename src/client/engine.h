@@ -33,12 +33,13 @@ enum engine_end {
 	ENGINE_END_FLAW,         /* the server broke the protocol */
 	ENGINE_END_SILENT,       /* no answer to CONNECT or PINGREQ within the keep alive */
 	ENGINE_END_NO_MEMORY,
+	ENGINE_END_UNPROVEN, /* the server has not proven itself: engine_reject */
 };
 
 struct engine_closed {
 	enum engine_end end;
 	uint8_t reason_code; /* of CONNACK or DISCONNECT, either way; in 3.x a return code */
-	const char *text;    /* ENGINE_END_FLAW: a sentence; else NULL */
+	const char *text;    /* ENGINE_END_FLAW and _UNPROVEN: a sentence; else NULL */
 };
 
 /* No position in a store. */
@@ -96,8 +97,13 @@ struct engine_events {
 	void (*published)(void *context, const struct engine_published *published);
 	/* Requests under way when a connection ends get no answer. */
 	void (*answered)(void *context, const struct engine_answered *answered);
-	/* Enhanced authentication ([5] 4.12): answer with engine_auth. NULL: an AUTH is a flaw. */
+	/* Enhanced authentication ([5] 4.12): answer a challenge (0x18) with engine_auth; with 0x00
+	 * a second authentication is done. NULL: an AUTH is a flaw. */
 	void (*auth)(void *context, const struct auth *auth);
+	/* With a method in CONNECT: CONNACK says that the server takes us. True: and we take it.
+	 * False: engine_reject was called, or engine_admit will be; until then nothing that came
+	 * behind is looked at. */
+	bool (*admits)(void *context, const struct connack *connack);
 	void (*packet)(void *context, const struct engine_packet *packet);
 	/* With a store (see engine_publish_kept). True: the rest waits for engine_pubrec_kept,
 	 * engine_pubrel_kept. */
@@ -277,6 +283,14 @@ int engine_unsubscribe(struct engine *e, const struct unsubscribe *request,
  * ERROR_CLOSED, ERROR_INVALID, ERROR_LIMIT when it is larger than the server takes, or
  * ERROR_NO_MEMORY. */
 int engine_auth(struct engine *e, const struct auth *auth) MUST_USE;
+
+/* What the next CONNECT says of Authentication Data; for an idle engine with a method. ERROR_INVALID,
+ * ERROR_NO_MEMORY. */
+int engine_set_auth_data(struct engine *e, struct span data) MUST_USE;
+/* After `admits` said no: go on as if it had said yes. */
+void engine_admit(struct engine *e, uint64_t now_ms);
+/* The server has not proven who it is: ends the connection with ENGINE_END_UNPROVEN. */
+void engine_reject(struct engine *e, const char *text);
 
 /* The client id in use: the server's in version 5 when it assigned one. */
 struct span engine_client_id(const struct engine *e);

@@ -23,6 +23,13 @@ enum engine_state {
 	ENGINE_CLOSING, /* nothing is put out any more, nothing is read */
 };
 
+/* Enhanced authentication on this connection ([5] 4.12). */
+enum auth_turn {
+	AUTH_NONE,   /* nobody's: no method, or it is done */
+	AUTH_SERVER, /* it may ask, or say that it is done */
+	AUTH_CLIENT, /* it has asked */
+};
+
 /* What the server said about itself; roomiest values when it said nothing ([5] 3.2.2.3). */
 struct server_limits {
 	uint32_t packet_bytes_max;
@@ -64,6 +71,9 @@ struct engine {
 	uint64_t received_ms;
 	uint64_t ping_ms; /* when the last PINGREQ was given out */
 	bool waits_for_pong;
+	enum auth_turn auth_turn;
+	bool waits_for_admission; /* CONNACK lies in `input` */
+	bool is_admitted;
 
 	bool has_more;       /* in `input`, perhaps a whole packet */
 	struct buffer input; /* the beginning of a packet */

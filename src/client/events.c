@@ -72,11 +72,13 @@ static void on_closed(void *context, const struct engine_closed *closed)
 		[ENGINE_END_FLAW] = NJ_END_FLAW,
 		[ENGINE_END_SILENT] = NJ_END_SILENT,
 		[ENGINE_END_NO_MEMORY] = NJ_END_NO_MEMORY,
+		[ENGINE_END_UNPROVEN] = NJ_END_UNPROVEN,
 	};
 	nj_client *c = context;
 	c->was_refused |= closed->end == ENGINE_END_REFUSED;
 	if (c->kept)
 		kept_lost(c);
+	auth_lost(c, closed);
 	subscribe_lost(c);
 	delivery_unwritten_lost(c);
 	events_disconnected(c, ends[closed->end], closed->reason_code, closed->text);
@@ -102,6 +104,16 @@ static void on_released(void *context, uint16_t packet_id)
 	message_released(context, packet_id);
 }
 
+static void on_auth(void *context, const struct auth *auth)
+{
+	auth_came(context, auth);
+}
+
+static bool on_admission(void *context, const struct connack *connack)
+{
+	return auth_admits(context, connack);
+}
+
 const struct engine_events client_engine_events = {
 	.connected = on_connected,
 	.closed = on_closed,
@@ -109,6 +121,8 @@ const struct engine_events client_engine_events = {
 	.published = on_published,
 	.answered = on_answered,
 	.released = on_released,
+	.auth = on_auth,
+	.admits = on_admission,
 };
 
 /* --- to the application --- */
@@ -183,6 +197,7 @@ static void call(nj_client *c, struct event *e)
 	case EVENT_PACKET: packet_call(c, e); break;
 	case EVENT_STORED: outbox_call_stored(c, e); break;
 	case EVENT_STORE_SAYS: kept_call_said(c); break;
+	case EVENT_AUTH: auth_call(c); break;
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/hello.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 
 #define FLAG_CLEAN_START 0x02
@@ -74,6 +75,52 @@ static size_t splice(const struct hello *h, struct span client_id, struct room r
 	return writer_finish(&w, room);
 }
 
+/* Takes the place of what there was. */
+static int replace(struct hello *h, struct hello *changed)
+{
+	int error = changed->len > 0 ? decode(changed) : ERROR_INVALID;
+	if (error) {
+		hello_release(changed);
+		return error;
+	}
+	hello_release(h);
+	*h = *changed;
+	return 0;
+}
+
+/* All properties but the one that is to change. */
+static int copy_others(struct span rest, struct buffer *out)
+{
+	struct property p;
+	int error = 0;
+	while (!error && property_next(&rest, &p))
+		if (p.id != PROPERTY_AUTHENTICATION_DATA)
+			error = buffer_append(out, p.raw);
+	return error;
+}
+
+int hello_set_auth_data(struct hello *h, struct span data)
+{
+	struct buffer others = {0};
+	struct connect c = h->connect;
+	int error = copy_others(c.properties.raw, &others);
+	c.properties.present = UINT64_C(1) << PROPERTY_AUTHENTICATION_DATA;
+	c.properties.authentication_data = data;
+	c.properties.user = buffer_content(&others);
+	c.will_properties.present = 0;
+	c.will_properties.user = c.has_will ? c.will_properties.raw : SPAN_NONE;
+	size_t bound = size_bound(&c);
+	struct hello changed = {.bytes = error ? NULL : mem_alloc(bound)};
+	if (!error && !changed.bytes)
+		error = ERROR_NO_MEMORY;
+	if (!error) {
+		changed.len = connect_encode(&c, (struct room){changed.bytes, bound});
+		error = replace(h, &changed);
+	}
+	buffer_release(&others);
+	return error;
+}
+
 int hello_set_client_id(struct hello *h, struct span client_id)
 {
 	size_t bound = h->len + client_id.len + FIXED_HEADER_BYTES_MAX;
@@ -81,12 +128,5 @@ int hello_set_client_id(struct hello *h, struct span client_id)
 	if (!changed.bytes)
 		return ERROR_NO_MEMORY;
 	changed.len = splice(h, client_id, (struct room){changed.bytes, bound});
-	int error = changed.len > 0 ? decode(&changed) : ERROR_INVALID;
-	if (error) {
-		hello_release(&changed);
-		return error;
-	}
-	hello_release(h);
-	*h = changed;
-	return 0;
+	return replace(h, &changed);
 }

@@ -35,7 +35,7 @@ static void drop_socket(nj_client *c)
 	c->interest = 0;
 }
 
-static void begin_mqtt(nj_client *c, uint64_t now_ms)
+void link_begin_mqtt(nj_client *c, uint64_t now_ms)
 {
 	c->link = LINK_OPEN;
 	c->cannot_write = c->is_finishing = false;
@@ -44,6 +44,14 @@ static void begin_mqtt(nj_client *c, uint64_t now_ms)
 		connect_later(c, now_ms);
 		events_disconnected(c, NJ_END_NO_MEMORY, 0, NULL);
 	}
+}
+
+/* Where authentication is the application's, it may take its time to say how it begins. */
+static void begin(nj_client *c, uint64_t now_ms)
+{
+	c->link = LINK_ASKING;
+	if (auth_begin(c))
+		link_begin_mqtt(c, now_ms);
 }
 
 static void open_failed(nj_client *c, int error, uint64_t now_ms)
@@ -65,7 +73,7 @@ void link_opened(nj_client *c, int fd, bool is_connected, uint64_t now_ms)
 	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		open_failed(c, errno, now_ms);
 	else if (is_connected)
-		begin_mqtt(c, now_ms);
+		begin(c, now_ms);
 }
 
 /* --- close --- */
@@ -163,7 +171,10 @@ void link_ready(nj_client *c, uint32_t epoll_events, uint64_t now_ms)
 		if (error)
 			open_failed(c, error, now_ms);
 		else if (epoll_events & EPOLLOUT)
-			begin_mqtt(c, now_ms);
+			begin(c, now_ms);
+	} else if (c->link == LINK_ASKING) {
+		if (epoll_events & (EPOLLERR | EPOLLHUP))
+			link_close(c, now_ms);
 	} else if (c->link == LINK_LINGERING) {
 		read_waste(c, now_ms);
 	} else if (c->link == LINK_OPEN && epoll_events & ~(uint32_t)EPOLLOUT) {
@@ -210,6 +221,8 @@ static uint32_t wanted(const nj_client *c)
 {
 	if (c->link == LINK_OPENING)
 		return EPOLLOUT;
+	if (c->link == LINK_ASKING)
+		return 0;
 	if (c->link == LINK_LINGERING)
 		return EPOLLIN;
 	bool writes = engine_output(c->engine).len > 0 && !c->cannot_write;

@@ -149,6 +149,10 @@ static void fill_properties(struct properties *p, const struct nj_options *o)
 	if (o->packet_bytes_max < PACKET_BYTES_MAX)
 		set_number(p, PROPERTY_MAXIMUM_PACKET_SIZE, &p->maximum_packet_size,
 			   o->packet_bytes_max);
+	if (o->auth_method) {
+		p->present |= UINT64_C(1) << PROPERTY_AUTHENTICATION_METHOD;
+		p->authentication_method = span_of_text(o->auth_method);
+	}
 	if (o->receive_maximum > 0) {
 		p->present |= UINT64_C(1) << PROPERTY_RECEIVE_MAXIMUM;
 		p->receive_maximum = o->receive_maximum;
@@ -173,11 +177,13 @@ static void fill_connect(struct connect *connect, const struct nj_options *o)
 		.clean_start = o->clean_start,
 		.keep_alive = o->keep_alive,
 		.client_id = span_of_text(o->client_id ? o->client_id : ""),
-		.has_user_name = o->user_name != NULL,
-		.user_name = span_of_text(o->user_name ? o->user_name : ""),
-		.has_password = o->password != NULL,
-		.password = span_of(o->password, o->password_len),
 	};
+	if (!o->auth_method || o->callbacks.auth) {
+		connect->has_user_name = o->user_name != NULL;
+		connect->user_name = span_of_text(o->user_name ? o->user_name : "");
+		connect->has_password = o->password != NULL;
+		connect->password = span_of(o->password, o->password_len);
+	}
 	fill_properties(&connect->properties, o);
 	fill_will(connect, o->will);
 }
@@ -255,7 +261,7 @@ static const char *range_flaw(const struct nj_options *o)
 		return "acknowledges_early and store_path exclude each other";
 	if (o->store_path && o->store_bytes_max < STORE_BYTES_MIN)
 		return "store_bytes_max is less than 2 MiB";
-	return NULL;
+	return auth_options_flaw(o);
 }
 
 static const char *connect_flaw(const struct nj_options *o)
@@ -313,5 +319,7 @@ int client_configure(nj_client *c, const struct nj_options *o)
 	c->acknowledges_early = o->acknowledges_early;
 	c->one_by_one = o->one_by_one;
 	int error = read_addresses(c, o);
+	if (!error)
+		error = auth_configure(c, o);
 	return error ? error : new_engine(c, o);
 }

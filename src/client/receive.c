@@ -19,6 +19,8 @@ static const struct flaw flaw_receive_maximum = {REASON_RECEIVE_MAXIMUM_EXCEEDED
 						 "more messages under way than we announced"};
 static const struct flaw flaw_answer = {REASON_PROTOCOL_ERROR,
 					"an answer to no request, or of another length"};
+static const struct flaw flaw_auth_turn = {REASON_PROTOCOL_ERROR,
+					   "an AUTH when it is not the server's turn"};
 static const struct flaw flaw_auth_method = {REASON_PROTOCOL_ERROR,
 					     "another authentication method than ours"};
 
@@ -116,11 +118,7 @@ static const struct flaw *connack_flaw(const struct engine *e, const struct conn
 static void accept(struct engine *e, const struct connack *p)
 {
 	bool session_present = has_session(e, p);
-	const struct flaw *flaw = connack_flaw(e, p);
-	if (flaw) {
-		engine_fail_flaw(e, flaw);
-		return;
-	}
+	e->auth_turn = AUTH_NONE;
 	read_limits(e, &p->properties);
 	if (remember_client_id(e, p)) {
 		engine_fail_memory(e);
@@ -141,6 +139,14 @@ static bool is_old_refusal(const struct engine *e, struct span body)
 	return e->version == MQTT_5 && body.len == 2 && body.ptr[0] == 0 && body.ptr[1] == 1;
 }
 
+static bool is_admitted(struct engine *e, const struct connack *p)
+{
+	if (e->is_admitted || !e->events.admits || !hello_has_method(&e->hello))
+		return true;
+	e->waits_for_admission = !e->events.admits(e->context, p);
+	return !e->waits_for_admission;
+}
+
 static void handle_connack(struct engine *e, const struct fixed_header *header, struct span body)
 {
 	struct connack p = {0};
@@ -151,10 +157,14 @@ static void handle_connack(struct engine *e, const struct fixed_header *header, 
 	}
 	if (!flaw && e->state != ENGINE_CONNECTING)
 		flaw = &flaw_unexpected;
+	if (!flaw && p.code == 0)
+		flaw = connack_flaw(e, &p);
 	if (flaw) {
 		engine_fail_flaw(e, flaw);
 		return;
 	}
+	if (p.code == 0 && !is_admitted(e, &p))
+		return;
 	show(e, header, &p);
 	if (p.code != 0)
 		engine_fail(e, ENGINE_END_REFUSED, p.code, NULL);
@@ -403,6 +413,16 @@ static void handle_disconnect(struct engine *e, const struct fixed_header *heade
 	engine_fail(e, ENGINE_END_SERVER, p.reason_code, NULL);
 }
 
+/* It asks until we have answered, and does not begin by itself ([5] 4.12.1); that a first
+ * authentication is done is said by CONNACK. */
+static bool may_come(const struct engine *e, uint8_t reason_code)
+{
+	if (e->auth_turn != AUTH_SERVER)
+		return false;
+	return reason_code == REASON_CONTINUE_AUTHENTICATION ||
+	       (reason_code == REASON_SUCCESS && e->state == ENGINE_CONNECTED);
+}
+
 static void handle_auth(struct engine *e, const struct fixed_header *header, struct span body)
 {
 	struct auth p;
@@ -413,11 +433,14 @@ static void handle_auth(struct engine *e, const struct fixed_header *header, str
 		flaw = auth_decode(body, &p);
 	if (!flaw && !has_my_method(e, &p.properties))
 		flaw = &flaw_auth_method;
+	if (!flaw && !may_come(e, p.reason_code))
+		flaw = &flaw_auth_turn;
 	if (flaw) {
 		engine_fail_flaw(e, flaw);
 		return;
 	}
 	show(e, header, &p);
+	e->auth_turn = p.reason_code == REASON_SUCCESS ? AUTH_NONE : AUTH_CLIENT;
 	e->events.auth(e->context, &p);
 }
 

@@ -435,9 +435,10 @@ int engine_unsubscribe(struct engine *e, const struct unsubscribe *request, uint
 static bool is_sound_auth(const struct engine *e, const struct auth *auth)
 {
 	const struct properties *mine = &e->hello.connect.properties;
-	bool is_begun = e->state == ENGINE_CONNECTED;
-	return (auth->reason_code == REASON_CONTINUE_AUTHENTICATION ||
-		(auth->reason_code == REASON_REAUTHENTICATE && is_begun)) &&
+	bool may_begin = e->state == ENGINE_CONNECTED && e->auth_turn == AUTH_NONE;
+	bool is_asked = e->auth_turn == AUTH_CLIENT;
+	return ((auth->reason_code == REASON_CONTINUE_AUTHENTICATION && is_asked) ||
+		(auth->reason_code == REASON_REAUTHENTICATE && may_begin)) &&
 	       properties_has(mine, PROPERTY_AUTHENTICATION_METHOD) &&
 	       properties_has(&auth->properties, PROPERTY_AUTHENTICATION_METHOD) &&
 	       span_is_equal(mine->authentication_method, auth->properties.authentication_method);
@@ -458,6 +459,7 @@ int engine_auth(struct engine *e, const struct auth *auth)
 	if (len == 0 || (e->state == ENGINE_CONNECTED && len > e->server.packet_bytes_max))
 		return ERROR_LIMIT;
 	buffer_commit(&e->output, len);
+	e->auth_turn = AUTH_SERVER;
 	engine_show(e, true, PACKET_AUTH, auth, len);
 	return 0;
 }

@@ -36,8 +36,9 @@ def run(*command, **options):
 
 
 def declared():
-    """The functions of the header."""
-    return set(re.findall(r'^NJ_API .*?\b(nj_\w+)\(', HEADER.read_text(), re.MULTILINE))
+    """The functions of the header, and of what it includes."""
+    texts = ''.join(page.read_text() for page in HEADER.parent.glob('*.h'))
+    return set(re.findall(r'^NJ_API .*?\b(nj_\w+)\(', texts, re.MULTILINE))
 
 
 def defined_in(*command):

@@ -90,6 +90,41 @@ static void send_again_all(struct server *s)
 	}
 }
 
+static void set_auth(struct properties *p, const char *method, struct span data)
+{
+	p->present |= UINT64_C(1) << PROPERTY_AUTHENTICATION_METHOD |
+		      UINT64_C(1) << PROPERTY_AUTHENTICATION_DATA;
+	p->authentication_method = span_of_text(method);
+	p->authentication_data = data;
+}
+
+void server_auth(struct server *s, uint8_t reason_code, const char *method, struct span data)
+{
+	struct auth p = {.reason_code = reason_code};
+	set_auth(&p.properties, method, data);
+	put(s, auth_encode(&p, room_of(s)));
+}
+
+void server_accept(struct server *s, uint8_t code, const char *method, struct span data)
+{
+	struct connack p = {.code = code};
+	p.session_present = code == 0 && s->has_session && !s->connect.clean_start;
+	if (code == 0)
+		set_auth(&p.properties, method, data);
+	put(s, connack_encode(&p, s->version, room_of(s)));
+	s->has_session |= code == 0;
+	send_restart(&s->send, 20);
+	send_again_all(s);
+}
+
+static void handle_auth(struct server *s, struct span body)
+{
+	struct auth p;
+	assert_ptr_equal(auth_decode(body, &p), NULL);
+	if (s->authenticate)
+		s->authenticate(s, PACKET_AUTH, &p.properties);
+}
+
 static void handle_connect(struct server *s, struct span body)
 {
 	assert_ptr_equal(connect_decode(body, &s->connect), NULL);
@@ -98,6 +133,11 @@ static void handle_connect(struct server *s, struct span body)
 	memset(s->client_id, 0, sizeof(s->client_id));
 	memcpy(s->client_id, s->connect.client_id.ptr, s->connect.client_id.len);
 	struct connack p = s->connack;
+	if (s->authenticate) {
+		s->is_connected = true;
+		s->authenticate(s, PACKET_CONNECT, &s->connect.properties);
+		return;
+	}
 	if (s->connect.clean_start || !s->has_session) {
 		receive_release(&s->receive);
 		send_release(&s->send, drop_nothing, NULL);
@@ -218,7 +258,7 @@ static void handle(struct server *s, const struct fixed_header *header, struct s
 		assert_ptr_equal(disconnect_decode(body, s->version, &s->disconnect), NULL);
 		s->is_connected = false;
 		break;
-	case PACKET_AUTH: break;
+	case PACKET_AUTH: handle_auth(s, body); break;
 	default: fail_msg("a client may not send type %u", header->type);
 	}
 }

@@ -23,6 +23,8 @@ struct server {
 	struct connack connack; /* what to answer; session_present is filled in */
 	bool loses_session;     /* forgets the session when a connection ends */
 	bool ignores_pings;
+	/* Enhanced authentication: sees CONNECT and each AUTH; server_auth and server_accept answer. */
+	void (*authenticate)(struct server *s, uint8_t type, const struct properties *p);
 
 	uint8_t in[SERVER_BYTES], out[SERVER_BYTES];
 	size_t in_len, out_len;
@@ -52,6 +54,9 @@ void server_release(struct server *s);
 bool server_publish(struct server *s, uint32_t number, uint8_t qos);
 /* Raw bytes to the client. */
 void server_write(struct server *s, const void *bytes, size_t len);
+/* AUTH, and CONNACK with these properties or, with a code, without. */
+void server_auth(struct server *s, uint8_t reason_code, const char *method, struct span data);
+void server_accept(struct server *s, uint8_t code, const char *method, struct span data);
 /* Handles what stands in `in`. */
 void server_work(struct server *s);
 /* The connection is gone: half packets with it. */
