@@ -10,7 +10,6 @@
 #include <nightjar/client.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -34,14 +33,6 @@ static void set_pace(struct sensor *s, long ms)
 	timerfd_settime(s->timer_fd, 0, &pace, NULL);
 }
 
-static void on_connected(nj_client *client, void *context, const struct nj_connected *connected)
-{
-	(void)client;
-	(void)context;
-	printf("connected as %s\n", connected->client_id);
-	fflush(stdout);
-}
-
 static void on_message(nj_client *client, void *context, nj_message *message)
 {
 	(void)client;
@@ -57,7 +48,6 @@ static void on_published(nj_client *client, void *context, const struct nj_publi
 
 static void read_sensor(struct sensor *s)
 {
-	struct nj_message_out message = {0};
 	char topic[128], text[32];
 	uint64_t ticks;
 	if (read(s->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
@@ -66,11 +56,7 @@ static void read_sensor(struct sensor *s)
 		return;
 	snprintf(topic, sizeof(topic), "%s/reading", s->name);
 	snprintf(text, sizeof(text), "%ld", s->tick++);
-	message.topic = topic;
-	message.payload = text;
-	message.payload_len = strlen(text);
-	message.qos = 1;
-	if (nj_publish(s->client, &message, NULL) != 0)
+	if (nj_publish_text(s->client, topic, text, 1, false) != 0)
 		fprintf(stderr, "reading %s is dropped: the outbox is full\n", text);
 }
 
@@ -96,14 +82,11 @@ static int loop(struct sensor *s)
 
 static int start(struct sensor *s)
 {
-	struct nj_subscription subscription = {0};
 	char filter[128];
 	snprintf(filter, sizeof(filter), "%s/pace", s->name);
-	subscription.filter = filter;
-	subscription.qos = 1;
 	int error = nj_connect(s->client, 0);
 	/* made when there is a connection, and again when the broker has forgotten us */
-	return error ? error : nj_subscribe(s->client, &subscription, 1, NULL, 0, NULL);
+	return error ? error : nj_subscribe_to(s->client, filter, 1);
 }
 
 int main(int argc, char **argv)
@@ -119,19 +102,17 @@ int main(int argc, char **argv)
 	sensor.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	set_pace(&sensor, atol(argv[3]));
 	options.address = argv[1];
-	options.callbacks.connected = on_connected;
 	options.callbacks.message = on_message;
 	options.callbacks.published = on_published;
 	options.context = &sensor;
-	int error = nj_new(&options, &sensor.client);
-	if (!error)
-		error = start(&sensor);
+	if (nj_new(&options, &sensor.client) != 0) {
+		fprintf(stderr, "own_loop: %s\n", nj_options_problem(&options));
+		return 1;
+	}
+	int error = start(&sensor);
 	if (!error)
 		error = loop(&sensor);
-	if (error)
-		fprintf(stderr, "own_loop: %s\n", nj_error_text(error));
-	else
-		nj_disconnect(sensor.client, 1000);
+	nj_disconnect(sensor.client, 1000);
 	nj_free(sensor.client);
 	close(sensor.timer_fd);
 	return error != 0;
