@@ -10,21 +10,13 @@ from pathlib import Path
 import pytest
 
 from support import packets as p
-from support.broker import IS_MOSQUITTO, OUR_PROGRAM, TOP, Broker, free_port
+from support.broker import IS_MOSQUITTO, Broker, free_port
 from support.client import Client
+from support.library import LIBRARY, compiled
 from support.process import Process, eventually
 
-LIBRARY = Path(OUR_PROGRAM or "").parent / "src" / "client" / "libnightjar.a"
 pytestmark = pytest.mark.skipif(not LIBRARY.exists(),
                                 reason="beside this program stands no library")
-
-
-def compiled(folder, source):
-    program = folder / Path(source).stem
-    subprocess.run(["gcc", "-std=gnu99", "-Wall", "-Wextra", "-pedantic", "-Werror",
-                    f"-I{TOP / 'include'}", TOP / source, LIBRARY, "-pthread", "-o", program],
-                   check=True)
-    return program
 
 
 @pytest.fixture(scope="module")
