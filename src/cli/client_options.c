@@ -83,6 +83,8 @@ static uint16_t receive_maximum_of(const struct options *o)
 	if (property_list_has(&o->properties.of[TARGET_CONNECT], NJ_RECEIVE_MAXIMUM))
 		return 0;
 	bool wants_few = o->message_count > 0 && o->message_count < RECEIVE_MAXIMUM_DEFAULT;
+	if (o->tool == TOOL_RR)
+		return 1; /* as mosquitto_rr */
 	return wants_few ? (uint16_t)o->message_count : RECEIVE_MAXIMUM_DEFAULT;
 }
 

@@ -11,6 +11,7 @@ enum flag_kind {
 	FLAG_VALUE,    /* gives its value to `take` */
 	FLAG_SWITCH,   /* calls `take` with NULL */
 	FLAG_PROPERTY, /* -D and its three or four words */
+	FLAG_EXEC,     /* "exec" and a value, which is given to `take` */
 	FLAG_HELP,
 	FLAG_VERSION,
 	FLAG_REFUSED,       /* mosquitto's, and not ours; `help` says why, and what to do */

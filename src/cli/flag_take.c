@@ -281,6 +281,66 @@ bool take_format(struct options *o, const char *value)
 	return format_check(value);
 }
 
+bool take_json_lines(struct options *o, const char *value)
+{
+	return set_source(o, SOURCE_JSON, value);
+}
+
+bool take_rate(struct options *o, const char *value)
+{
+	char *end;
+	double rate = strtod(value, &end);
+	const double rate_max = 1e6; /* as fast as clocks of milliseconds can pace it */
+	if (end == value || *end != '\0' || !(rate >= 0.001 && rate <= rate_max)) {
+		fprintf(stderr, "Error: --rate takes messages a second, 0.001 to 1000000.\n\n");
+		return false;
+	}
+	o->rate = rate;
+	return true;
+}
+
+static bool take_count(const char *name, const char *value, uint32_t max, uint32_t *count_out)
+{
+	long long count;
+	if (!read_number(value, 1, max, &count)) {
+		fprintf(stderr, "Error: %s takes a number from 1 to %u.\n\n", name, max);
+		return false;
+	}
+	*count_out = (uint32_t)count;
+	return true;
+}
+
+bool take_until(struct options *o, const char *value)
+{
+	return take_count("--until", value, UINT32_MAX, &o->until_count);
+}
+
+bool take_request_count(struct options *o, const char *value)
+{
+	const uint32_t count_max = 10000000; /* their times stay in memory: 40 MB */
+	return take_count("--count", value, count_max, &o->request_count);
+}
+
+bool take_interval(struct options *o, const char *value)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+	const double seconds_max = 4e6; /* so that milliseconds fit; a month and a half */
+	if (end == value || *end != '\0' || !(seconds >= 0.0 && seconds <= seconds_max)) {
+		fprintf(stderr, "Error: --interval takes seconds, 0 or more.\n\n");
+		return false;
+	}
+	o->interval_ms = (uint32_t)(seconds * 1000.0);
+	return true;
+}
+
+/* The first of two words says how; it has been looked at. */
+bool take_ack_command(struct options *o, const char *value)
+{
+	o->ack_command = value;
+	return true;
+}
+
 bool take_json(struct options *o, const char *value)
 {
 	(void)value;

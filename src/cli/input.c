@@ -56,6 +56,7 @@ void lines_take(struct lines *l, struct span line)
 {
 	bool has_newline = line.len < buffer_len(&l->unread);
 	buffer_consume(&l->unread, line.len + has_newline);
+	l->taken_bytes += line.len + has_newline;
 	l->searched = 0;
 }
 

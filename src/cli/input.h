@@ -10,6 +10,7 @@ struct lines {
 	struct buffer unread;
 	size_t searched; /* bytes of `unread` that hold no newline */
 	bool is_at_end;
+	uint64_t taken_bytes; /* newlines included */
 };
 
 /* One read of the descriptor. 0, or ERROR_NO_MEMORY, ERROR_SYSTEM, ERROR_LIMIT when a line

@@ -23,6 +23,7 @@ static void set_defaults(struct options *o, enum tool tool, const char *program)
 	o->version = tool == TOOL_RR ? NJ_MQTT_5 : NJ_MQTT_3_1_1;
 	o->keep_alive = KEEP_ALIVE_DEFAULT;
 	o->repeat_count = 1;
+	o->request_count = 1;
 	property_options_init(&o->properties);
 }
 
@@ -71,6 +72,12 @@ static int take_option(struct options *o, const struct flag_row *row, int argc, 
 		o->version = NJ_MQTT_5;
 		return taken ? taken + 1 : 0;
 	}
+	if (row->kind == FLAG_EXEC && (i + 2 >= argc || strcmp(argv[i + 1], "exec") != 0)) {
+		fprintf(stderr, "Error: %s takes \"exec\" and a command.\n\n", row->long_name);
+		return 0;
+	}
+	if (row->kind == FLAG_EXEC)
+		return row->take(o, argv[i + 2]) ? 3 : 0;
 	if (!flag_takes_value(row))
 		return apply(o, row, argv[i], NULL) ? 1 : 0;
 	if (i + 1 == argc) {
@@ -199,7 +206,7 @@ static bool make_client_id(struct options *o)
 
 /* --- */
 
-static void point_to_help(const struct options *o)
+void options_point_to_help(const struct options *o)
 {
 	fprintf(stderr, "\nUse '%s --help' to see usage.\n", o->program);
 }
@@ -255,6 +262,8 @@ static const char *named_file(const struct options *o, int argc, char **argv)
 			i += i + 2 < argc && strcmp(argv[i + 2], "user-property") == 0 ? 4 : 3;
 		else if (row && row->short_name && strcmp(row->short_name, "-o") == 0)
 			return i + 1 < argc ? argv[i + 1] : NULL;
+		else if (row && row->kind == FLAG_EXEC)
+			i += 2;
 		else if (row && flag_takes_value(row))
 			i++;
 	}
@@ -297,7 +306,7 @@ enum options_result options_parse(struct options *o, enum tool tool, int argc, c
 	if (result == OPTIONS_OK && !check_all(o))
 		result = OPTIONS_BAD;
 	if (result == OPTIONS_BAD)
-		point_to_help(o);
+		options_point_to_help(o);
 	if (result != OPTIONS_OK)
 		return result;
 	if (o->port == 0)

@@ -21,6 +21,7 @@ enum source {
 	SOURCE_FILE,    /* -f */
 	SOURCE_STDIN,   /* -s: all of it */
 	SOURCE_LINES,   /* -l: one message a line */
+	SOURCE_JSON,    /* --json-lines: the same, with topic, QoS and so on */
 };
 
 /* Texts that an option collects. */
@@ -69,9 +70,13 @@ struct options {
 	bool retain;
 	uint32_t repeat_count;
 	uint32_t repeat_delay_ms;
+	double rate; /* messages a second, 0: as fast as they go */
 
 	/* rr */
 	const char *response_topic;
+	uint32_t request_count;
+	uint32_t interval_ms;
+	bool shows_latency;
 
 	/* sub, and rr in part */
 	struct text_list filtered_out;
@@ -87,6 +92,10 @@ struct options {
 	uint32_t timeout_s;     /* 0: none */
 	const char *format;
 	bool is_pretty;
+	bool is_watching;
+	bool asserts_sequence;
+	uint32_t until_count;    /* 0: no end */
+	const char *ack_command; /* NULL: acknowledged when printed */
 	uint8_t retain_handling;
 	uint16_t random_filter; /* thousandths of the messages that are printed; 0: all */
 
@@ -107,6 +116,9 @@ enum options_result {
 enum options_result options_parse(struct options *o, enum tool tool, int argc,
 				  char **argv) MUST_USE;
 void options_release(struct options *o);
+
+/* "Use 'nightjar pub --help' to see usage." */
+void options_point_to_help(const struct options *o);
 
 /* Prints the help text to stdout. */
 void options_print_help(const struct options *o);

@@ -87,6 +87,10 @@ int options_file_cut(char *line, char *words[OPTIONS_WORDS_MAX])
 		return 0;
 	words[count++] = at;
 	at = cut_word(at);
+	if (strcmp(words[0], "--manual-ack") == 0 && *at != '\0') {
+		words[count++] = at;
+		at = cut_word(at);
+	}
 	bool has_several = strcmp(words[0], "-D") == 0 || strcmp(words[0], "--property") == 0;
 	while (has_several && *at != '\0' && count < OPTIONS_WORDS_MAX - 1) {
 		bool is_last = count == 3 && strcmp(words[2], "user-property") != 0;

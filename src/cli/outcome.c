@@ -66,7 +66,7 @@ int outcome_of_end(const struct options *o, const struct nj_disconnected *end)
 	case NJ_END_UNREACHABLE: return unreachable(o, end);
 	case NJ_END_REFUSED: return refused(o, end->reason_code);
 	case NJ_END_SERVER:
-		if (o->tool == TOOL_SUB)
+		if (o->tool == TOOL_SUB) /* its end is the server's to choose */
 			return 0;
 		outcome_print(o, "Error: The client is not currently connected.\n");
 		return OUTCOME_NOT_CONNECTED;

@@ -91,6 +91,7 @@ void packet_lines_print(struct packet_lines *l, const struct nj_packet *p)
 {
 	const char *client = p->client_id[0] != '\0' ? p->client_id : "(null)";
 	if (p->type == NJ_SUBSCRIBE) {
+		l->number = p->packet_id; /* mosquitto's clients have one count for both */
 		print_subscribe(l, client, p);
 	} else if (p->type == NJ_UNSUBSCRIBE) {
 		print_unsubscribe(l, client, p);
@@ -100,7 +101,7 @@ void packet_lines_print(struct packet_lines *l, const struct nj_packet *p)
 		warn_of_unknown(l, client, p);
 		fprintf(l->to, "Client %s %s ", client, p->is_outgoing ? "sending" : "received");
 		print_rest(l, p);
-		if (p->type == NJ_SUBACK)
+		if (p->type == NJ_SUBACK && l->shows_grants)
 			print_granted(l, p);
 	}
 }

@@ -11,6 +11,7 @@ struct packet_lines {
 	FILE *to;
 	/* QoS 0 messages have no packet id; the lines number them all the same. */
 	uint16_t number;
+	bool shows_grants; /* what SUBACK says, filter by filter */
 };
 
 void packet_lines_print(struct packet_lines *l, const struct nj_packet *packet);

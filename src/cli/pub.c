@@ -3,12 +3,14 @@
 
 #include "cli/client_options.h"
 #include "cli/input.h"
+#include "cli/json_input.h"
 #include "cli/loop.h"
 #include "cli/outcome.h"
 #include "cli/packet_lines.h"
+#include "cli/payload.h"
+#include "cli/progress.h"
 #include "mqtt/reason.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,10 +22,13 @@ struct pub {
 	struct options options;
 	nj_client *client;
 	struct packet_lines debug;
-	struct lines lines;    /* -l */
-	struct buffer content; /* -f, -s */
-	struct span payload;
+	struct lines lines; /* -l, --json-lines */
+	uint64_t line_count;
+	struct payload payload; /* else */
+	struct progress progress;
 	uint64_t repeat_at_ms; /* when the next repetition is due; UINT64_MAX: none is */
+	uint64_t began_ms;     /* --rate: the first message's time */
+	uint64_t due_ms;       /* the next one's */
 	uint32_t published_count;
 	bool was_connected;
 	bool is_over; /* the connection is to be ended, if there is one */
@@ -40,18 +45,9 @@ static void fail(struct pub *p, int status, const char *sentence)
 /* --- messages --- */
 
 /* 0 or NJ_ERROR_FULL; other errors end the program. */
-static int publish(struct pub *p, struct span payload)
+static int publish(struct pub *p, const struct nj_message_out *message)
 {
-	const struct options *o = &p->options;
-	const struct property_list *properties = &o->properties.of[TARGET_PUBLISH];
-	struct nj_message_out message = {.topic = o->topics.items[o->topics.count - 1],
-					 .payload = payload.ptr,
-					 .payload_len = payload.len,
-					 .qos = o->qos,
-					 .retain = o->retain,
-					 .properties = properties->items,
-					 .property_count = properties->count};
-	int error = nj_publish(p->client, &message, NULL);
+	int error = nj_publish(p->client, message, NULL);
 	if (error == NJ_ERROR_INVALID)
 		fail(p, OUTCOME_FAILED, "Message payload is too large.");
 	else if (error && error != NJ_ERROR_FULL)
@@ -59,32 +55,91 @@ static int publish(struct pub *p, struct span payload)
 	return error;
 }
 
-/* The one message of all modes but -l. A large file is in memory once, not twice. */
+/* What the options say of every message. */
+static struct nj_message_out message_with(const struct pub *p, struct span payload)
+{
+	const struct options *o = &p->options;
+	const struct property_list *properties = &o->properties.of[TARGET_PUBLISH];
+	const char *topic = o->topics.count > 0 ? o->topics.items[o->topics.count - 1] : NULL;
+	return (struct nj_message_out){.topic = topic,
+				       .payload = payload.ptr,
+				       .payload_len = payload.len,
+				       .qos = o->qos,
+				       .retain = o->retain,
+				       .properties = properties->items,
+				       .property_count = properties->count};
+}
+
+/* The one message of all modes but those of lines. A large file is in memory once, not twice. */
 static void publish_payload(struct pub *p)
 {
-	(void)!publish(p, p->payload);
+	struct nj_message_out message = message_with(p, p->payload.bytes);
+	(void)!publish(p, &message);
 	if (p->options.repeat_count == 1)
-		buffer_release(&p->content);
+		payload_release(&p->payload);
+}
+
+/* A line that is no message ends the program, when what was before it is out. */
+static int publish_json(struct pub *p, struct span line)
+{
+	struct json_message m;
+	struct nj_message_out defaults = message_with(p, SPAN_NONE);
+	int error = 0;
+	if (json_message_read(&m, line, &defaults)) {
+		error = publish(p, &m.out);
+	} else {
+		outcome_print(&p->options, "Error: Line %llu: %s.\n",
+			      (unsigned long long)p->line_count + 1, m.problem);
+		p->status = OUTCOME_FAILED;
+		p->lines.is_at_end = true;
+		lines_release(&p->lines);
+		error = NJ_ERROR_INVALID;
+	}
+	json_message_release(&m);
+	return error;
+}
+
+static int publish_line(struct pub *p, struct span line)
+{
+	struct nj_message_out message = message_with(p, line);
+	if (p->options.source == SOURCE_JSON)
+		return publish_json(p, line);
+	return publish(p, &message);
 }
 
 static bool reads_lines(const struct pub *p)
 {
-	return p->options.source == SOURCE_LINES;
+	return p->options.source == SOURCE_LINES || p->options.source == SOURCE_JSON;
 }
 
 static bool has_lines_left(const struct pub *p)
 {
-	return reads_lines(p) && (!p->lines.is_at_end || nj_unfinished(p->client) > 0);
+	bool has_unread = !p->lines.is_at_end || buffer_len(&p->lines.unread) > 0;
+	return reads_lines(p) && (has_unread || nj_unfinished(p->client) > 0);
+}
+
+/* --rate: is it time for the next one? Else sets when it will be. */
+static bool is_due(struct pub *p)
+{
+	uint64_t now = loop_now_ms();
+	if (p->options.rate <= 0.0)
+		return true;
+	if (p->line_count + p->published_count == 0)
+		p->began_ms = now;
+	double ms = (double)(p->line_count + p->published_count) * 1000.0 / p->options.rate;
+	p->due_ms = p->began_ms + (uint64_t)ms;
+	return now >= p->due_ms;
 }
 
 /* Gives the client all whole lines that it takes; ends when the last one is done. */
 static void publish_lines(struct pub *p)
 {
 	struct span line;
-	while (!p->is_over && lines_peek(&p->lines, &line)) {
-		if (publish(p, line))
-			return;
+	while (!p->is_over && lines_peek(&p->lines, &line) && is_due(p)) {
+		if (publish_line(p, line))
+			break;
 		lines_take(&p->lines, line);
+		p->line_count++;
 	}
 	if (!p->is_over && !has_lines_left(p))
 		p->is_over = true;
@@ -116,8 +171,10 @@ static void repeat_or_end(struct pub *p)
 		p->is_over = true;
 	else if (p->options.repeat_delay_ms > 0)
 		p->repeat_at_ms = loop_now_ms() + p->options.repeat_delay_ms;
-	else
+	else if (is_due(p))
 		publish_payload(p);
+	else
+		p->repeat_at_ms = p->due_ms;
 }
 
 static void repeat_when_due(struct pub *p)
@@ -205,89 +262,50 @@ static void on_disconnected(nj_client *client, void *context, const struct nj_di
 
 /* --- running --- */
 
+static bool waits_for_pace(const struct pub *p)
+{
+	struct lines *lines = (struct lines *)&p->lines;
+	struct span line;
+	return reads_lines(p) && p->options.rate > 0.0 && nj_is_connected(p->client) &&
+	       p->due_ms > 0 && lines_peek(lines, &line);
+}
+
+static void turn(struct pub *p)
+{
+	struct loop_wait wait = {.deadline_ms = p->repeat_at_ms, .readable_fd = -1};
+	if (waits_for_pace(p))
+		wait.deadline_ms = loop_earliest(wait.deadline_ms, p->due_ms);
+	wait.deadline_ms = loop_earliest(wait.deadline_ms, progress_deadline(&p->progress));
+	if (wants_lines(p))
+		wait.readable_fd = STDIN_FILENO;
+	fflush(stdout);
+	loop_turn(p->client, &wait);
+	if (wait.is_readable_out && wants_lines(p))
+		read_lines(p);
+	else if (!p->is_over && waits_for_pace(p))
+		publish_lines(p);
+	repeat_when_due(p);
+	progress_show(&p->progress, loop_now_ms(), p->line_count + p->published_count,
+		      p->lines.taken_bytes);
+}
+
 static void run(struct pub *p)
 {
 	const struct property_list *properties = &p->options.properties.of[TARGET_DISCONNECT];
 	(void)nj_connect(p->client, 0);
-	while (!p->is_over) {
-		struct loop_wait wait = {.deadline_ms = p->repeat_at_ms, .readable_fd = -1};
-		if (wants_lines(p))
-			wait.readable_fd = STDIN_FILENO;
-		fflush(stdout);
-		loop_turn(p->client, &wait);
-		if (wait.is_readable_out && wants_lines(p))
-			read_lines(p);
-		repeat_when_due(p);
-	}
+	while (!p->is_over)
+		turn(p);
+	progress_end(&p->progress);
 	if (nj_disconnect_with(p->client, 0, properties->items, properties->count, -1))
 		(void)nj_disconnect(p->client, -1);
 }
 
 /* --- starting --- */
 
-/* False, after saying why, when there is nothing to publish. */
-static bool load(struct pub *p, int fd)
-{
-	int error = input_read_all(fd, &p->content);
-	if (error == ERROR_LIMIT || buffer_len(&p->content) > REMAINING_LENGTH_MAX)
-		fprintf(stderr, "Error: Message length must be less than %u bytes.\n",
-			REMAINING_LENGTH_MAX);
-	else if (error == ERROR_SYSTEM)
-		perror("Error: Unable to read");
-	else if (error)
-		fprintf(stderr, "Error: Out of memory.\n");
-	else
-		return true;
-	return false;
-}
-
-static bool load_stdin(struct pub *p)
-{
-	bool is_loaded = load(p, STDIN_FILENO);
-	if (is_loaded && buffer_len(&p->content) == 0) {
-		fprintf(stderr, "Error: Zero length input.\n");
-		is_loaded = false;
-	}
-	if (!is_loaded)
-		fprintf(stderr, "Error loading input from stdin.\n");
-	return is_loaded;
-}
-
-static bool load_file(struct pub *p)
-{
-	const char *path = p->options.message;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		fprintf(stderr, "Error: Unable to open file \"%s\".\n", path);
-	bool is_loaded = fd >= 0 && load(p, fd);
-	if (fd >= 0)
-		close(fd);
-	if (!is_loaded)
-		fprintf(stderr, "Error loading input file \"%s\".\n", path);
-	return is_loaded;
-}
-
-static bool load_payload(struct pub *p)
-{
-	switch (p->options.source) {
-	case SOURCE_MESSAGE: p->payload = span_of_text(p->options.message); return true;
-	case SOURCE_FILE:
-		if (!load_file(p))
-			return false;
-		p->payload = buffer_content(&p->content);
-		return true;
-	case SOURCE_STDIN:
-		if (!load_stdin(p))
-			return false;
-		p->payload = buffer_content(&p->content);
-		return true;
-	default: return true;
-	}
-}
-
 static bool has_message(const struct options *o)
 {
-	if (o->topics.count > 0 && o->source != SOURCE_NONE)
+	bool has_topic = o->topics.count > 0 || o->source == SOURCE_JSON;
+	if (has_topic && o->source != SOURCE_NONE)
 		return true;
 	fprintf(stderr, "Error: Both topic and message must be supplied.\n");
 	options_print_help(o);
@@ -311,6 +329,17 @@ static bool start(struct pub *p, struct client_parts *parts)
 	return p->client != NULL;
 }
 
+/* A bar only for somebody who looks, and who is told nothing else. */
+static void run_with_progress(struct pub *p)
+{
+	const struct options *o = &p->options;
+	bool is_long = reads_lines(p) || o->repeat_count > 1;
+	if (is_long && !o->is_quiet && !o->is_debug && isatty(STDERR_FILENO))
+		progress_begin(&p->progress, loop_now_ms(), reads_lines(p) ? STDIN_FILENO : -1,
+			       reads_lines(p) ? 0 : o->repeat_count);
+	run(p);
+}
+
 int pub_main(int argc, char **argv)
 {
 	struct pub p = {.debug = {.to = stdout}, .repeat_at_ms = UINT64_MAX};
@@ -318,15 +347,15 @@ int pub_main(int argc, char **argv)
 	enum options_result parsed = options_parse(&p.options, TOOL_PUB, argc, argv);
 	if (parsed == OPTIONS_DONE)
 		p.status = 0;
-	else if (parsed == OPTIONS_BAD || !has_message(&p.options) || !load_payload(&p) ||
-		 !start(&p, &parts))
+	else if (parsed == OPTIONS_BAD || !has_message(&p.options) ||
+		 !payload_load(&p.payload, &p.options) || !start(&p, &parts))
 		p.status = OUTCOME_FAILED;
 	else
-		run(&p);
+		run_with_progress(&p);
 	nj_free(p.client);
 	client_parts_release(&parts);
 	lines_release(&p.lines);
-	buffer_release(&p.content);
+	payload_release(&p.payload);
 	options_release(&p.options);
 	fflush(stdout);
 	return p.status;

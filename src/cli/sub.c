@@ -3,16 +3,23 @@
 
 #include "base/mem.h"
 #include "cli/client_options.h"
-#include "cli/format.h"
+#include "cli/job.h"
 #include "cli/loop.h"
 #include "cli/outcome.h"
 #include "cli/packet_lines.h"
-#include "mqtt/packets.h"
+#include "cli/sequence_check.h"
+#include "cli/show.h"
+#include "cli/stop.h"
+#include "cli/watch.h"
 #include "mqtt/topic.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* A screen that changes faster cannot be read. */
+#define DRAW_MS 100
 
 struct sub {
 	struct options options;
@@ -20,37 +27,19 @@ struct sub {
 	nj_delivery *subscription; /* until it is answered */
 	struct packet_lines lines;
 	uint64_t deadline_ms; /* -W */
+	uint64_t draw_at_ms;  /* --watch: when news are drawn; UINT64_MAX: there are none */
+	struct watch watch;
+	struct sequence_check sequence;
+	struct jobs jobs;
 	uint32_t printed_count;
-	uint8_t farewell; /* the reason code of our DISCONNECT */
+	uint32_t done_count; /* --until: different ones, printed or acknowledged */
+	uint8_t farewell;    /* the reason code of our DISCONNECT */
 	bool was_connected;
+	bool draws;            /* --watch, on a terminal */
 	bool ignores_messages; /* enough have come */
 	bool is_over;          /* the connection is to be ended, if there is one */
 	int status;
 };
-
-static volatile sig_atomic_t has_stop_signal;
-
-static void note_signal(int number)
-{
-	(void)number;
-	has_stop_signal = 1;
-}
-
-/* SIGINT and SIGTERM are let through only while the runner waits, so that none is missed. */
-static void catch_signals(sigset_t *mask_while_waiting)
-{
-	struct sigaction action = {.sa_handler = note_signal};
-	sigset_t held_back;
-	sigemptyset(&action.sa_mask);
-	sigemptyset(&held_back);
-	sigaddset(&held_back, SIGINT);
-	sigaddset(&held_back, SIGTERM);
-	sigprocmask(SIG_BLOCK, &held_back, mask_while_waiting);
-	sigdelset(mask_while_waiting, SIGINT);
-	sigdelset(mask_while_waiting, SIGTERM);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 /* Nothing more is printed. */
 static void end(struct sub *s)
@@ -164,39 +153,6 @@ static void remove_retained(struct sub *s, const char *topic)
 		outcome_print(&s->options, "Error: Too many retained messages at a time.\n");
 }
 
-static void print_formatted(const struct options *o, const struct publish *message)
-{
-	struct format format = {.text = o->format, .is_pretty = o->is_pretty};
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	format_print(stdout, &format, message, &now);
-}
-
-static void print_plainly(bool is_verbose, const struct publish *message)
-{
-	if (is_verbose) {
-		fwrite(message->topic.ptr, 1, message->topic.len, stdout);
-		fputc(' ', stdout);
-	}
-	if (message->payload.len > 0)
-		fwrite(message->payload.ptr, 1, message->payload.len, stdout);
-	else
-		fputs("(null)", stdout);
-}
-
-static void print_message(const struct options *o, const struct publish *message)
-{
-	bool is_empty = message->payload.len == 0;
-	if (o->format)
-		print_formatted(o, message);
-	else if (is_empty && (!o->is_verbose || o->has_no_newline))
-		return; /* as mosquitto_sub: not even a newline */
-	else
-		print_plainly(o->is_verbose, message);
-	if (!o->has_no_newline)
-		fputc('\n', stdout);
-}
-
 static void flush_output(struct sub *s)
 {
 	if (fflush(stdout) == 0 || s->is_over)
@@ -218,38 +174,75 @@ static bool is_shown(struct sub *s, const struct publish *message)
 	return o->random_filter == 0 || random() % 1000 < o->random_filter;
 }
 
-static struct publish publish_of(const nj_message *m)
+static bool is_wrong(struct sub *s, const struct publish *message, bool *is_new_out)
 {
-	struct nj_bytes payload = nj_message_payload(m), properties = nj_message_properties(m);
-	return (struct publish){.topic = span_of_text(nj_message_topic(m)),
-				.payload = span_of(payload.ptr, payload.len),
-				.qos = nj_message_qos(m),
-				.retain = nj_message_retain(m),
-				.packet_id = nj_message_packet_id(m),
-				.properties.raw = span_of(properties.ptr, properties.len)};
+	*is_new_out = true;
+	if (!s->options.asserts_sequence)
+		return false;
+	enum sequence_result result = sequence_note(&s->sequence, message->topic, message->payload,
+						    message->qos == 1 && message->dup);
+	*is_new_out = result == SEQUENCE_NEW;
+	if (result != SEQUENCE_NO_ROOM)
+		return false;
+	outcome_print(&s->options, "Error: --assert has no room for so many topics or such large "
+				   "numbers.\n");
+	return true;
+}
+
+static void note_done(struct sub *s)
+{
+	s->done_count++;
+	if (s->options.until_count > 0 && s->done_count == s->options.until_count)
+		end_after_message(s);
 }
 
 /* Of QoS 1 and 2: written before the acknowledgement leaves. */
+static void show(struct sub *s, const struct publish *message)
+{
+	if (s->draws) {
+		watch_note(&s->watch, message);
+		if (s->draw_at_ms == UINT64_MAX)
+			s->draw_at_ms = loop_now_ms() + DRAW_MS;
+		return;
+	}
+	show_message(&s->options, message);
+	if (message->qos > 0)
+		flush_output(s);
+}
+
+/* Prints the message, or gives it to the command. */
+static void deal_with(struct sub *s, nj_message *m, const struct publish *message)
+{
+	const struct options *o = &s->options;
+	bool is_new;
+	if (is_wrong(s, message, &is_new) || (o->ack_command && jobs_add(&s->jobs, m))) {
+		s->status = OUTCOME_FAILED;
+		end(s);
+		return;
+	}
+	if (o->ack_command)
+		return;
+	show(s, message);
+	s->printed_count++;
+	if (is_new)
+		note_done(s);
+	if (o->message_count > 0 && s->printed_count == o->message_count)
+		end_after_message(s);
+}
+
 static void on_message(nj_client *client, void *context, nj_message *m)
 {
 	struct sub *s = context;
-	const struct options *o = &s->options;
-	struct publish message = publish_of(m);
+	struct publish message = show_publish_of(m);
 	(void)client;
 	if (s->ignores_messages)
 		return;
-	if (o->wants_retained_only && !message.retain) {
+	if (s->options.wants_retained_only && !message.retain)
 		end_after_message(s);
-		return;
-	}
-	if (!is_shown(s, &message))
-		return;
-	print_message(o, &message);
-	if (message.qos > 0)
-		flush_output(s);
-	s->printed_count++;
-	if (o->message_count > 0 && s->printed_count == o->message_count)
-		end_after_message(s);
+	else if (is_shown(s, &message))
+		deal_with(s, m, &message);
+	else if (s->options.ack_command)
+		(void)nj_ack(m);
 }
 
 /* A retained message has been removed. */
@@ -312,7 +305,7 @@ static bool is_time_up(const struct sub *s)
 /* Told to end, by a signal or by -W. Version 5 says that the will is wanted, as mosquitto_sub. */
 static void end_early(struct sub *s)
 {
-	bool is_timeout = !has_stop_signal;
+	bool is_timeout = !stop_is_asked();
 	if (is_timeout)
 		outcome_print(&s->options, "Timed out\n");
 	s->status = is_timeout ? OUTCOME_TIMED_OUT : 0;
@@ -322,20 +315,80 @@ static void end_early(struct sub *s)
 	s->is_over = true;
 }
 
+/* --- running --- */
+
+static void look_after_jobs(struct sub *s)
+{
+	switch (jobs_turn(&s->jobs, loop_now_ms())) {
+	case JOB_DONE: note_done(s); break;
+	case JOB_BROKEN:
+		perror("Error: Unable to run the command");
+		s->status = OUTCOME_FAILED;
+		end(s);
+		break;
+	default: break;
+	}
+}
+
+static void draw_when_due(struct sub *s)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	if (loop_now_ms() < s->draw_at_ms)
+		return;
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	watch_draw(&s->watch, stdout, size.ws_row, size.ws_col);
+	s->draw_at_ms = UINT64_MAX;
+}
+
+static uint64_t deadline_of(const struct sub *s)
+{
+	uint64_t until = loop_earliest(s->deadline_ms, s->draw_at_ms);
+	return loop_earliest(until, jobs_deadline(&s->jobs));
+}
+
+/* What the command was given is acknowledged if it succeeds, though we are to end. */
+static void finish_job(struct sub *s)
+{
+	s->ignores_messages = true;
+	while (jobs_is_running(&s->jobs)) {
+		struct loop_wait wait = {.deadline_ms = UINT64_MAX, .readable_fd = s->jobs.fd};
+		loop_turn(s->client, &wait);
+		if (wait.is_readable_out)
+			jobs_finish(&s->jobs);
+	}
+}
+
 static void run(struct sub *s, const sigset_t *mask)
 {
 	const struct property_list *properties = &s->options.properties.of[TARGET_DISCONNECT];
 	(void)nj_connect(s->client, 0);
 	while (!s->is_over) {
-		struct loop_wait wait = {
-			.deadline_ms = s->deadline_ms, .signal_mask = mask, .readable_fd = -1};
+		struct loop_wait wait = {.deadline_ms = deadline_of(s),
+					 .signal_mask = mask,
+					 .readable_fd = s->jobs.fd};
 		flush_output(s);
 		loop_turn(s->client, &wait);
-		if (!s->is_over && (has_stop_signal || is_time_up(s)))
+		if (!s->is_over && (stop_is_asked() || is_time_up(s)))
 			end_early(s);
+		if (!s->is_over)
+			look_after_jobs(s);
+		draw_when_due(s);
 	}
+	finish_job(s);
 	if (nj_disconnect_with(s->client, s->farewell, properties->items, properties->count, -1))
 		(void)nj_disconnect(s->client, -1);
+}
+
+/* How many --assert wants: as many as would have ended us. */
+static void check_sequence(struct sub *s)
+{
+	const struct options *o = &s->options;
+	uint32_t wanted = o->until_count > 0 ? o->until_count : o->message_count;
+	if (!o->asserts_sequence)
+		return;
+	fflush(stdout);
+	if (!sequence_report(&s->sequence, wanted, stderr))
+		s->status = OUTCOME_FAILED;
 }
 
 static bool start(struct sub *s, struct client_parts *parts)
@@ -352,9 +405,10 @@ static bool start(struct sub *s, struct client_parts *parts)
 						  .answered = on_answered,
 						  .packet = o->is_debug ? on_packet : NULL};
 	options.context = s;
-	options.holds_until_release = true; /* messages are printed in the order of PUBREL */
-	options.acknowledges_early = true;  /* so are their packets with -d */
-	options.one_by_one = o->message_count > 0 || o->exits_after_suback ||
+	options.manual_ack = o->ack_command != NULL;
+	options.holds_until_release = !options.manual_ack; /* printed in the order of PUBREL */
+	options.acknowledges_early = !options.manual_ack;  /* so are their packets with -d */
+	options.one_by_one = o->message_count > 0 || o->until_count > 0 || o->exits_after_suback ||
 			     o->wants_retained_only || o->removes_retained;
 	s->client = client_options_open(&options);
 	return s->client && subscribe_all(s);
@@ -362,21 +416,29 @@ static bool start(struct sub *s, struct client_parts *parts)
 
 int sub_main(int argc, char **argv)
 {
-	struct sub s = {.lines = {.to = stdout}, .deadline_ms = UINT64_MAX};
+	struct sub s = {.lines = {.to = stdout, .shows_grants = true},
+			.deadline_ms = UINT64_MAX,
+			.draw_at_ms = UINT64_MAX};
 	struct client_parts parts = {0};
 	enum options_result parsed = options_parse(&s.options, TOOL_SUB, argc, argv);
+	jobs_init(&s.jobs, s.options.ack_command);
 	sigset_t mask;
 	if (parsed == OPTIONS_DONE) {
 		s.status = 0;
 	} else if (parsed == OPTIONS_BAD || !start(&s, &parts)) {
 		s.status = OUTCOME_FAILED;
 	} else {
-		catch_signals(&mask);
+		stop_catch(&mask);
+		s.draws = s.options.is_watching && isatty(STDOUT_FILENO);
 		srandom((unsigned)loop_now_ms());
 		if (s.options.timeout_s > 0)
 			s.deadline_ms = loop_now_ms() + (uint64_t)s.options.timeout_s * 1000;
 		run(&s, &mask);
+		check_sequence(&s);
 	}
+	jobs_release(&s.jobs);
+	watch_release(&s.watch);
+	sequence_release(&s.sequence);
 	nj_delivery_free(s.subscription);
 	nj_free(s.client);
 	client_parts_release(&parts);

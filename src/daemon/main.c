@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "cli/bench.h"
 #include "cli/pub.h"
+#include "cli/rr.h"
 #include "cli/simulate.h"
 #include "cli/sub.h"
 #include "daemon/broker_main.h"
@@ -22,6 +23,7 @@ static const struct command {
 	{"broker", "nightjar broker", broker_main, "run the broker"},
 	{"pub", "nightjar pub", pub_main, "publish messages"},
 	{"sub", "nightjar sub", sub_main, "subscribe and print what arrives"},
+	{"rr", "nightjar rr", rr_main, "send a request and print the response"},
 	{"bench", "nightjar bench", bench_main, "put a load on a broker and measure it"},
 	{"simulate", "nightjar simulate", simulate_main, "simulate devices from a script"},
 	{"journal", "nightjar journal", journal_main, "look at a store"},
@@ -37,6 +39,7 @@ static const struct alias {
 	{"mosquitto", broker_main},
 	{"mosquitto_pub", pub_main},
 	{"mosquitto_sub", sub_main},
+	{"mosquitto_rr", rr_main},
 };
 
 static void write_help(FILE *to)

@@ -51,11 +51,12 @@ class Script:
     """What the server does: a CONNACK, answers to the rest, bytes of its own, an early end."""
 
     def __init__(self, version=4, code=0, properties=b"", suback=b"\0", ack=b"", then=b"",
-                 ends_after=None, connections=1, connack=None):
+                 ends_after=None, connections=1, connack=None, response=b""):
         self.is_5 = version == 5
         self.connack = connack or packet(0x20, bytes([0, code]) + (
             bytes([len(properties)]) + properties if self.is_5 else b""))
         self.suback, self.ack, self.then = suback, ack, then
+        self.response = response  # follows each PUBLISH
         self.ends_after = ends_after  # a packet type: the connection ends when it has come
         self.connections = connections
 
@@ -71,7 +72,9 @@ class Script:
         if kind == PUBLISH and qos:
             topic_length = int.from_bytes(body[:2], "big")
             identifier = body[2 + topic_length:4 + topic_length]
-            return packet(0x40 if qos == 1 else 0x50, identifier + self.ack)
+            return packet(0x40 if qos == 1 else 0x50, identifier + self.ack) + self.response
+        if kind == PUBLISH:
+            return self.response
         if kind == PUBREL:
             return packet(0x70, body[:2])
         return packet(0xD0, b"") if kind == PINGREQ else b""
@@ -407,6 +410,9 @@ def test_answers_to_nothing():
     "sub", "sub -t a#", "sub -t a -W 0", "sub -t a -C 0", "sub -t a -c", "sub -t a -m x",
     "sub -t a -T b#", "sub -t a -U b#", "sub -h", "sub -t a --cert x", "sub -t a --key x",
     "sub -t a --keyform pem", "sub -t a --psk 01", "sub -t a --psk 01 --psk-identity i --cafile x",
+    "rr -t q -m x", "rr -e r -m x", "rr -t q -e r", "rr -t q -e +/r -m x", "rr -t q/# -e r -m x",
+    "rr -t q -e r -m x -n", "rr -t q -e r -C 1", "rr -t q -e r -l", "rr -t q -e r -m x -M 0",
+    "rr -t q -e r -m x -q 3", "rr -t q -e r -m x -W 0", "rr -t q -e r -m x -T a", "rr -h",
     "sub -t a --cafile", "sub -t a --random-filter 0", "sub -t a --random-filter x",
     "pub -t a -m b --random-filter 10", "pub -t a -m b --pretty", "sub -t a -R --retained-only",
 ])
@@ -420,7 +426,48 @@ def test_bad_arguments(line):
     compare(outcome)
 
 
-@pytest.mark.parametrize("what", ["pub -t a -m x", "sub -t a"])
+def respond(origin, line, version=5, **options):
+    """mosquitto_rr ends without DISCONNECT, so that the broker publishes its will: ours does not."""
+    none = b"\0" if version == 5 else b""
+    script = Script(version=version, response=packet(0x30, b"\0\1r" + none + b"pong"), **options)
+    end = play(origin, "rr", words(f"-i c {line}"), script)
+    end["out"] = [text for text in end["out"] if not text.endswith("sending DISCONNECT")]
+    end["packets"] = [pair for pair in end["packets"] if pair[0] >> 4 != DISCONNECT]
+    return end
+
+
+@pytest.mark.parametrize("line", [
+    "-d -m ping", "-d -n -q 1", "-d -m ping -q 2", "-v -m ping", "-N -m ping", "-F %t:%p -m ping",
+    "-m ping -D publish correlation-data cd -D publish user-property n v", "-m ping -W 5 -x 30",
+    "-m ping -k 9 -u user -P word --will-topic w --will-payload p", "-m ping -R",
+])
+def test_request_and_response(line):
+    assert compare(lambda origin: respond(origin, f"-t q -e r {line}"))["status"] == 0
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("version", [3, 4])
+def test_request_and_response_3(version, qos):
+    line = f"-d -t q -e r -m ping -q {qos} -V {'31' if version == 3 else '311'}"
+    assert compare(lambda origin: respond(origin, line, version))["status"] == 0
+
+
+@pytest.mark.parametrize("code", [0x80, 0x87, 0x8A])
+def test_request_refused_5(code):
+    end = compare(lambda origin: respond(origin, "-t q -e r -m ping", code=code))
+    assert end["status"] == code
+
+
+def test_request_without_a_response():
+    assert assert_same("rr", words("-i c -t q -e r -m ping -W 1"), Script(version=5))["status"] == 27
+
+
+def test_request_and_a_connection_that_is_lost():
+    end = compare(lambda origin: respond(origin, "-t q -e r -m ping", ends_after=PUBLISH))
+    assert end["status"] == 7
+
+
+@pytest.mark.parametrize("what", ["pub -t a -m x", "sub -t a", "rr -t a -e b -m x"])
 def test_nobody_listens(what):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -16,7 +16,7 @@
 
 #define WORDS_MAX 24
 
-static const char *manual_paths[2];
+static const char *manual_paths[3]; /* pub, sub, rr */
 
 /* Parses words that are separated by spaces. The caller releases. */
 static enum options_result parse(struct options *o, enum tool tool, const char *line)
@@ -198,6 +198,21 @@ static void test_message_options(void **state)
 		options_release(&o);
 	}
 	struct options o;
+	assert_good(&o, TOOL_PUB, "--json-lines --rate 2.5");
+	assert_int_equal(o.source, SOURCE_JSON);
+	assert_true(o.rate == 2.5);
+	options_release(&o);
+	assert_good(&o, TOOL_SUB, "-t a --manual-ack exec cmd --until 3 --assert -w -v");
+	assert_string_equal(o.ack_command, "cmd");
+	assert_int_equal(o.until_count, 3);
+	assert_true(o.asserts_sequence && o.is_watching && o.is_verbose);
+	options_release(&o);
+	assert_good(&o, TOOL_RR, "-t a -e b -n --count 7 --interval 0.5");
+	assert_int_equal(o.version, NJ_MQTT_5);
+	assert_string_equal(o.response_topic, "b");
+	assert_int_equal(o.request_count, 7);
+	assert_int_equal(o.interval_ms, 500);
+	options_release(&o);
 	assert_good(&o, TOOL_PUB, "-t a -n -q 2 -r -d --quiet --repeat 3 --repeat-delay 0.25");
 	assert_int_equal(o.qos, 2);
 	assert_true(o.retain && o.is_debug && o.is_quiet);
@@ -352,6 +367,15 @@ static const struct {
 	{TOOL_SUB, "-t a --random-filter x"},
 	{TOOL_SUB, "-t a --retain-handling sometimes"},
 	{TOOL_RR, "-t a -e b/# -n"},
+	{TOOL_RR, "-t a -e b -n --count 0"},
+	{TOOL_RR, "-t a -e b -n --interval -1"},
+	{TOOL_RR, "-t a -e b -n -C 1"},
+	{TOOL_PUB, "-t a -l --rate 0"},
+	{TOOL_PUB, "-t a -l --rate x"},
+	{TOOL_PUB, "-t a -l --json-lines"},
+	{TOOL_SUB, "-t a --until 0"},
+	{TOOL_SUB, "-t a --manual-ack exec"},
+	{TOOL_SUB, "-t a --manual-ack run x"},
 	{TOOL_SUB, "-t a -F %z"},
 };
 
@@ -499,22 +523,27 @@ static bool names(const char *text, const char *name)
 	return false;
 }
 
-static void test_manual_names_every_option(void **state)
+static void check_manual(enum tool tool, const char *path)
+{
+	char *text = read_manual(path);
+	for (size_t i = 0; i < flag_table_count; i++) {
+		const struct flag_row *row = &flag_table[i];
+		if (!(row->tools & tool))
+			continue;
+		if (row->short_name && !names(text, row->short_name))
+			fail_msg("%s lacks %s", path, row->short_name);
+		if (row->long_name && !names(text, row->long_name))
+			fail_msg("%s lacks %s", path, row->long_name);
+	}
+	free(text);
+}
+
+static void test_manuals_name_every_option(void **state)
 {
 	(void)state;
-	for (int tool = TOOL_PUB; tool <= TOOL_SUB; tool++) {
-		char *text = read_manual(manual_paths[tool - 1]);
-		for (size_t i = 0; i < flag_table_count; i++) {
-			const struct flag_row *row = &flag_table[i];
-			if (!(row->tools & tool))
-				continue;
-			if (row->short_name && !names(text, row->short_name))
-				fail_msg("%s lacks %s", manual_paths[tool - 1], row->short_name);
-			if (row->long_name && !names(text, row->long_name))
-				fail_msg("%s lacks %s", manual_paths[tool - 1], row->long_name);
-		}
-		free(text);
-	}
+	check_manual(TOOL_PUB, manual_paths[0]);
+	check_manual(TOOL_SUB, manual_paths[1]);
+	check_manual(TOOL_RR, manual_paths[2]);
 }
 
 int main(int argc, char **argv)
@@ -534,14 +563,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_lines_of_an_options_file),
 		cmocka_unit_test(test_options_file),
 		cmocka_unit_test(test_help_and_version_end_it),
-		cmocka_unit_test(test_manual_names_every_option),
+		cmocka_unit_test(test_manuals_name_every_option),
 	};
-	if (argc != 3)
+	if (argc != 4)
 		return 1;
 	unsetenv("XDG_CONFIG_HOME"); /* a developer's own defaults are not for this test */
 	unsetenv("HOME");
 	manual_paths[0] = argv[1];
 	manual_paths[1] = argv[2];
+	manual_paths[2] = argv[3];
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	client_parts_release(&parts);
 	return failed;

@@ -31,7 +31,7 @@ static struct nj_packet packet_of(bool is_outgoing, uint8_t type)
 
 static void check(struct nj_packet packet, const char *wanted)
 {
-	struct packet_lines lines = {0};
+	struct packet_lines lines = {.shows_grants = true};
 	check_with(&lines, &packet, wanted);
 }
 
