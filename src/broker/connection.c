@@ -203,6 +203,12 @@ void connection_fail(struct connection *c, const struct flaw *flaw)
 					     .text = flaw->text});
 }
 
+const char *connection_lost_text(const struct connection *c)
+{
+	const char *reason = stream_reason(&c->stream);
+	return reason ? reason : "connection lost";
+}
+
 /* A goodbye is over when its last byte is written, or could not be. */
 static void finish_closing(struct connection *c)
 {
@@ -221,7 +227,6 @@ static void leave_to_own_thread(struct connection *c)
 
 void connection_flush(struct connection *c)
 {
-	static const struct farewell broken = {.text = "connection lost"};
 	if (c->shard->is_borrowed && (c->state == CONNECTION_CLOSING || c->is_doomed)) {
 		leave_to_own_thread(c);
 		return;
@@ -240,7 +245,7 @@ void connection_flush(struct connection *c)
 	if (c->is_doomed && c->shard->is_borrowed) {
 		leave_to_own_thread(c);
 	} else if (c->is_doomed) {
-		connection_end(c, &broken);
+		connection_end(c, &(struct farewell){.text = connection_lost_text(c)});
 		close_now(c);
 	} else if (!c->is_blocked && c->output.bytes > 0) {
 		connection_mark_dirty(c);

@@ -77,7 +77,7 @@ struct farewell {
 	bool is_clean;            /* the client said goodbye: no will */
 	bool sets_expiry;         /* and how long its session is kept */
 	uint32_t expiry_interval; /* seconds */
-	const char *text;         /* for the log; static */
+	const char *text;         /* for the log; static, or the stream's until it is closed */
 };
 /* A newer connection of the client has come. */
 extern const struct farewell connection_taken_over;
@@ -87,6 +87,9 @@ void connection_end(struct connection *c, const struct farewell *why);
 void connection_fail(struct connection *c, const struct flaw *flaw);
 /* As if the CONNECT had been refused: CONNACK with that code if the version is known, close. */
 void connection_refuse(struct connection *c, uint8_t reason_code, const char *text);
+
+/* What its stream says of why it ended. */
+const char *connection_lost_text(const struct connection *c);
 
 void connection_readable(struct connection *c);
 void connection_writable(struct connection *c);

@@ -10,6 +10,7 @@
 #include "broker/see.h"
 #include "broker/shard.h"
 #include "mqtt/topic.h"
+#include "mqtt/wire.h"
 
 #include <stdio.h>
 
@@ -95,6 +96,29 @@ void connection_refuse(struct connection *c, uint8_t reason_code, const char *te
 	connection_end(c, &(struct farewell){.reason_code = reason_code, .text = text});
 }
 
+/* What a certificate or a shared key has proved takes the place of what CONNECT claims. */
+static const struct flaw *take_proved_name(const struct connection *c, struct connect *p)
+{
+	static const struct flaw flaw_no_name = {
+		REASON_BAD_USER_NAME_OR_PASSWORD,
+		"its certificate holds no name that could be a user's"};
+	const struct stream_peer *peer = stream_peer(&c->stream);
+	if (!peer || (!peer->user_name && !peer->lacks_user_name))
+		return NULL;
+	if (!peer->user_name || !utf8_is_valid(span_of_text(peer->user_name)))
+		return &flaw_no_name;
+	p->has_user_name = true;
+	p->user_name = span_of_text(peer->user_name);
+	p->has_password = false;
+	return NULL;
+}
+
+static bool has_proved_name(const struct connection *c)
+{
+	const struct stream_peer *peer = stream_peer(&c->stream);
+	return peer && peer->user_name;
+}
+
 /* May it come in [MQTT-3.1.4-2]? Any text is a client id [MQTT-3.1.3-5]. */
 static const struct flaw *judge(const struct connection *c, const struct connect *p)
 {
@@ -104,7 +128,7 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 		return &flaw_shutting_down;
 	if (properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD))
 		return &flaw_auth; /* [MQTT-4.12.0-1, -4], and nobody is sent AUTH [MQTT-4.12.0-6] */
-	if (!set->allow_anonymous)
+	if (!set->allow_anonymous && !has_proved_name(c))
 		return &flaw_anonymous;
 	if (p->client_id.len == 0 && !set->allow_empty_client_id)
 		return &flaw_empty_id;
@@ -272,7 +296,9 @@ void handle_connect(struct connection *c, struct span body)
 	/* a refusal keeps to it as well [MQTT-3.2.2-19] */
 	if (properties_has(&p.properties, PROPERTY_MAXIMUM_PACKET_SIZE))
 		c->packet_bytes_max = p.properties.maximum_packet_size;
-	flaw = judge(c, &p);
+	flaw = take_proved_name(c, &p);
+	if (!flaw)
+		flaw = judge(c, &p);
 	if (flaw) {
 		connection_fail(c, flaw);
 	} else {

@@ -87,6 +87,25 @@ static enum header_result decode_header(const struct connection *c, struct span 
 				      : fixed_header_decode(bytes, out, flaw_out);
 }
 
+/* Who speaks another protocol has come to the wrong port, which is good to know. */
+static const struct flaw *flaw_of_stranger(const struct connection *c, struct span bytes,
+					   const struct flaw *flaw)
+{
+	static const struct flaw flaw_tls = {REASON_MALFORMED_PACKET,
+					     "TLS on a port that is without it"};
+	static const struct flaw flaw_http = {REASON_MALFORMED_PACKET,
+					      "HTTP on a port for MQTT without WebSocket"};
+	static const char *const methods[] = {"GET ", "HEAD", "POST", "PUT ", "OPTI"};
+	if (c->state != CONNECTION_NEW || bytes.len < 4)
+		return flaw;
+	if (bytes.ptr[0] == 0x16 && bytes.ptr[1] == 0x03) /* a handshake record, RFC 8446, 5.1 */
+		return &flaw_tls;
+	for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
+		if (memcmp(bytes.ptr, methods[i], 4) == 0)
+			return &flaw_http;
+	return flaw;
+}
+
 /* One packet from the start of the bytes; the length that was used, 0 when it is not whole. */
 static size_t handle_packet(struct connection *c, struct span bytes)
 {
@@ -96,11 +115,12 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 	if (result == HEADER_INCOMPLETE)
 		return 0;
 	if (UNLIKELY(result == HEADER_MALFORMED)) {
-		connection_fail(c, flaw);
+		connection_fail(c, flaw_of_stranger(c, bytes, flaw));
 		return 0;
 	}
 	if (UNLIKELY(c->state == CONNECTION_NEW && h.type != PACKET_CONNECT)) {
-		connection_fail(c, &flaw_connect_first); /* [MQTT-3.1.0-1] */
+		/* [MQTT-3.1.0-1] */
+		connection_fail(c, flaw_of_stranger(c, bytes, &flaw_connect_first));
 		return 0;
 	}
 	size_t len = (size_t)h.header_len + h.remaining_length;
@@ -198,7 +218,7 @@ static long read_into(struct connection *c, uint8_t *ptr, size_t len)
 	if (n == 0)
 		connection_end(c, &peer_closed);
 	else if (n != ERROR_AGAIN)
-		connection_end(c, &(struct farewell){.text = "connection lost"});
+		connection_end(c, &(struct farewell){.text = connection_lost_text(c)});
 	return 0;
 }
 

@@ -29,6 +29,7 @@ void config_release(struct config *c)
 	listener_release(&c->default_listener);
 	mem_free(c->store.path);
 	mem_free(c->pid_file);
+	mem_free(c->psk_file);
 	mem_free(c->user);
 	mem_free(c->log_file);
 	mem_free(c->log_timestamp_format);
@@ -85,9 +86,8 @@ static bool is_given(const struct config *c, const char *name)
 	return c->given_line[option_index(option_named(span_of_text(name)))] > 0;
 }
 
-/* A place for messages: a line of the file, about an option. */
-static struct reading place_of(struct config *c, struct config_report *report, unsigned line,
-			       const char *name)
+struct reading reading_place(struct config *c, struct config_report *report, unsigned line,
+			     const char *name)
 {
 	return (struct reading){.config = c,
 				.report = report,
@@ -101,7 +101,7 @@ static void add_default_listener(struct config *c, struct config_report *report)
 {
 	struct config_listener *l = &c->default_listener;
 	if (c->listener_count == CONFIG_LISTENERS_MAX) {
-		struct reading r = place_of(c, report, l->line, "listener");
+		struct reading r = reading_place(c, report, l->line, "listener");
 		reading_refuse(&r, "more than %d listeners", CONFIG_LISTENERS_MAX);
 		return;
 	}
@@ -145,7 +145,7 @@ static void check_ports(struct config *c, struct config_report *report)
 	bool is_named = c->listener_count > 0 || c->has_port;
 	if (c->port_count == 0 || !(is_named || (is_default_used(c) && c->port_count > 1)))
 		return;
-	struct reading r = place_of(c, report, 0, "-p");
+	struct reading r = reading_place(c, report, 0, "-p");
 	reading_refuse(&r, "%s names its ports itself: leave -p out, or change it there",
 		       c->file_name ? c->file_name : "the configuration");
 }
@@ -156,7 +156,8 @@ static void check_default_options(struct config *c, struct config_report *report
 	bool is_used = is_default_used(c) || c->listener_count == 0;
 	if (is_used || !c->default_option)
 		return;
-	struct reading r = place_of(c, report, c->default_listener.line, c->default_option->name);
+	struct reading r =
+		reading_place(c, report, c->default_listener.line, c->default_option->name);
 	reading_refuse(&r, "stands before the first listener line: move it below the listener that "
 			   "it is meant for");
 }
@@ -181,7 +182,7 @@ static void check_same_places(struct config *c, struct config_report *report)
 			const struct config_listener *l = &c->listeners[i];
 			if (!is_same_place(l, &c->listeners[j]))
 				continue;
-			struct reading r = place_of(c, report, l->line, "listener");
+			struct reading r = reading_place(c, report, l->line, "listener");
 			if (config_listener_is_unix(l))
 				reading_refuse(&r, "%s is given twice", l->address);
 			else
@@ -207,7 +208,7 @@ static void check_kind(struct config *c, struct config_report *report,
 		stray = l->socket_owner ? "socket_owner" : "socket_group";
 	if (!stray)
 		return;
-	struct reading r = place_of(c, report, l->line, stray);
+	struct reading r = reading_place(c, report, l->line, stray);
 	reading_refuse(&r, is_unix ? "the listener is a Unix socket: remove the line"
 				   : "the listener is no Unix socket, as in: listener 0 /path");
 }
@@ -221,8 +222,10 @@ static void finish_listeners(struct config *c, struct config_report *report)
 	if (c->listener_count == 0)
 		add_loopback_listeners(c, report);
 	check_same_places(c, report);
-	for (size_t i = 0; i < c->listener_count; i++)
+	for (size_t i = 0; i < c->listener_count; i++) {
 		check_kind(c, report, &c->listeners[i]);
+		tls_check(c, report, &c->listeners[i]);
+	}
 }
 
 static void finish_anonymous(struct config *c, struct config_report *report)
@@ -252,7 +255,7 @@ static int64_t common_value(struct config *c, struct config_report *report, size
 	for (size_t i = 1; i < c->listener_count; i++) {
 		if (member_at(&c->listeners[i], offset) == first)
 			continue;
-		struct reading r = place_of(c, report, c->listeners[i].line, name);
+		struct reading r = reading_place(c, report, c->listeners[i].line, name);
 		reading_refuse(&r, "differs between listeners, but this version has one value for "
 				   "all: write it under each of them");
 		return -1;
@@ -266,7 +269,7 @@ static void finish_connections_max(struct config *c, struct config_report *repor
 		const struct config_listener *l = &c->listeners[i];
 		if (l->connections_max <= 0)
 			continue;
-		struct reading r = place_of(c, report, l->line, "max_connections");
+		struct reading r = reading_place(c, report, l->line, "max_connections");
 		uint32_t max = (uint32_t)l->connections_max;
 		if (c->listener_count > 1)
 			reading_refuse(&r,
@@ -320,7 +323,7 @@ static void check_durability(struct config *c, struct config_report *report)
 	bool is_told = is_given(c, "persistence") || is_given(c, "retained_persistence");
 	if (!c->has_durability || !is_told || is_off == !c->store.is_wanted)
 		return;
-	struct reading r = place_of(c, report, 0, "durability");
+	struct reading r = reading_place(c, report, 0, "durability");
 	reading_refuse(&r, "contradicts persistence %s: leave one of both lines out",
 		       c->store.is_wanted ? "true" : "false");
 }
@@ -352,7 +355,7 @@ static void finish_store(struct config *c, struct config_report *report)
 		s->durability = DURABILITY_OFF;
 	s->is_wanted = s->durability != DURABILITY_OFF;
 	if (s->segment_bytes % DISK_BLOCK != 0) {
-		struct reading r = place_of(c, report, 0, "storage_segment_size");
+		struct reading r = reading_place(c, report, 0, "storage_segment_size");
 		reading_refuse(&r, "%u is no multiple of %d", s->segment_bytes, DISK_BLOCK);
 	}
 	if (!s->is_wanted)

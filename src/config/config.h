@@ -63,6 +63,19 @@ struct config_store {
 	int64_t budget_bytes_per_day; /* written to the device; 0: any; -1: the profile's */
 };
 
+/* TLS of a listener; texts as options have them, NULL: not said. */
+struct config_tls {
+	char *ca_file, *ca_path;
+	char *certificate_file, *key_file, *staple_file;
+	char *more_certificates; /* lines of "certificate key [staple]" */
+	char *crl_file, *dh_file;
+	char *ciphers, *ciphersuites, *version, *curves;
+	char *alpn, *key_log_file, *psk_hint;
+	bool requires_certificate;
+	bool uses_identity, uses_subject; /* as user name */
+	bool has_no_tickets;
+};
+
 /* One `listener` line (or port and bind_address, or none at all: then the loopback). */
 struct config_listener {
 	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. With a '/'
@@ -82,12 +95,19 @@ struct config_listener {
 	int64_t qos_max;
 	int64_t topic_alias_max;
 	uint8_t answer; /* enum answer: `durability` below the listener */
+	struct config_tls tls;
 };
 
 /* Is it a Unix socket? */
 static inline bool config_listener_is_unix(const struct config_listener *l)
 {
 	return l->address && l->address[0] == '/';
+}
+
+/* Does it speak TLS? */
+static inline bool config_listener_has_tls(const struct config_listener *l)
+{
+	return l->tls.certificate_file || l->tls.psk_hint;
 }
 
 struct config {
@@ -99,6 +119,7 @@ struct config {
 
 	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
+	char *psk_file;   /* shared keys of TLS, for all listeners with a hint; NULL: none */
 	char *pid_file;   /* NULL: none; to be written before the privileges go */
 	/* When started as root: change to this user and its groups once listeners are open.
 	 * NULL: not said: `mosquitto`, else `nobody`, as mosquitto does. "root": stay. */

@@ -5,8 +5,8 @@
 #define NAME_LEN_MAX 48
 
 static const struct option_table *const tables[] = {
-	&options_listener, &options_client,  &options_access,  &options_store,
-	&options_delivery, &options_process, &options_refused,
+	&options_listener, &options_tls,      &options_client,  &options_access,
+	&options_store,    &options_delivery, &options_process, &options_refused,
 };
 
 size_t option_count(void)
@@ -112,10 +112,15 @@ const struct option *option_nearest(struct span name)
 const char *option_group_name(unsigned group)
 {
 	static const char *const names[OPTION_GROUP_COUNT] = {
-		[OPTION_GROUP_LISTENERS] = "Listeners", [OPTION_GROUP_CONNECTIONS] = "Connections",
-		[OPTION_GROUP_SESSIONS] = "Sessions",   [OPTION_GROUP_STORE] = "Store",
-		[OPTION_GROUP_DELIVERY] = "Delivery",   [OPTION_GROUP_QUEUES] = "Queues and memory",
-		[OPTION_GROUP_ROUTING] = "Routing",     [OPTION_GROUP_LOG] = "Log",
+		[OPTION_GROUP_LISTENERS] = "Listeners",
+		[OPTION_GROUP_TLS] = "TLS",
+		[OPTION_GROUP_CONNECTIONS] = "Connections",
+		[OPTION_GROUP_SESSIONS] = "Sessions",
+		[OPTION_GROUP_STORE] = "Store",
+		[OPTION_GROUP_DELIVERY] = "Delivery",
+		[OPTION_GROUP_QUEUES] = "Queues and memory",
+		[OPTION_GROUP_ROUTING] = "Routing",
+		[OPTION_GROUP_LOG] = "Log",
 		[OPTION_GROUP_PROCESS] = "Process",
 	};
 	return group < OPTION_GROUP_COUNT ? names[group] : "Other";

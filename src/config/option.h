@@ -38,6 +38,7 @@ enum option_target {
 /* Under which headline of the manual. */
 enum option_group {
 	OPTION_GROUP_LISTENERS,
+	OPTION_GROUP_TLS,
 	OPTION_GROUP_CONNECTIONS,
 	OPTION_GROUP_SESSIONS,
 	OPTION_GROUP_STORE,
@@ -74,6 +75,7 @@ struct option_table {
 	size_t count;
 };
 extern const struct option_table options_listener;
+extern const struct option_table options_tls;
 extern const struct option_table options_client;
 extern const struct option_table options_access;
 extern const struct option_table options_store;

@@ -14,7 +14,7 @@
 		.name = (option_name), .status = OPTION_REMOVED, .text = (advice)                  \
 	}
 
-#define TLS "TLS is not part of this version: remove the line, or let a TLS proxy stand in front"
+#define ENGINES "OpenSSL 3 has given engines up, so the key must be in keyfile: remove the line"
 #define ACCESS                                                                                     \
 	"password and access files are not part of this version: remove the line and restrict "    \
 	"who can reach the listener"
@@ -32,23 +32,8 @@ static const struct option rows[] = {
 	LATER("auth_plugin", PLUGINS),
 	LATER("auth_opt_*", PLUGINS),
 	LATER("auth_plugin_deny_special_chars", PLUGINS),
-	LATER("cafile", TLS),
-	LATER("capath", TLS),
-	LATER("certfile", TLS),
-	LATER("keyfile", TLS),
-	LATER("ciphers", TLS),
-	LATER("ciphers_tls1.3", TLS),
-	LATER("crlfile", TLS),
-	LATER("dhparamfile", TLS),
-	LATER("psk_file", TLS),
-	LATER("psk_hint", TLS),
-	LATER("require_certificate", TLS),
-	LATER("tls_engine", TLS),
-	LATER("tls_engine_kpass_sha1", TLS),
-	LATER("tls_keyform", TLS),
-	LATER("tls_version", TLS),
-	LATER("use_identity_as_username", TLS),
-	LATER("use_subject_as_username", TLS),
+	LATER("tls_engine", ENGINES),
+	LATER("tls_engine_kpass_sha1", ENGINES),
 	LATER("http_dir", WEBSOCKETS),
 	LATER("websockets_log_level", WEBSOCKETS),
 	LATER("websockets_headers_size", WEBSOCKETS),

@@ -30,6 +30,16 @@ void report_notice(struct config_report *report, const char *format, ...) PRINTF
 /* Says how many mistakes had no room, if any. */
 void report_count_rest(struct config_report *report);
 
+/* The listener that the line is about. */
+struct config_listener *reading_listener(const struct reading *r);
+/* A place for messages: a line of the file, about an option. */
+struct reading reading_place(struct config *c, struct config_report *report, unsigned line,
+			     const char *name);
+
+/* tls.c */
+int read_tls_certificate(struct reading *r) MUST_USE;
+void tls_check(struct config *c, struct config_report *report, const struct config_listener *l);
+
 /* Readers of the options that are more than a name and a value. */
 int read_special(struct reading *r) MUST_USE;
 /* Does it ask for nothing, as a new one? */

@@ -13,7 +13,10 @@ struct config_listener listener_new(void)
 
 static char **text_member(const struct config_listener *l, const struct option *o)
 {
-	bool is_text = o->target == OPTION_TO_LISTENER && o->type == OPTION_TEXT;
+	/* what a special reader keeps is a number or a text, too */
+	bool is_text = o->target == OPTION_TO_LISTENER &&
+		       (o->type == OPTION_TEXT ||
+			(o->type == OPTION_SPECIAL && o->size == sizeof(char *)));
 	return is_text ? (char **)((char *)(uintptr_t)l + o->offset) : NULL;
 }
 
@@ -62,7 +65,8 @@ bool listener_is_plain(const struct config_listener *l)
 {
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
-	       !has_text(l);
+	       !l->tls.requires_certificate && !l->tls.uses_identity && !l->tls.uses_subject &&
+	       !l->tls.has_no_tickets && !has_text(l);
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)
@@ -206,13 +210,17 @@ static int read_log_type(struct reading *r)
 	return 0;
 }
 
+struct config_listener *reading_listener(const struct reading *r)
+{
+	struct config *c = r->config;
+	return c->current_listener == 0 ? &c->default_listener
+					: &c->listeners[c->current_listener - 1];
+}
+
 /* "0660": three digits of the octal system, perhaps with a 0 before. */
 static int read_socket_mode(struct reading *r)
 {
-	struct config *c = r->config;
-	struct config_listener *l = c->current_listener == 0
-					    ? &c->default_listener
-					    : &c->listeners[c->current_listener - 1];
+	struct config_listener *l = reading_listener(r);
 	int32_t mode = 0;
 	bool is_mode = r->value.len >= 3 && r->value.len <= 4;
 	for (size_t i = 0; i < r->value.len && is_mode; i++) {
@@ -312,6 +320,7 @@ int read_special(struct reading *r)
 		{"port", read_default_port},
 		{"bind_address", read_default_address},
 		{"socket_mode", read_socket_mode},
+		{"tls_certificate", read_tls_certificate},
 		{"log_dest", read_log_destination},
 		{"log_type", read_log_type},
 		{"durability", read_durability},

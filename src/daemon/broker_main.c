@@ -35,6 +35,7 @@ struct process {
 	struct config *config;
 	struct logger log;
 	struct listening listening;
+	struct watch watch; /* files that doors were made of */
 	struct store store;
 	struct server *server;
 	int signals_fd;
@@ -156,6 +157,24 @@ static void announce(struct process *p)
 	leave_foreground(p);
 }
 
+static void log_refused(void *context, const char *reason)
+{
+	struct process *p = context;
+	log_line(&p->log, LOG_TYPE_ERROR, "Not reloaded: %s. The old one stays in use.", reason);
+}
+
+/* Certificates, keys, authorities and lists, for those who come from now on. */
+static void reload_doors(struct process *p)
+{
+	if (p->watch.count == 0)
+		return;
+	unsigned count = listening_reload(&p->listening, p->config, log_refused, p);
+	if (count > 0)
+		log_line(&p->log, LOG_TYPE_INFORMATION,
+			 "Reloaded: certificates and keys of %u %s, for new connections.", count,
+			 count == 1 ? "listener" : "listeners");
+}
+
 /* Which lines to log can change while running; where the file is anew is the other reason for
  * SIGHUP, after it was moved away. */
 static void reload(struct process *p)
@@ -176,6 +195,7 @@ static void reload(struct process *p)
 	}
 	config_report_release(&report);
 	config_release(&fresh);
+	reload_doors(p);
 }
 
 /* For the operator: what the store has done so far. And, as mosquitto does for this signal, its
@@ -193,12 +213,14 @@ static bool serve_until_end(struct process *p)
 	int failed_fd = p->config->store.stay_on_failure ? -1 : p->store.failed_fd;
 	const int others[2] = {server_ended_fd(p->server), failed_fd};
 	for (;;) {
-		int what = signals_wait(p->signals_fd, others);
+		int what = signals_wait(p->signals_fd, others, p->watch.count > 0 ? WATCH_MS : -1);
 		if (what == SIGHUP)
 			reload(p);
+		else if (what == 0 && watch_look(&p->watch))
+			reload_doors(p);
 		else if (what == SIGUSR1)
 			tell_status(p);
-		else if (what != SIGALRM)
+		else if (what != 0 && what != SIGALRM)
 			return what != -2;
 	}
 }
@@ -207,7 +229,7 @@ static void wait_for_end(struct process *p)
 {
 	const int others[2] = {server_ended_fd(p->server), -1};
 	int what;
-	while ((what = signals_wait(p->signals_fd, others)) != -1) {
+	while ((what = signals_wait(p->signals_fd, others, -1)) != -1) {
 		if (what == SIGTERM || what == SIGINT || what == SIGALRM)
 			_exit(p->status ? p->status : 1); /* at once, not all was said */
 	}
@@ -262,7 +284,10 @@ static int run_with_log(struct process *p, struct span notices)
 	int error = listening_open(&p->listening, p->config, p->reason);
 	if (error != 0)
 		return error;
+	for (size_t i = 0; i < p->config->listener_count; i++)
+		door_watch(p->config, &p->config->listeners[i], &p->watch);
 	error = run_with_store(p, notices);
+	watch_release(&p->watch);
 	listening_close(&p->listening);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */

@@ -19,7 +19,7 @@ static int family_of(const struct config_listener *from)
 }
 
 static int open_unix(const struct config_listener *from, struct listener *listener_out,
-		     unsigned *opened_out, char reason[LISTENER_REASON_MAX])
+		     unsigned *opened_out, char reason[LISTENING_REASON_MAX])
 {
 	struct listen_unix at = {
 		.path = from->address,
@@ -33,7 +33,7 @@ static int open_unix(const struct config_listener *from, struct listener *listen
 
 static int open_tcp(const struct config *c, const struct config_listener *from,
 		    struct listener *listeners, unsigned *opened_out,
-		    char reason[LISTENER_REASON_MAX])
+		    char reason[LISTENING_REASON_MAX])
 {
 	struct listen_at at = {
 		.host = from->is_loopback ? "localhost" : from->address,
@@ -46,7 +46,7 @@ static int open_tcp(const struct config *c, const struct config_listener *from,
 }
 
 static int open_one(struct listening *l, const struct config *c, const struct config_listener *from,
-		    char reason[LISTENER_REASON_MAX])
+		    char reason[LISTENING_REASON_MAX])
 {
 	struct listener *listeners = l->listeners + l->count;
 	unsigned opened;
@@ -54,21 +54,26 @@ static int open_one(struct listening *l, const struct config *c, const struct co
 						  : open_tcp(c, from, listeners, &opened, reason);
 	if (error != 0)
 		return error;
-	memset(l->answers + l->count, from->answer, opened);
+	memset(l->door_indexes + l->count, (int)l->door_count, opened);
 	l->count += opened;
-	return 0;
+	error = door_open(&l->doors[l->door_count], c, from, reason);
+	l->door_count += error == 0;
+	return error;
 }
 
-int listening_open(struct listening *l, const struct config *c, char reason[LISTENER_REASON_MAX])
+_Static_assert(CONFIG_LISTENERS_MAX <= UINT8_MAX, "an index of a door is a byte");
+
+int listening_open(struct listening *l, const struct config *c, char reason[LISTENING_REASON_MAX])
 {
 	size_t room = c->listener_count * LISTENERS_PER_HOST_MAX;
 	*l = (struct listening){
 		.listeners = mem_alloc(room * sizeof(*l->listeners)),
-		.answers = mem_alloc(room),
+		.door_indexes = mem_alloc(room),
+		.doors = mem_zalloc(c->listener_count * sizeof(*l->doors)),
 	};
-	if (!l->listeners || !l->answers) {
+	if (!l->listeners || !l->door_indexes || !l->doors) {
 		listening_close(l);
-		snprintf(reason, LISTENER_REASON_MAX, "cannot listen: out of memory");
+		snprintf(reason, LISTENING_REASON_MAX, "cannot listen: out of memory");
 		return ERROR_NO_MEMORY;
 	}
 	int error = 0;
@@ -83,9 +88,28 @@ void listening_close(struct listening *l)
 {
 	for (unsigned i = 0; i < l->count; i++)
 		listener_close(&l->listeners[i]);
+	for (unsigned i = 0; i < l->door_count; i++)
+		door_close(&l->doors[i]);
 	mem_free(l->listeners);
-	mem_free(l->answers);
+	mem_free(l->door_indexes);
+	mem_free(l->doors);
 	*l = (struct listening){0};
+}
+
+unsigned listening_reload(struct listening *l, const struct config *c,
+			  void (*refused)(void *context, const char *reason), void *context)
+{
+	char reason[LISTENING_REASON_MAX];
+	unsigned count = 0;
+	for (unsigned i = 0; i < l->door_count; i++) {
+		if (!l->doors[i].tls)
+			continue;
+		if (door_reload(&l->doors[i], c, &c->listeners[i], reason) == 0)
+			count++;
+		else
+			refused(context, reason);
+	}
+	return count;
 }
 
 void listening_text(const struct listening *l, char *text, size_t room)

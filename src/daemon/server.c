@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "daemon/process.h"
 #include "daemon/worker.h"
+#include "io/layered.h"
 #include "io/stream_tcp.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ static void wake_shard(void *context, unsigned shard)
 static int attach_stream(void *context, unsigned shard, struct stream *stream)
 {
 	struct server *s = context;
-	return stream_tcp_attach(stream, &s->workers[shard].loop);
+	struct loop *loop = &s->workers[shard].loop;
+	return stream->layered ? layered_attach(stream, loop) : stream_tcp_attach(stream, loop);
 }
 
 static void log_event(void *context, unsigned shard, const struct event *event,

@@ -23,7 +23,7 @@ int signals_open(void)
 	return fd >= 0 ? fd : ERROR_SYSTEM;
 }
 
-int signals_wait(int signals_fd, const int others[2])
+int signals_wait(int signals_fd, const int others[2], int timeout_ms)
 {
 	struct pollfd ready[3] = {
 		{.fd = others[0], .events = POLLIN},
@@ -32,12 +32,15 @@ int signals_wait(int signals_fd, const int others[2])
 	};
 	for (;;) {
 		struct signalfd_siginfo info;
-		ASSERT(poll(ready, 3, -1) >= 0 || errno == EINTR);
+		int count = poll(ready, 3, timeout_ms);
+		ASSERT(count >= 0 || errno == EINTR);
 		if (read(signals_fd, &info, sizeof(info)) == sizeof(info))
 			return (int)info.ssi_signo;
 		if (ready[0].revents != 0)
 			return -1;
 		if (ready[1].revents != 0)
 			return -2;
+		if (count == 0)
+			return 0;
 	}
 }

@@ -9,7 +9,7 @@
  * ignores SIGPIPE; before any thread is started. A descriptor for signals_wait, or ERROR_SYSTEM. */
 int signals_open(void) MUST_USE;
 /* The next signal; or, when a descriptor of `others` (-1: none) became readable instead, -1 for the
- * first, -2 for the second. */
-int signals_wait(int signals_fd, const int others[2]);
+ * first, -2 for the second; or 0 after `timeout_ms` (-1: never). */
+int signals_wait(int signals_fd, const int others[2], int timeout_ms);
 
 #endif

@@ -54,10 +54,8 @@ static void accept_some(struct worker *w, struct listener *listener)
 {
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
 		struct stream stream;
-		struct peer peer = {
-			.port = listener->port,
-			.answer = listening_answer(w->crew->listening, listener),
-		};
+		struct door *door = listening_door(w->crew->listening, listener);
+		struct peer peer = {.port = listener->port, .answer = door->answer};
 		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
 		int error = listener_accept(listener, &stream, peer.address);
 		if (error == ERROR_LIMIT) {
@@ -66,7 +64,8 @@ static void accept_some(struct worker *w, struct listener *listener)
 		}
 		if (error != 0)
 			return;
-		shard_accept(w->shard, &stream, &peer);
+		if (door_furnish(door, &stream) == 0)
+			shard_accept(w->shard, &stream, &peer);
 	}
 }
 
@@ -78,6 +77,16 @@ static void begin_to_stop(struct worker *w, uint64_t now_ms)
 	shard_shutdown(w->shard, REASON_SERVER_SHUTTING_DOWN);
 }
 
+static void take_layered(struct worker *w)
+{
+	struct loop_event events[LOOP_EVENTS_MAX];
+	if (!loop_has_layered(&w->loop))
+		return;
+	unsigned count = loop_take_layered(&w->loop, events);
+	for (unsigned i = 0; i < count; i++)
+		shard_ready(w->shard, events[i].stream, true, false);
+}
+
 static void take_turn(struct worker *w, const struct loop_event *events, unsigned count)
 {
 	struct moment now = clock_now(&w->clock);
@@ -87,9 +96,10 @@ static void take_turn(struct worker *w, const struct loop_event *events, unsigne
 		const struct loop_event *e = &events[i];
 		if (e->listener)
 			accept_some(w, e->listener);
-		else
+		else if (loop_is_for_owner(&w->loop, e->stream))
 			shard_ready(w->shard, e->stream, e->is_readable, e->is_writable);
 	}
+	take_layered(w);
 	if (!w->is_stopping && atomic_load_explicit(&w->crew->is_stopping, memory_order_relaxed))
 		begin_to_stop(w, now.steady_ms);
 	shard_turn_end(w->shard);
@@ -138,7 +148,7 @@ static bool is_done(struct worker *w)
 
 static uint64_t wait_ms_of(struct worker *w)
 {
-	uint64_t wait_ms = shard_wait_ms(w->shard);
+	uint64_t wait_ms = loop_has_layered(&w->loop) ? 0 : shard_wait_ms(w->shard);
 	if (wait_ms > 0 && !shard_sleep(w->shard))
 		wait_ms = 0;
 	if (w->is_stopping && wait_ms > LAST_CHECKPOINT_LOOK_MS)

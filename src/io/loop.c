@@ -6,6 +6,7 @@
  */
 #include "io/loop.h"
 
+#include "io/layered.h"
 #include "io/listener.h"
 
 #include <errno.h>
@@ -43,6 +44,8 @@ int loop_open(struct loop *l, uint64_t now_ms)
 {
 	*l = (struct loop){.now_ms = now_ms, .accept_again_ms = UINT64_MAX};
 	linger_list_init(&l->lingering);
+	openings_init(&l->openings);
+	list_init(&l->held);
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0)
 		return ERROR_SYSTEM;
@@ -77,6 +80,8 @@ static int timeout_of(const struct loop *l, uint64_t timeout_ms)
 	uint64_t deadline_ms = linger_deadline_ms(&l->lingering);
 	if (l->accept_again_ms < deadline_ms)
 		deadline_ms = l->accept_again_ms;
+	if (openings_deadline_ms(&l->openings) < deadline_ms)
+		deadline_ms = openings_deadline_ms(&l->openings);
 	if (deadline_ms != UINT64_MAX) {
 		uint64_t left_ms = deadline_ms > l->now_ms ? deadline_ms - l->now_ms : 0;
 		if (left_ms < timeout_ms)
@@ -115,6 +120,54 @@ unsigned loop_wait(struct loop *l, uint64_t timeout_ms, struct loop_event events
 	unsigned count = 0;
 	for (int i = 0; i < ready_count; i++)
 		count += translate(l, &ready[i], &events[count]);
+	return count;
+}
+
+bool loop_is_for_owner(struct loop *l, struct stream *s)
+{
+	return !layered_takes(s, l);
+}
+
+bool loop_has_layered(const struct loop *l)
+{
+	return openings_are_busy(&l->openings) || !list_is_empty(&l->held) ||
+	       openings_give_way(&l->openings, l->now_ms);
+}
+
+static struct layered *layered_of(struct opening *at)
+{
+	return CONTAINER_OF(at, struct layered, opening);
+}
+
+static void open_some(struct loop *l)
+{
+	unsigned steps[2] = {0};
+	struct opening *at;
+	while ((at = openings_give_way(&l->openings, l->now_ms)))
+		layered_fail(layered_of(at), l,
+			     "handshake not finished, and others were waiting for theirs");
+	while ((at = openings_next(&l->openings, steps, l->now_ms)))
+		layered_step(layered_of(at), l);
+}
+
+/* What is left over stays in the list, and is reported in the next turn: so it goes to its end. */
+unsigned loop_take_layered(struct loop *l, struct loop_event events[LOOP_EVENTS_MAX])
+{
+	unsigned count = 0;
+	open_some(l);
+	struct link *last = l->held.prev;
+	while (!list_is_empty(&l->held) && count < LOOP_EVENTS_MAX) {
+		struct link *link = l->held.next;
+		struct layered *layered = CONTAINER_OF(link, struct layered, held);
+		events[count++] = (struct loop_event){
+			.stream = layered->stream,
+			.is_readable = true,
+		};
+		link_remove(link);
+		list_append(&l->held, link);
+		if (link == last)
+			break;
+	}
 	return count;
 }
 

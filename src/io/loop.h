@@ -10,6 +10,7 @@
 #define NIGHTJAR_IO_LOOP_H
 
 #include "io/linger.h"
+#include "io/opening.h"
 #include "io/stream.h"
 
 struct listener;
@@ -23,6 +24,9 @@ struct loop {
 	bool is_accepting;
 	uint64_t accept_again_ms; /* while paused; UINT64_MAX = not by itself */
 	struct linger_list lingering;
+	/* Of streams with layers (layered.h): */
+	struct openings openings;
+	struct link held; /* they hold bytes that were not read: reported without the system */
 };
 
 /* Exactly one of stream and listener is set. A peer that hung up or failed counts as readable:
@@ -44,6 +48,17 @@ void loop_close(struct loop *l);
 /* At most timeout_ms, UINT64_MAX = until something comes. Returns the number of events, 0 also
  * when woken or interrupted. A stream closed after loop_wait returned may still be among them. */
 unsigned loop_wait(struct loop *l, uint64_t timeout_ms, struct loop_event events[LOOP_EVENTS_MAX]);
+/*
+ * Streams with layers, which may be in the hands of the owner's turn. So the following are called
+ * within it: for each stream that loop_wait reported, and once a turn.
+ */
+/* Was it reported to its owner? Else to a layer that is not open yet. */
+bool loop_is_for_owner(struct loop *l, struct stream *s);
+/* Does what is to do for layers, and reports the streams that are ready by it. */
+unsigned loop_take_layered(struct loop *l, struct loop_event events[LOOP_EVENTS_MAX]);
+/* There is something to take, whatever loop_wait would say. */
+bool loop_has_layered(const struct loop *l);
+
 /* Any thread: the running or the next loop_wait returns. */
 void loop_wake(struct loop *l);
 /* Once per turn, before anything is closed or accepted. Never goes back. */

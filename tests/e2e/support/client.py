@@ -22,13 +22,16 @@ class Closed(AssertionError):
 
 
 class Client:
-    def __init__(self, port, version=5):
+    def __init__(self, port, version=5, tls=None):
+        """`tls`: an ssl.SSLContext, for a port that speaks TLS."""
         self.version = version
         self.client_id = None
         self.socket = socket.socket()
         self.socket.settimeout(DEADLINE)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.address = "%s:%d" % self.socket.getsockname()
         self._splitter = p.Splitter()
         self._passed_over = collections.deque()

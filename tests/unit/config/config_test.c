@@ -16,6 +16,7 @@ struct refused {
 	const char *errors;
 };
 
+#define TLS "listener 1\ncertfile /c\nkeyfile /k\n"
 #define SAME_PLACE "listener 1883 localhost\nlistener 1883 localhost"
 
 static const struct refused refused_cases[] = {
@@ -96,6 +97,30 @@ static const struct refused refused_cases[] = {
 	 "f.conf:1: bind_interface: the listener is a Unix socket: remove the line\n"},
 	{"listener 1883\nsocket_owner root", "",
 	 "f.conf:1: socket_owner: the listener is no Unix socket, as in: listener 0 /path\n"},
+	{"listener 1\ncertfile /c", "", "f.conf:1: certfile: its key is missing: a keyfile line\n"},
+	{"listener 1\nkeyfile /c", "",
+	 "f.conf:1: keyfile: its certificate is missing: a certfile line\n"},
+	{"listener 1\ncafile /c", "",
+	 "f.conf:1: cafile: the listener speaks no TLS: certfile and keyfile are missing, or "
+	 "psk_hint\n"},
+	{"listener 1\npsk_hint h", "",
+	 "f.conf:1: psk_hint: the keys are missing: a psk_file line\n"},
+	{TLS "require_certificate true", "",
+	 "f.conf:1: require_certificate: nobody vouches for clients: cafile or capath is "
+	 "missing\n"},
+	{TLS "tls_version tlsv1.1", "",
+	 "f.conf:1: tls_version: TLS before 1.2 is not safe and not spoken here: tlsv1.2 or "
+	 "tlsv1.3\n"},
+	{TLS "tls_version 3", "", "f.conf:1: tls_version: is neither tlsv1.2 nor tlsv1.3\n"},
+	{TLS "tls_certificate /c", "",
+	 "f.conf:4: tls_certificate: '/c' is not a certificate, its key and perhaps an answer of "
+	 "OCSP, as in: /etc/ssl/b.pem /etc/ssl/b.key\n"},
+	{TLS "tls_keyform engine", "",
+	 "f.conf:4: tls_keyform: 'engine' is not possible, only pem: keys come from files in the "
+	 "form PEM; OpenSSL 3 has given engines up\n"},
+	{"listener 1\ntls_engine x", "",
+	 "f.conf:2: tls_engine: OpenSSL 3 has given engines up, so the key must be in keyfile: "
+	 "remove the line\n"},
 	{"listener 0 /a\nsocket_mode 0888", "",
 	 "f.conf:2: socket_mode: '0888' is no mode from 000 to 777, as in 0660\n"},
 	{"listener 0 /a\nsocket_mode 600\nsocket_mode 0660", "",
@@ -169,7 +194,7 @@ static void test_config_ten_mistakes_are_all_reported(void **state)
 	(void)state;
 	struct configured c;
 	configure(&c,
-		  "max_qos 9\nfoo\nlistener\n# a comment\npersistence maybe\ncafile /x\n"
+		  "max_qos 9\nfoo\nlistener\n# a comment\npersistence maybe\nplugin /x\n"
 		  "allow_anonymous maybe\nmax_packet_size 19\nlog_dest\nlog_type loud\n"
 		  "max_keepalive 65536\nlistener 1884\n",
 		  "");
@@ -177,7 +202,7 @@ static void test_config_ten_mistakes_are_all_reported(void **state)
 	static const char *const beginnings[] = {
 		"f.conf:1: max_qos: ",         "f.conf:2: foo: ",
 		"f.conf:3: listener: ",        "f.conf:5: persistence: ",
-		"f.conf:6: cafile: ",          "f.conf:7: allow_anonymous: ",
+		"f.conf:6: plugin: ",          "f.conf:7: allow_anonymous: ",
 		"f.conf:8: max_packet_size: ", "f.conf:9: log_dest: ",
 		"f.conf:10: log_type: ",       "f.conf:11: max_keepalive: ",
 	};

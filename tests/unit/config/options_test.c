@@ -31,6 +31,8 @@ static size_t supported_count(void)
 	return option_count() - options_refused.count;
 }
 
+#define TLS(line) "listener 1884\ncertfile /c\nkeyfile /k\ncafile /ca\n" line
+
 static const struct accepted accepted_cases[] = {
 	{"listener 1884", LISTENER(port), 1884},
 	{"listener 0", LISTENER(port), 0},
@@ -46,6 +48,27 @@ static const struct accepted accepted_cases[] = {
 	{"listener 0 /a\nsocket_mode 007", LISTENER(socket_mode), 7},
 	{"listener 0 /a\nsocket_owner root", LISTENER(port), 0},
 	{"listener 0 /a\nsocket_group root", LISTENER(port), 0},
+	{TLS("tls_certificate /a /b"), LISTENER(port), 1884},
+	{"listener 1884\ncertfile /c\nkeyfile /k\ncafile /a", LISTENER(port), 1884},
+	{TLS("capath /a"), LISTENER(port), 1884},
+	{"listener 1884\nkeyfile /k\ncertfile /c", LISTENER(port), 1884},
+	{"listener 1884\ncertfile /c\nkeyfile /k", LISTENER(port), 1884},
+	{TLS("require_certificate true"), LISTENER(tls.requires_certificate), 1},
+	{TLS("use_identity_as_username true"), LISTENER(tls.uses_identity), 1},
+	{TLS("use_subject_as_username true"), LISTENER(tls.uses_subject), 1},
+	{TLS("crlfile /a"), LISTENER(port), 1884},
+	{TLS("tls_version tlsv1.3"), LISTENER(port), 1884},
+	{TLS("ciphers HIGH"), LISTENER(port), 1884},
+	{TLS("ciphers_tls1.3 TLS_AES_128_GCM_SHA256"), LISTENER(port), 1884},
+	{TLS("tls_curves X25519"), LISTENER(port), 1884},
+	{TLS("dhparamfile /a"), LISTENER(port), 1884},
+	{"psk_file /a\nlistener 1884\npsk_hint hint", LISTENER(port), 1884},
+	{"psk_file /a", NOTHING},
+	{TLS("tls_ocsp_file /a"), LISTENER(port), 1884},
+	{TLS("tls_alpn x-mqtt"), LISTENER(port), 1884},
+	{TLS("tls_no_tickets true"), LISTENER(tls.has_no_tickets), 1},
+	{TLS("tls_keylog /a"), LISTENER(port), 1884},
+	{TLS("tls_keyform pem"), LISTENER(port), 1884},
 	{"max_connections 7", SETTING(connections_max), 7},
 	{"max_connections -1", SETTING(connections_max), 0},
 	{"max_connections 0", SETTING(connections_max), 0},
@@ -261,7 +284,8 @@ static void test_table_rows_are_well_made(void **state)
 static bool is_accepted(const char *name, const char *value)
 {
 	char text[256];
-	snprintf(text, sizeof(text), "%s %s\n", name, value);
+	bool is_of_tls = option_named(span_of_text(name))->group == OPTION_GROUP_TLS;
+	snprintf(text, sizeof(text), "%s%s %s\n", is_of_tls ? TLS("") : "", name, value);
 	struct configured c;
 	configure(&c, text, "");
 	bool is_good = c.rc == 0;

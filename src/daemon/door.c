@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/door.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "io/layered.h"
+#include "io/tls.h"
+
+#define DEFAULT_ALPN "mqtt"
+
+/* "certificate key staple" of one line, cut up in place. */
+static void take_certificate(char *line, struct tls_certificate *out)
+{
+	char *save = NULL;
+	out->certificate_file = strtok_r(line, " \t", &save);
+	out->key_file = strtok_r(NULL, " \t", &save);
+	out->staple_file = strtok_r(NULL, " \t", &save);
+}
+
+/* `lines` is a copy that the settings borrow from. */
+static int take_certificates(char *lines, struct tls_settings *out, char *reason)
+{
+	char *save = NULL;
+	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (out->certificate_count == TLS_CERTIFICATES_MAX) {
+			snprintf(reason, DOOR_REASON_MAX,
+				 "tls_certificate: a listener has at most %d certificates",
+				 TLS_CERTIFICATES_MAX);
+			return ERROR_INVALID;
+		}
+		take_certificate(line, &out->certificates[out->certificate_count++]);
+	}
+	return 0;
+}
+
+static void fill_settings(const struct config *c, const struct config_listener *from,
+			  struct tls_settings *out)
+{
+	const struct config_tls *t = &from->tls;
+	*out = (struct tls_settings){
+		.ca_file = t->ca_file,
+		.ca_path = t->ca_path,
+		.crl_file = t->requires_certificate ? t->crl_file : NULL,
+		.requires_certificate = t->requires_certificate,
+		.version = t->version,
+		.ciphers = t->ciphers,
+		.ciphersuites = t->ciphersuites,
+		.curves = t->curves,
+		.dh_file = t->dh_file,
+		.alpn = t->alpn ? t->alpn : DEFAULT_ALPN,
+		.has_tickets = !t->has_no_tickets,
+		.key_log_file = t->key_log_file,
+		.uses_psk = t->psk_hint != NULL,
+		.psk_hint = t->psk_hint,
+		.psk_file = c->psk_file,
+	};
+	if (t->uses_identity)
+		out->user_name = TLS_USER_NAME_IDENTITY;
+	else if (t->uses_subject)
+		out->user_name = TLS_USER_NAME_SUBJECT;
+	if (!t->certificate_file)
+		return;
+	out->certificate_count = 1;
+	out->certificates[0] =
+		(struct tls_certificate){t->certificate_file, t->key_file, t->staple_file};
+}
+
+static int make_tls(const struct config *c, const struct config_listener *from,
+		    struct tls_context *before, struct tls_context **out, char *reason)
+{
+	struct tls_settings settings;
+	const char *more = from->tls.more_certificates;
+	char *lines = more ? mem_copy_text(span_of_text(more)) : NULL;
+	int error = 0;
+	fill_settings(c, from, &settings);
+	if (lines)
+		error = take_certificates(lines, &settings, reason);
+	if (error == 0)
+		error = tls_context_new(&settings, before, out, reason);
+	mem_free(lines);
+	return error;
+}
+
+int door_open(struct door *d, const struct config *c, const struct config_listener *from,
+	      char reason[DOOR_REASON_MAX])
+{
+	struct tls_context *tls = NULL;
+	int error = config_listener_has_tls(from) ? make_tls(c, from, NULL, &tls, reason) : 0;
+	if (error != 0)
+		return error;
+	*d = (struct door){.tls = tls, .answer = from->answer};
+	pthread_mutex_init(&d->mutex, NULL);
+	return 0;
+}
+
+int door_reload(struct door *d, const struct config *c, const struct config_listener *from,
+		char reason[DOOR_REASON_MAX])
+{
+	struct tls_context *fresh;
+	int error = make_tls(c, from, d->tls, &fresh, reason);
+	if (error != 0)
+		return error;
+	pthread_mutex_lock(&d->mutex);
+	struct tls_context *old = d->tls;
+	d->tls = fresh;
+	pthread_mutex_unlock(&d->mutex);
+	tls_context_unref(old);
+	return 0;
+}
+
+void door_close(struct door *d)
+{
+	tls_context_unref(d->tls);
+	pthread_mutex_destroy(&d->mutex);
+}
+
+static struct layer *make_tls_layer(struct door *d)
+{
+	pthread_mutex_lock(&d->mutex);
+	struct tls_context *context = tls_context_ref(d->tls);
+	pthread_mutex_unlock(&d->mutex);
+	struct layer *layer = tls_new(context, NULL, false);
+	tls_context_unref(context);
+	return layer;
+}
+
+int door_furnish(struct door *d, struct stream *s)
+{
+	if (!d->tls)
+		return 0;
+	struct layered *l = layered_init(s);
+	struct layer *layer = l ? make_tls_layer(d) : NULL;
+	if (!layer) {
+		s->ops->close(s);
+		return ERROR_NO_MEMORY;
+	}
+	layered_push(l, layer);
+	return 0;
+}
+
+static void watch_more(const char *more, struct watch *w)
+{
+	struct tls_settings settings = {0};
+	char reason[DOOR_REASON_MAX];
+	char *lines = more ? mem_copy_text(span_of_text(more)) : NULL;
+	if (lines && take_certificates(lines, &settings, reason) == 0) {
+		for (unsigned i = 0; i < settings.certificate_count; i++) {
+			watch_add(w, settings.certificates[i].certificate_file);
+			watch_add(w, settings.certificates[i].key_file);
+			watch_add(w, settings.certificates[i].staple_file);
+		}
+	}
+	mem_free(lines);
+}
+
+void door_watch(const struct config *c, const struct config_listener *from, struct watch *w)
+{
+	const struct config_tls *t = &from->tls;
+	const char *const files[] = {
+		t->certificate_file, t->key_file, t->staple_file, t->ca_file,
+		t->ca_path,          t->crl_file, t->dh_file,     t->psk_hint ? c->psk_file : NULL,
+	};
+	if (!config_listener_has_tls(from))
+		return;
+	for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+		watch_add(w, files[i]);
+	watch_more(t->more_certificates, w);
+}

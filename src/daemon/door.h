@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What awaits a connection behind a listener: layers between its bytes and MQTT. The certificates
+ * can be replaced while connections come; those that are there keep theirs.
+ */
+#ifndef NIGHTJAR_DAEMON_DOOR_H
+#define NIGHTJAR_DAEMON_DOOR_H
+
+#include <pthread.h>
+
+#include "config/config.h"
+#include "daemon/watch.h"
+#include "io/stream.h"
+#include "io/tls_context.h"
+
+#define DOOR_REASON_MAX TLS_REASON_MAX
+
+struct door {
+	pthread_mutex_t mutex;
+	struct tls_context *tls; /* guarded by the mutex; NULL: none */
+	uint8_t answer;          /* enum answer of the listener */
+};
+
+/* Reads what the listener's options name. 0, or an error with the reason. */
+int door_open(struct door *d, const struct config *c, const struct config_listener *from,
+	      char reason[DOOR_REASON_MAX]) MUST_USE;
+/* Of a door with TLS: the same anew; on an error the old stays. */
+int door_reload(struct door *d, const struct config *c, const struct config_listener *from,
+		char reason[DOOR_REASON_MAX]) MUST_USE;
+void door_close(struct door *d);
+/* Puts the layers on a socket that was just accepted. Any thread. An error: it was closed. */
+int door_furnish(struct door *d, struct stream *s) MUST_USE;
+/* The files that the listener's options name. */
+void door_watch(const struct config *c, const struct config_listener *from, struct watch *w);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that are to be read anew when they change. They are looked at twice a second: that also
+ * finds those that another one took the place of, or that a link stands for, wherever it leads. What
+ * has changed is told of when it stands still: a certificate and its key are two files.
+ */
+#ifndef NIGHTJAR_DAEMON_WATCH_H
+#define NIGHTJAR_DAEMON_WATCH_H
+
+#include "base/base.h"
+
+/* How often to look, in milliseconds. */
+#define WATCH_MS 500
+/* More files than all listeners together may name. */
+#define WATCH_FILES_MAX 4096
+
+struct watched;
+
+struct watch {
+	struct watched *files;
+	size_t count, capacity;
+	bool has_changed; /* and does not stand still yet */
+};
+
+/* NULL and what is watched already are left out; so is what there is no memory for. The file is as
+ * it should be now. */
+void watch_add(struct watch *w, const char *path);
+void watch_release(struct watch *w);
+/* To be called every WATCH_MS: has any changed, and stood still since the last look? */
+bool watch_look(struct watch *w);
+
+#endif
