@@ -35,7 +35,7 @@ struct process {
 	struct config *config;
 	struct logger log;
 	struct listening listening;
-	struct watch watch; /* files that doors were made of */
+	struct file_watch watch; /* files that doors were made of */
 	struct store store;
 	struct server *server;
 	int signals_fd;
@@ -216,7 +216,7 @@ static bool serve_until_end(struct process *p)
 		int what = signals_wait(p->signals_fd, others, p->watch.count > 0 ? WATCH_MS : -1);
 		if (what == SIGHUP)
 			reload(p);
-		else if (what == 0 && watch_look(&p->watch))
+		else if (what == 0 && file_watch_look(&p->watch))
 			reload_doors(p);
 		else if (what == SIGUSR1)
 			tell_status(p);
@@ -287,7 +287,7 @@ static int run_with_log(struct process *p, struct span notices)
 	for (size_t i = 0; i < p->config->listener_count; i++)
 		door_watch(p->config, &p->config->listeners[i], &p->watch);
 	error = run_with_store(p, notices);
-	watch_release(&p->watch);
+	file_watch_release(&p->watch);
 	listening_close(&p->listening);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */

@@ -140,22 +140,22 @@ int door_furnish(struct door *d, struct stream *s)
 	return 0;
 }
 
-static void watch_more(const char *more, struct watch *w)
+static void watch_more(const char *more, struct file_watch *w)
 {
 	struct tls_settings settings = {0};
 	char reason[DOOR_REASON_MAX];
 	char *lines = more ? mem_copy_text(span_of_text(more)) : NULL;
 	if (lines && take_certificates(lines, &settings, reason) == 0) {
 		for (unsigned i = 0; i < settings.certificate_count; i++) {
-			watch_add(w, settings.certificates[i].certificate_file);
-			watch_add(w, settings.certificates[i].key_file);
-			watch_add(w, settings.certificates[i].staple_file);
+			file_watch_add(w, settings.certificates[i].certificate_file);
+			file_watch_add(w, settings.certificates[i].key_file);
+			file_watch_add(w, settings.certificates[i].staple_file);
 		}
 	}
 	mem_free(lines);
 }
 
-void door_watch(const struct config *c, const struct config_listener *from, struct watch *w)
+void door_watch(const struct config *c, const struct config_listener *from, struct file_watch *w)
 {
 	const struct config_tls *t = &from->tls;
 	const char *const files[] = {
@@ -165,6 +165,6 @@ void door_watch(const struct config *c, const struct config_listener *from, stru
 	if (!config_listener_has_tls(from))
 		return;
 	for (size_t i = 0; i < ARRAY_COUNT(files); i++)
-		watch_add(w, files[i]);
+		file_watch_add(w, files[i]);
 	watch_more(t->more_certificates, w);
 }

@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 #include "config/config.h"
-#include "daemon/watch.h"
+#include "daemon/file_watch.h"
 #include "io/stream.h"
 #include "io/tls_context.h"
 
@@ -31,6 +31,6 @@ void door_close(struct door *d);
 /* Puts the layers on a socket that was just accepted. Any thread. An error: it was closed. */
 int door_furnish(struct door *d, struct stream *s) MUST_USE;
 /* The files that the listener's options name. */
-void door_watch(const struct config *c, const struct config_listener *from, struct watch *w);
+void door_watch(const struct config *c, const struct config_listener *from, struct file_watch *w);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/watch.h"
+#include "daemon/file_watch.h"
 
 #include <sys/stat.h>
 
@@ -33,7 +33,7 @@ static struct state look_at(const char *path)
 	return state;
 }
 
-static bool is_watched(const struct watch *w, const char *path)
+static bool is_watched(const struct file_watch *w, const char *path)
 {
 	for (size_t i = 0; i < w->count; i++)
 		if (strcmp(w->files[i].path, path) == 0)
@@ -41,7 +41,7 @@ static bool is_watched(const struct watch *w, const char *path)
 	return false;
 }
 
-static bool make_room(struct watch *w)
+static bool make_room(struct file_watch *w)
 {
 	if (w->count < w->capacity)
 		return true;
@@ -54,7 +54,7 @@ static bool make_room(struct watch *w)
 	return true;
 }
 
-void watch_add(struct watch *w, const char *path)
+void file_watch_add(struct file_watch *w, const char *path)
 {
 	if (!path || is_watched(w, path) || w->count == WATCH_FILES_MAX || !make_room(w))
 		return;
@@ -63,15 +63,15 @@ void watch_add(struct watch *w, const char *path)
 		w->files[w->count++] = (struct watched){copy, look_at(path)};
 }
 
-void watch_release(struct watch *w)
+void file_watch_release(struct file_watch *w)
 {
 	for (size_t i = 0; i < w->count; i++)
 		mem_free(w->files[i].path);
 	mem_free(w->files);
-	*w = (struct watch){0};
+	*w = (struct file_watch){0};
 }
 
-bool watch_look(struct watch *w)
+bool file_watch_look(struct file_watch *w)
 {
 	bool is_moving = false;
 	for (size_t i = 0; i < w->count; i++) {

@@ -4,8 +4,8 @@
  * finds those that another one took the place of, or that a link stands for, wherever it leads. What
  * has changed is told of when it stands still: a certificate and its key are two files.
  */
-#ifndef NIGHTJAR_DAEMON_WATCH_H
-#define NIGHTJAR_DAEMON_WATCH_H
+#ifndef NIGHTJAR_DAEMON_FILE_WATCH_H
+#define NIGHTJAR_DAEMON_FILE_WATCH_H
 
 #include "base/base.h"
 
@@ -16,7 +16,7 @@
 
 struct watched;
 
-struct watch {
+struct file_watch {
 	struct watched *files;
 	size_t count, capacity;
 	bool has_changed; /* and does not stand still yet */
@@ -24,9 +24,9 @@ struct watch {
 
 /* NULL and what is watched already are left out; so is what there is no memory for. The file is as
  * it should be now. */
-void watch_add(struct watch *w, const char *path);
-void watch_release(struct watch *w);
+void file_watch_add(struct file_watch *w, const char *path);
+void file_watch_release(struct file_watch *w);
 /* To be called every WATCH_MS: has any changed, and stood still since the last look? */
-bool watch_look(struct watch *w);
+bool file_watch_look(struct file_watch *w);
 
 #endif
