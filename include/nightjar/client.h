@@ -342,6 +342,10 @@ struct nj_options {
 	 * "SCRAM-SHA-256", where user_name and password are used for it and not sent, and a server
 	 * that does not prove that it knows the password too is not taken. NULL: none. */
 	const char *auth_method;
+	/* nj_request: the topic for responses, this client's alone; NULL: under the Response
+	 * Information of CONNACK, or "nightjar/response/" and the client id. */
+	const char *response_topic;
+	uint32_t requests_max; /* outstanding at a time */
 };
 
 /* In the order of the fields. */
@@ -353,7 +357,7 @@ struct nj_options {
 			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL,       \
 			false, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL,  \
 			NULL, NULL, 0, NULL, false, false, NULL, (uint64_t)128 << 20, false, NULL, \
-			NULL, NULL                                                                 \
+			NULL, NULL, NULL, 1000                                                     \
 	}
 
 /* --- life --- */
@@ -476,6 +480,38 @@ NJ_API int nj_unsubscribe(nj_client *client, const char *const *filters, size_t 
 NJ_API int nj_unsubscribe_with(nj_client *client, const char *const *filters, size_t count,
 			       const struct nj_property *properties, size_t property_count,
 			       nj_delivery **delivery_out);
+
+/* --- requests and responses (5.0) --- */
+
+/* Publishes a message with a Response Topic, a Correlation Data of its own and, if it has none, a
+ * Message Expiry Interval; subscribes to the topic first; and waits for the response so long (-1:
+ * without end). Let go of the response with nj_message_unref; it is acknowledged by the library,
+ * also with manual_ack.
+ * NJ_ERROR_TIMED_OUT; NJ_ERROR_NOT_FOUND: the server says that nobody is there to get it;
+ * NJ_ERROR_REFUSED: by the server; NJ_ERROR_LIMIT: requests_max; NJ_ERROR_CLOSED: the first
+ * connection is to stand before, unless response_topic is given; NJ_ERROR_INVALID, also for 3.x;
+ * and those of nj_publish. */
+NJ_API int nj_request(nj_client *client, const struct nj_message_out *message, int64_t timeout_ms,
+		      nj_message **response_out);
+/* `error` is 0 and there is a response, or one of those above. */
+typedef void (*nj_response)(nj_client *client, void *context, int error, nj_message *response);
+/* The same without waiting: `response` is called once, by whoever drives, if 0 is returned, and
+ * unless the client is freed before. */
+NJ_API int nj_request_async(nj_client *client, const struct nj_message_out *message,
+			    int64_t timeout_ms, nj_response response, void *context);
+/* Publishes a reply to a request: to its Response Topic, with its Correlation Data.
+ * `reply->topic` is NULL. NJ_ERROR_NOT_FOUND: it asks for no response; those of nj_publish. */
+NJ_API int nj_respond(nj_client *client, const nj_message *request,
+		      const struct nj_message_out *reply, nj_delivery **delivery_out);
+
+struct nj_request_counts {
+	uint32_t outstanding;
+	uint64_t answered;
+	uint64_t late; /* responses to requests that were over: dropped */
+	/* Came on the response topic, and answer nothing of this client: given as other messages. */
+	uint64_t foreign;
+};
+NJ_API void nj_count_requests(nj_client *client, struct nj_request_counts *counts_out);
 
 /* --- messages in --- */
 

@@ -33,9 +33,11 @@ const char *nj_error_text(int error)
 
 static void init_lists(nj_client *c)
 {
-	struct link *const lists[] = {&c->unwritten,     &c->requests, &c->requests_sent,
-				      &c->subscriptions, &c->inbox,    &c->again,
-				      &c->held,          &c->events,   &c->handing};
+	struct link *const lists[] = {&c->unwritten,     &c->requests,
+				      &c->requests_sent, &c->subscriptions,
+				      &c->inbox,         &c->again,
+				      &c->held,          &c->events,
+				      &c->handing,       &c->responses.outstanding};
 	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
 		list_init(lists[i]);
 }
@@ -88,6 +90,7 @@ static void release(nj_client *c)
 	mem_free((void *)c->connack_properties.ptr);
 	mem_free((void *)c->farewell_properties.ptr);
 	auth_release(c);
+	request_release(c);
 	errno = saved;
 }
 
@@ -132,6 +135,7 @@ static void dispose(nj_client *c)
 	pthread_mutex_lock(&c->mutex);
 	events_drop(&c->handing);
 	events_drop(&c->events);
+	request_give_up(c);
 	delivery_give_up(c);
 	subscribe_give_up(c);
 	message_give_up(c);

@@ -11,6 +11,7 @@
  *	events.c         what the engine reports, and how callbacks get it
  *	packet.c         packets, for those who watch
  *	authenticate.c   enhanced authentication
+ *	request.c        requests and responses
  *	delivery.c       publish, deliveries
  *	subscribe.c      subscriptions, made again when the server has lost them
  *	message.c        messages that came
@@ -46,6 +47,7 @@ enum event_kind {
 	EVENT_STORED,
 	EVENT_STORE_SAYS,
 	EVENT_AUTH,
+	EVENT_RESPONSE,
 };
 struct event {
 	struct link link;
@@ -63,15 +65,17 @@ struct nj_delivery {
 	uint8_t reason_code;
 	bool was_sent; /* of a message: packet_id too */
 	uint16_t packet_id;
-	uint32_t token;            /* index into `slots`, plus 1; 0: none */
-	void *tag;                 /* of the message */
-	uint64_t mark;             /* the same */
-	struct event stored_event; /* kept.h */
+	uint32_t token;                  /* index into `slots`, plus 1; 0: none */
+	void *tag;                       /* of the message */
+	struct pending_request *request; /* or NULL */
+	uint64_t mark;                   /* the same */
+	struct event stored_event;       /* kept.h */
 	bool waits_for_store, is_stored;
 	uint64_t written_position; /* QoS 0: known to be sent when so many bytes are written */
 	/* requests */
 	struct link prepared; /* SUBSCRIBE: room for what will be granted, one for each filter */
 	bool is_internal;     /* a subscription made again: nobody waits for it */
+	bool is_hidden;       /* the library's own: `answered` does not tell it */
 	uint32_t filter_count;
 	uint32_t filters_len;
 	uint32_t properties_len;
@@ -91,6 +95,7 @@ struct nj_message {
 	uint8_t qos;
 	bool retain;
 	bool dup;
+	bool is_response; /* acknowledged by itself, manual_ack or not */
 	struct nj_bytes payload;
 	struct nj_bytes properties;
 	char topic[]; /* NUL; payload, NUL; properties */
@@ -135,6 +140,32 @@ struct authentication {
 	bool is_rejected;
 	bool was_refused;   /* the last nj_authenticate */
 	struct buffer data; /* the server's, for the callback */
+};
+
+/* A request whose response has not come. */
+struct pending_request {
+	struct event event; /* its link: in `outstanding`, or, done, in `events` */
+	unsigned reference_count;
+	uint64_t number; /* in its Correlation Data */
+	uint64_t deadline_ms;
+	nj_response callback; /* NULL: somebody waits */
+	void *context;
+	bool is_done;
+	int error;
+	struct nj_message *response;
+	struct nj_delivery *delivery; /* until that is finished */
+};
+
+struct responses {
+	char *given_topic;                /* of the options */
+	char *topic;                      /* subscribed to, or being so */
+	struct nj_delivery *subscription; /* until it is answered */
+	uint8_t instance[8];              /* begins the Correlation Data of this client */
+	bool has_instance;
+	uint32_t outstanding_max;
+	uint64_t last_number;
+	struct nj_request_counts counts;
+	struct link outstanding;
 };
 
 struct nj_client {
@@ -224,6 +255,7 @@ struct nj_client {
 	size_t inbox_bytes;
 
 	struct authentication auth;
+	struct responses responses;
 
 	/* for callbacks */
 	struct link events;
@@ -318,6 +350,9 @@ void delivery_leave(nj_client *c, struct nj_delivery *d); /* its token is free *
 /* The end: tells those who wait, the callback, and drops the library's reference. */
 void delivery_finish(struct nj_delivery *d, enum nj_outcome outcome, uint8_t reason_code);
 void delivery_drop(struct nj_delivery *d); /* a reference */
+/* nj_publish; with a request its end is told to that too. */
+int delivery_publish(nj_client *c, const struct nj_message_out *m, struct pending_request *request,
+		     struct nj_delivery **delivery_out) MUST_USE;
 void delivery_published(nj_client *c, const struct engine_published *published);
 void delivery_written(nj_client *c);        /* more bytes were written */
 void delivery_unwritten_lost(nj_client *c); /* the connection */
@@ -329,6 +364,20 @@ void subscribe_answered(nj_client *c, const struct engine_answered *answered);
 void subscribe_all_again(nj_client *c);
 void subscribe_lost(nj_client *c); /* the connection: what was not answered goes again */
 void subscribe_give_up(nj_client *c);
+/* To one topic, for the library's own use. */
+int subscribe_hidden(nj_client *c, const char *topic, struct nj_delivery **delivery_out) MUST_USE;
+
+/* request.c; locked. */
+int request_configure(nj_client *c, const struct nj_options *o) MUST_USE;
+void request_release(nj_client *c);
+/* Is the message a response to one of ours? It is taken then. */
+bool request_takes(nj_client *c, struct nj_message *m);
+void request_published(struct nj_delivery *d); /* its outcome is known */
+void request_due(nj_client *c, uint64_t now_ms);
+uint64_t request_deadline(const nj_client *c);
+void request_call(nj_client *c, struct event *event);
+void request_drop(struct event *event);
+void request_give_up(nj_client *c);
 
 /* message.c; locked. */
 void message_arrived(nj_client *c, const struct publish *message, uint64_t handle);

@@ -86,10 +86,12 @@ void delivery_finish(struct nj_delivery *d, enum nj_outcome outcome, uint8_t rea
 	c->finished_count++;
 	if (c->wait_count > 0)
 		pthread_cond_broadcast(&c->changed);
+	if (d->request)
+		request_published(d);
 	if (d->kind == DELIVERY_PUBLISH && c->callbacks.published && !c->is_freed)
 		events_add(c, &d->event, EVENT_PUBLISHED);
 	else if (d->kind != DELIVERY_PUBLISH && c->callbacks.answered && !c->is_freed &&
-		 !d->is_internal)
+		 !d->is_internal && !d->is_hidden)
 		events_add(c, &d->event, EVENT_ANSWERED);
 	else
 		delivery_drop(d);
@@ -224,11 +226,11 @@ static int publish_tracked(nj_client *c, const struct publish *p, uint64_t mark,
 
 /* Locked. The engine may finish the message before it returns. */
 static int publish(nj_client *c, const struct publish *p, const struct nj_message_out *m,
-		   nj_delivery **delivery_out)
+		   struct pending_request *request, nj_delivery **delivery_out)
 {
 	struct nj_delivery *d = NULL;
 	bool tells_stored = c->kept && c->kept->stored;
-	if (delivery_out || c->callbacks.published || tells_stored) {
+	if (delivery_out || c->callbacks.published || tells_stored || request) {
 		int error = delivery_new(c, DELIVERY_PUBLISH, 0, &d);
 		if (error)
 			return error;
@@ -236,10 +238,15 @@ static int publish(nj_client *c, const struct publish *p, const struct nj_messag
 		d->mark = m->mark;
 		d->waits_for_store = outbox_keeps(c, p->qos);
 		d->reference_count += delivery_out != NULL;
+		d->request = request;
+		if (request)
+			request->delivery = d;
 	}
 	int error = publish_tracked(c, p, m->mark, d);
 	if (error && d) {
 		d->reference_count = 1;
+		if (d->request)
+			d->request->delivery = NULL;
 		delivery_drop(d);
 		return error;
 	}
@@ -250,7 +257,8 @@ static int publish(nj_client *c, const struct publish *p, const struct nj_messag
 	return error;
 }
 
-int nj_publish(nj_client *c, const struct nj_message_out *m, nj_delivery **delivery_out)
+int delivery_publish(nj_client *c, const struct nj_message_out *m, struct pending_request *request,
+		     nj_delivery **delivery_out)
 {
 	struct span properties;
 	if (!m->topic || m->qos > QOS_MAX)
@@ -264,10 +272,16 @@ int nj_publish(nj_client *c, const struct nj_message_out *m, nj_delivery **deliv
 			    .topic = span_of_text(m->topic),
 			    .payload = span_of(m->payload, m->payload_len),
 			    .properties.user = properties};
-	pthread_mutex_lock(&c->mutex);
-	error = publish(c, &p, m, delivery_out);
-	client_leave(c);
+	error = publish(c, &p, m, request, delivery_out);
 	mem_free((void *)properties.ptr);
+	return error;
+}
+
+int nj_publish(nj_client *c, const struct nj_message_out *m, nj_delivery **delivery_out)
+{
+	pthread_mutex_lock(&c->mutex);
+	int error = delivery_publish(c, m, NULL, delivery_out);
+	client_leave(c);
 	return error;
 }
 

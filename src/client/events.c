@@ -198,6 +198,7 @@ static void call(nj_client *c, struct event *e)
 	case EVENT_STORED: outbox_call_stored(c, e); break;
 	case EVENT_STORE_SAYS: kept_call_said(c); break;
 	case EVENT_AUTH: auth_call(c); break;
+	case EVENT_RESPONSE: request_call(c, e); break;
 	}
 }
 
@@ -236,6 +237,8 @@ void events_drop(struct link *events)
 			mem_free(CONTAINER_OF(e, struct subscription, event));
 		else if (e->kind == EVENT_PACKET)
 			packet_drop(e);
+		else if (e->kind == EVENT_RESPONSE)
+			request_drop(e);
 		else if (e->kind == EVENT_STORED)
 			outbox_drop_stored(e);
 	}

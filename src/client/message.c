@@ -32,6 +32,8 @@ static struct nj_message *message_new(nj_client *c, const struct publish *p)
 
 void message_give(nj_client *c, struct nj_message *m)
 {
+	if (request_takes(c, m))
+		return;
 	if (c->callbacks.message)
 		events_add(c, &m->event, EVENT_MESSAGE);
 	else
@@ -157,7 +159,7 @@ void message_drop(struct nj_message *m)
 	if (--m->reference_count > 0)
 		return;
 	if (is_alive(c)) {
-		if ((m->handle != 0 || m->mark != 0) && !c->has_manual_ack)
+		if ((m->handle != 0 || m->mark != 0) && (!c->has_manual_ack || m->is_response))
 			(void)!answer(c, m, REASON_SUCCESS);
 		client_wake(c);
 	}

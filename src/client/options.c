@@ -261,6 +261,9 @@ static const char *range_flaw(const struct nj_options *o)
 		return "acknowledges_early and store_path exclude each other";
 	if (o->store_path && o->store_bytes_max < STORE_BYTES_MIN)
 		return "store_bytes_max is less than 2 MiB";
+	if (o->response_topic &&
+	    (!*o->response_topic || !topic_name_is_valid(span_of_text(o->response_topic))))
+		return "response_topic is empty or has wildcards";
 	return auth_options_flaw(o);
 }
 
@@ -321,5 +324,7 @@ int client_configure(nj_client *c, const struct nj_options *o)
 	int error = read_addresses(c, o);
 	if (!error)
 		error = auth_configure(c, o);
+	if (!error)
+		error = request_configure(c, o);
 	return error ? error : new_engine(c, o);
 }

@@ -333,33 +333,67 @@ static bool is_sound_subscription(const nj_client *c, const struct nj_subscripti
 	       !(is_shared && s->no_local && c->version == MQTT_5); /* [MQTT-3.8.3-4] */
 }
 
-/* Queues a request; `filters` are encoded. Locks. */
+/* Queues a request; `filters` are encoded. Locked. */
+static int queue_request(nj_client *c, enum delivery_kind kind, struct span filters, size_t count,
+			 struct span properties, struct nj_delivery **delivery_out)
+{
+	struct nj_delivery *d;
+	int error = delivery_new(c, kind, filters.len + properties.len + count, &d);
+	if (error)
+		return error;
+	memcpy(d->bytes, filters.ptr, filters.len);
+	if (properties.len > 0)
+		memcpy(d->bytes + filters.len, properties.ptr, properties.len);
+	d->filter_count = (uint32_t)count;
+	d->filters_len = (uint32_t)filters.len;
+	d->properties_len = (uint32_t)properties.len;
+	error = kind == DELIVERY_SUBSCRIBE ? prepare(d) : 0;
+	if (error) {
+		delivery_drop(d);
+		return error;
+	}
+	list_append(&c->requests, &d->event.link);
+	*delivery_out = d;
+	return 0;
+}
+
+/* The same, and sends it. Locks. */
 static int request(nj_client *c, enum delivery_kind kind, struct span filters, size_t count,
 		   struct span properties, nj_delivery **delivery_out)
 {
 	struct nj_delivery *d;
 	pthread_mutex_lock(&c->mutex);
-	int error = delivery_new(c, kind, filters.len + properties.len + count, &d);
-	if (!error) {
-		memcpy(d->bytes, filters.ptr, filters.len);
-		if (properties.len > 0)
-			memcpy(d->bytes + filters.len, properties.ptr, properties.len);
-		d->filter_count = (uint32_t)count;
-		d->filters_len = (uint32_t)filters.len;
-		d->properties_len = (uint32_t)properties.len;
-		error = kind == DELIVERY_SUBSCRIBE ? prepare(d) : 0;
-		if (error)
-			delivery_drop(d);
-	}
+	int error = queue_request(c, kind, filters, count, properties, &d);
 	if (!error) {
 		d->reference_count += delivery_out != NULL;
-		list_append(&c->requests, &d->event.link);
 		if (delivery_out)
 			*delivery_out = d;
 		subscribe_pending(c);
 		client_wake(c);
 	}
 	client_leave(c);
+	return error;
+}
+
+int subscribe_hidden(nj_client *c, const char *topic, struct nj_delivery **delivery_out)
+{
+	struct span text = span_of_text(topic);
+	struct buffer filter = {0};
+	struct subscription_options options = {.qos = QOS_MAX, .retain_handling = 2};
+	int error = buffer_reserve(&filter, text.len + FILTER_OVERHEAD);
+	if (error)
+		return error;
+	struct writer w = writer_of(buffer_room(&filter));
+	subscribe_filter_encode(&w, text, &options);
+	error = queue_request(c, DELIVERY_SUBSCRIBE,
+			      span_of(filter.ptr, text.len + FILTER_OVERHEAD), 1, SPAN_NONE,
+			      delivery_out);
+	if (!error) {
+		(*delivery_out)->is_hidden = true;
+		(*delivery_out)->reference_count++;
+		subscribe_pending(c);
+	}
+	buffer_release(&filter);
 	return error;
 }
 

@@ -72,7 +72,7 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 		due = goes_on(c) ? now_ms : earliest(due, engine_deadline(c->engine));
 	for (struct link *at = c->again.next; at != &c->again; at = at->next)
 		due = earliest(due, CONTAINER_OF(at, struct nj_message, event.link)->again_ms);
-	return due;
+	return earliest(due, request_deadline(c));
 }
 
 static void prepare(nj_client *c, uint64_t now_ms)
@@ -83,6 +83,7 @@ static void prepare(nj_client *c, uint64_t now_ms)
 		connect_begin(c, now_ms);
 	link_timers(c, now_ms);
 	message_again_due(c, now_ms);
+	request_due(c, now_ms);
 	subscribe_pending(c);
 	link_write(c, now_ms);
 	link_watch(c);

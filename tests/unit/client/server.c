@@ -71,9 +71,16 @@ bool server_publish(struct server *s, uint32_t number, uint8_t qos)
 	return true;
 }
 
+void server_tell(struct server *s, const struct publish *message)
+{
+	put(s, publish_encode(message, s->version, room_of(s)));
+}
+
 static void write_ack(struct server *s, uint8_t type, uint16_t id)
 {
 	struct ack p = {.type = type, .packet_id = id};
+	if (type == PACKET_PUBACK)
+		p.reason_code = s->puback_code;
 	put(s, ack_encode(&p, s->version, room_of(s)));
 }
 
@@ -172,6 +179,8 @@ static void handle_publish(struct server *s, uint8_t flags, struct span body)
 	assert_int_not_equal(steps, 0);
 	if (error)
 		return; /* a test lets memory fail */
+	if (steps & STEP_DELIVER && s->published)
+		s->published(s, &p);
 	if (steps & STEP_DELIVER && p.payload.len >= 4)
 		s->arrived[load_u32(p.payload.ptr) % SERVER_MESSAGES]++;
 	if (steps & STEP_SEND_PUBACK)
@@ -211,7 +220,7 @@ static void handle_subscribe(struct server *s, struct span body)
 	size_t count = 0;
 	assert_ptr_equal(subscribe_decode(body, s->version, &p), NULL);
 	while (subscribe_next(&p.filters, &filter, &options))
-		codes[count++] = options.qos;
+		codes[count++] = s->suback_code ? s->suback_code : options.qos;
 	s->ids[s->order_count - 1] = p.packet_id;
 	struct suback answer = {
 		.type = PACKET_SUBACK, .packet_id = p.packet_id, .codes = span_of(codes, count)};

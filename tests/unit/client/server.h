@@ -23,6 +23,9 @@ struct server {
 	struct connack connack; /* what to answer; session_present is filled in */
 	bool loses_session;     /* forgets the session when a connection ends */
 	bool ignores_pings;
+	uint8_t puback_code; /* of every PUBACK */
+	uint8_t suback_code; /* of every filter, unless 0 */
+	void (*published)(struct server *s, const struct publish *p); /* to it; or NULL */
 	/* Enhanced authentication: sees CONNECT and each AUTH; server_auth and server_accept answer. */
 	void (*authenticate)(struct server *s, uint8_t type, const struct properties *p);
 
@@ -52,6 +55,8 @@ void server_init(struct server *s, uint8_t version);
 void server_release(struct server *s);
 /* Sends message `number` at this QoS, now or when its window opens; false: not now. */
 bool server_publish(struct server *s, uint32_t number, uint8_t qos);
+/* A message at QoS 0. */
+void server_tell(struct server *s, const struct publish *message);
 /* Raw bytes to the client. */
 void server_write(struct server *s, const void *bytes, size_t len);
 /* AUTH, and CONNACK with these properties or, with a code, without. */
