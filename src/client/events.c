@@ -196,9 +196,9 @@ static void call(nj_client *c, struct event *e)
 	case EVENT_ANSWERED: call_answered(c, CONTAINER_OF(e, struct nj_delivery, event)); break;
 	case EVENT_PACKET: packet_call(c, e); break;
 	case EVENT_STORED: outbox_call_stored(c, e); break;
-	case EVENT_STORE_SAYS: kept_call_said(c); break;
 	case EVENT_AUTH: auth_call(c); break;
 	case EVENT_RESPONSE: request_call(c, e); break;
+	case EVENT_STORE_SAYS: kept_call_said(c, e); break;
 	}
 }
 
@@ -241,5 +241,7 @@ void events_drop(struct link *events)
 			request_drop(e);
 		else if (e->kind == EVENT_STORED)
 			outbox_drop_stored(e);
+		else if (e->kind == EVENT_STORE_SAYS)
+			kept_drop_said(e);
 	}
 }

@@ -32,12 +32,14 @@ static void unlock(void *context)
 	pthread_mutex_unlock(&c->mutex);
 }
 
-/* A process after this one must not take the server's new session for the one before, or begin one
- * more: else it would send once more what went out in it, or lose what was subscribed. */
-static void session_began(nj_client *c, int error)
+/*
+ * A process after this one must not take the server's new session for the one before, or begin one
+ * more: else it would send once more what went out in it, or lose what was subscribed. And what it
+ * takes for never sent must not have been.
+ */
+static void connection_is_known(nj_client *c, int error)
 {
-	struct kept *k = c->kept;
-	if (error || --k->sessions_on_their_way > 0 || c->is_freed)
+	if (error || --c->kept->wait_count > 0 || c->is_freed)
 		return;
 	engine_hold_kept(c->engine, false);
 	subscribe_pending(c);
@@ -54,22 +56,49 @@ static void happened(void *context, const struct store_record *r, void *subject,
 	case STORE_ACKED:
 	case STORE_RELEASED:
 	case STORE_FORGOTTEN: inbox_happened(c, r, subject, error); break;
-	case STORE_SESSION: session_began(c, error); break;
+	case STORE_SESSION:
+	case STORE_SENDING: connection_is_known(c, error); break;
 	default: break;
 	}
 	client_wake(c);
 }
 
+struct said {
+	struct event event;
+	char text[];
+};
+
+static struct said *said_of(struct event *event)
+{
+	return CONTAINER_OF(event, struct said, event);
+}
+
+/* Without memory it is left out. */
 static void say(void *context, const char *text)
 {
 	nj_client *c = context;
-	struct kept *k = c->kept;
+	size_t size = strlen(text) + 1;
 	pthread_mutex_lock(&c->mutex);
-	snprintf(k->text, sizeof(k->text), "%s", text);
-	if (k->says && !c->is_freed && !link_is_listed(&k->said.link))
-		events_add(c, &k->said, EVENT_STORE_SAYS);
-	client_wake(c);
+	struct said *said = c->kept->says && !c->is_freed ? mem_zalloc(sizeof(*said) + size) : NULL;
+	if (said) {
+		memcpy(said->text, text, size);
+		events_add(c, &said->event, EVENT_STORE_SAYS);
+		client_wake(c);
+	}
 	pthread_mutex_unlock(&c->mutex);
+}
+
+void kept_drop_said(struct event *event)
+{
+	mem_free(said_of(event));
+}
+
+void kept_call_said(nj_client *c, struct event *event)
+{
+	pthread_mutex_unlock(&c->mutex);
+	c->kept->says(c->context, said_of(event)->text);
+	kept_drop_said(event);
+	pthread_mutex_lock(&c->mutex);
 }
 
 /* Those who wait for room look again. */
@@ -87,16 +116,6 @@ static uint64_t now_ms(void *context)
 {
 	(void)context;
 	return client_now_ms();
-}
-
-void kept_call_said(nj_client *c)
-{
-	char text[STORE_REASON_MAX];
-	struct kept *k = c->kept;
-	memcpy(text, k->text, sizeof(text));
-	pthread_mutex_unlock(&c->mutex);
-	k->says(c->context, text);
-	pthread_mutex_lock(&c->mutex);
 }
 
 /* --- open --- */
@@ -155,6 +174,7 @@ static int open_on(nj_client *c, struct nj_options *o, struct disk *disk,
 		return tell(o, error, reason);
 	k->is_open = true;
 	k->mark_taken = k->store.state.mark;
+	k->sendable = k->store.state.sendable;
 	c->had_connection = k->store.state.has_session;
 	decide(k, o);
 	return 0;
@@ -228,21 +248,38 @@ void kept_close(nj_client *c)
 /* --- connections --- */
 
 /* MQTT 3.1 does not say whether there is a session: one that was asked for is taken for granted. */
+static bool is_new_session(const nj_client *c, bool session_present)
+{
+	return !session_present && c->version != NJ_MQTT_3_1;
+}
+
+static bool has_what_was_not_sendable(const struct kept *k)
+{
+	const struct link *out = &k->store.state.out;
+	return !list_is_empty(out) &&
+	       CONTAINER_OF(out->prev, struct store_out, link)->number >= k->sendable;
+}
+
 int kept_connected(nj_client *c, bool session_present)
 {
-	if (session_present || c->version == NJ_MQTT_3_1)
-		return 0;
-	int error = client_store_session(&c->kept->store);
-	if (error)
-		return error;
-	c->kept->sessions_on_their_way++;
-	engine_hold_kept(c->engine, true);
-	return 0;
+	struct kept *k = c->kept;
+	int error = 0;
+	if (is_new_session(c, session_present)) {
+		error = client_store_session(&k->store);
+		k->wait_count += !error;
+	}
+	if (!error && has_what_was_not_sendable(k)) {
+		error = client_store_sending(&k->store);
+		k->wait_count += !error;
+		k->sendable = error ? k->sendable : k->store.state.next_out;
+	}
+	engine_hold_kept(c->engine, error || k->wait_count > 0);
+	return error;
 }
 
 bool kept_waits(const nj_client *c)
 {
-	return c->kept && c->kept->sessions_on_their_way > 0;
+	return c->kept && c->kept->wait_count > 0;
 }
 
 void kept_lost(nj_client *c)

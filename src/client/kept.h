@@ -20,13 +20,12 @@ struct kept {
 	struct client_store store;
 	bool keeps_qos_0;
 	bool is_open;
-	uint64_t mark_taken;            /* the highest that nj_publish was given */
-	unsigned sessions_on_their_way; /* to the disk */
+	uint64_t mark_taken; /* the highest that nj_publish was given */
+	unsigned wait_count; /* records that hold back what is to be sent */
+	uint64_t sendable;   /* as the store's state, but put, not durable yet */
 	uint64_t connection; /* counts them, so that an answer does not go to another one */
 	void (*stored)(nj_client *client, void *context, const struct nj_stored *stored);
 	void (*says)(void *context, const char *text);
-	struct event said; /* in `events` while `text` is to be told */
-	char text[STORE_REASON_MAX];
 };
 
 /* Without the mutex; before client_configure(). Sets in `options` what the store decides: client
@@ -39,13 +38,14 @@ int kept_open_disk(nj_client *c, struct nj_options *options, struct disk *disk,
 int kept_load(nj_client *c) MUST_USE;
 /* Without the mutex: all that was taken is written. */
 void kept_close(nj_client *c);
-/* Callbacks, by the driver; lets the mutex go. */
-void kept_call_said(nj_client *c);
+/* store_says, by the driver; lets the mutex go. */
+void kept_call_said(nj_client *c, struct event *event);
+void kept_drop_said(struct event *event);
 
 /* CONNACK came. 0 or ERROR_NO_MEMORY. */
 int kept_connected(nj_client *c, bool session_present) MUST_USE;
 void kept_lost(nj_client *c); /* the connection */
-/* A session that the server has begun is not in the store yet: until then nothing is built on it. */
+/* Until what a connection began with is in the store, nothing is built on it. */
 bool kept_waits(const nj_client *c);
 /* Milliseconds since 1970. */
 uint64_t kept_wall_ms(void);

@@ -40,6 +40,7 @@ int outbox_publish(nj_client *c, const struct publish *p, uint64_t mark, struct 
 	struct store_record r = {.kind = STORE_OUT,
 				 .qos = p->qos,
 				 .retain = p->retain,
+				 .at_once = engine_is_connected(c->engine),
 				 .mark = mark,
 				 .taken_ms = kept_wall_ms(),
 				 .topic = p->topic,
@@ -60,6 +61,7 @@ int outbox_publish(nj_client *c, const struct publish *p, uint64_t mark, struct 
 	e->outgoing = o;
 	e->delivery = d;
 	k->mark_taken = mark ? mark : k->mark_taken;
+	k->sendable = r.at_once ? r.number + 1 : k->sendable;
 	client_store_put(&k->store, ticket);
 	return 0;
 }
@@ -102,7 +104,7 @@ int outbox_restore(nj_client *c, const struct store_record *r, struct store_out 
 			    .properties.user = r->properties};
 	struct engine_keep keep = {.position = e->number,
 				   .is_restored = true,
-				   .was_sent = e->qos > 0,
+				   .was_sent = e->qos > 0 && e->number < c->kept->sendable,
 				   .is_released = e->is_received,
 				   .age_ms = age_of(r)};
 	int error = new_delivery(c, e);

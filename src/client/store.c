@@ -190,25 +190,32 @@ void client_store_forgotten(struct client_store *s, struct store_in *e)
 	follow_in(s, e);
 }
 
-int client_store_session(struct client_store *s)
+static int put_alone(struct client_store *s, const struct store_record *r)
 {
 	struct store_ticket *t;
-	int error = new_ticket(&(struct store_record){.kind = STORE_SESSION}, &t);
+	int error = new_ticket(r, &t);
 	if (!error)
 		append(s, t);
 	return error;
 }
 
+int client_store_session(struct client_store *s)
+{
+	return put_alone(s, &(struct store_record){.kind = STORE_SESSION});
+}
+
+int client_store_sending(struct client_store *s)
+{
+	struct store_record r = {.kind = STORE_SENDING, .number = s->state.next_out};
+	return put_alone(s, &r);
+}
+
 int client_store_put_identity(struct client_store *s)
 {
-	struct store_ticket *t;
 	struct store_record r = {.kind = STORE_IDENTITY,
 				 .number = s->state.next_out,
 				 .client_id = span_of_text(s->state.client_id)};
-	int error = new_ticket(&r, &t);
-	if (!error)
-		append(s, t);
-	return error;
+	return put_alone(s, &r);
 }
 
 /* --- what comes back --- */
@@ -259,6 +266,7 @@ static void apply(struct client_store *s, struct store_ticket *t)
 	case STORE_RELEASED:
 	case STORE_FORGOTTEN: apply_in(s, t); break;
 	case STORE_SESSION: store_state_begin_session(&s->state); break;
+	case STORE_SENDING: store_state_sending(&s->state, t->record.number); break;
 	case STORE_CHECKPOINT: write_checkpoint(s, t->entry.position); break;
 	default: break; /* IDENTITY: known since it was put */
 	}

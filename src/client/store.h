@@ -92,7 +92,8 @@ void client_store_done(struct client_store *s, struct store_out *e);
 void client_store_acked(struct client_store *s, struct store_in *e, uint8_t reason_code);
 void client_store_released(struct client_store *s, struct store_in *e);
 void client_store_forgotten(struct client_store *s, struct store_in *e);
-/* The server has begun a session. 0 or ERROR_NO_MEMORY. */
+/* The server has begun a session; all that was put may be sent. 0 or ERROR_NO_MEMORY. */
 int client_store_session(struct client_store *s) MUST_USE;
+int client_store_sending(struct client_store *s) MUST_USE;
 
 #endif

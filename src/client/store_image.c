@@ -3,7 +3,8 @@
  * A checkpoint's image of a client's store: what is kept, in big-endian numbers.
  *
  *	"NJCS", u8 version
- *	u8 1 = there was a session, u64 next OUT, u64 next IN, u64 highest mark, bytes client id
+ *	u8 1 = there was a session, u64 next OUT, u64 next IN, u64 highest mark, u64 OUT below it may
+ *	have been sent, bytes client id
  *	u32 count, of messages out: u64 number, u64 mark, u64 position (0: received), u32 len, u8 QoS
  *	u32 count, of messages in: u64 number, u64 position (0: acknowledged), u32 len, u16 packet id,
  *	                           u8 QoS
@@ -81,6 +82,7 @@ static void write_all(struct writer *w, const struct store_state *s, struct coun
 	write_u64(w, s->next_out);
 	write_u64(w, s->next_in);
 	write_u64(w, s->mark);
+	write_u64(w, s->sendable);
 	write_binary(w, span_of_text(s->client_id));
 	write_u32(w, n.out);
 	for (struct link *at = s->out.next; at != &s->out; at = at->next)
@@ -95,7 +97,7 @@ static void write_all(struct writer *w, const struct store_state *s, struct coun
 int store_state_image(const struct store_state *s, struct log_image **out)
 {
 	struct counts n = count(s);
-	size_t len = 4 + 2 + 3 * 8 + 2 + strlen(s->client_id) + 8 + (size_t)n.out * OUT_BYTES +
+	size_t len = 4 + 2 + 4 * 8 + 2 + strlen(s->client_id) + 8 + (size_t)n.out * OUT_BYTES +
 		     (size_t)n.in * IN_BYTES;
 	struct log_image *image = mem_alloc(sizeof(*image) + sizeof(image->parts[0]));
 	uint8_t *bytes = mem_alloc(len);
@@ -118,7 +120,7 @@ int store_state_image(const struct store_state *s, struct log_image **out)
 
 struct head {
 	bool has_session;
-	uint64_t next_out, next_in, mark;
+	uint64_t next_out, next_in, mark, sendable;
 	struct span client_id;
 };
 
@@ -131,6 +133,7 @@ static int read_head(struct reader *r, struct head *head_out)
 	head_out->next_out = read_u64(r);
 	head_out->next_in = read_u64(r);
 	head_out->mark = read_u64(r);
+	head_out->sendable = read_u64(r);
 	head_out->client_id = read_binary(r);
 	return 0;
 }
@@ -211,6 +214,7 @@ int store_state_load(struct store_state *s, struct span image)
 	s->next_out = head.next_out;
 	s->next_in = head.next_in;
 	s->mark = head.mark;
+	s->sendable = head.sendable;
 	return error ? error : reader_finish(&r) ? ERROR_INVALID : 0;
 }
 

@@ -6,6 +6,7 @@
 #define BIT_QOS 0x03
 #define BIT_RETAIN 0x04
 #define BIT_DUP 0x08
+#define BIT_AT_ONCE 0x10
 
 /* Which fields stand behind the kind, in this order. */
 enum field {
@@ -30,6 +31,7 @@ static const uint16_t fields_of[] = {
 	[STORE_FORGOTTEN] = IS_KNOWN | HAS_NUMBER,
 	[STORE_SESSION] = IS_KNOWN,
 	[STORE_CHECKPOINT] = IS_KNOWN,
+	[STORE_SENDING] = IS_KNOWN | HAS_NUMBER,
 };
 
 size_t store_record_size(const struct store_record *r)
@@ -60,14 +62,19 @@ static uint64_t read_u64(struct reader *r)
 	return high << 32 | read_u32(r);
 }
 
+static uint8_t bits_of(const struct store_record *r)
+{
+	return (uint8_t)(r->qos | (r->retain ? BIT_RETAIN : 0) | (r->dup ? BIT_DUP : 0) |
+			 (r->at_once ? BIT_AT_ONCE : 0));
+}
+
 size_t store_record_encode(const struct store_record *r, struct room room)
 {
 	unsigned has = fields_of[r->kind];
 	struct writer w = writer_of(room);
 	write_u8(&w, r->kind);
 	if (has & HAS_BITS)
-		write_u8(&w,
-			 (uint8_t)(r->qos | (r->retain ? BIT_RETAIN : 0) | (r->dup ? BIT_DUP : 0)));
+		write_u8(&w, bits_of(r));
 	if (has & HAS_NUMBER)
 		write_u64(&w, r->number);
 	if (has & HAS_MARK)
@@ -95,6 +102,7 @@ static void read_bits(struct reader *r, struct store_record *out)
 	out->qos = bits & BIT_QOS;
 	out->retain = bits & BIT_RETAIN;
 	out->dup = bits & BIT_DUP;
+	out->at_once = bits & BIT_AT_ONCE;
 }
 
 static struct span read_rest(struct reader *r)

@@ -14,10 +14,11 @@
  *	RELEASED   u64 number                                          PUBREL came for it
  *	FORGOTTEN  u64 number                                          it was given back
  *	SESSION    -                                                   the server began a session
+ *	SENDING    u64 number                                          OUT below it may be sent
  *	CHECKPOINT -
  *
  * Numbers of OUT and of IN rise, each in a row of their own, with gaps. Bits: 0x03 QoS, 0x04
- * RETAIN, 0x08 DUP. A kind keeps its meaning for good.
+ * RETAIN, 0x08 DUP, 0x10 may be sent as soon as it is durable. A kind keeps its meaning for good.
  */
 #ifndef NIGHTJAR_CLIENT_STORE_RECORD_H
 #define NIGHTJAR_CLIENT_STORE_RECORD_H
@@ -35,6 +36,7 @@ enum store_kind {
 	STORE_FORGOTTEN,
 	STORE_SESSION,
 	STORE_CHECKPOINT,
+	STORE_SENDING,
 };
 
 struct store_record {
@@ -42,6 +44,7 @@ struct store_record {
 	uint8_t qos;
 	bool retain;
 	bool dup;
+	bool at_once;
 	uint8_t reason_code;
 	uint16_t packet_id;
 	uint64_t number;

@@ -95,6 +95,7 @@ int store_state_add_out(struct store_state *s, const struct store_record *r, str
 	e->number = r->number;
 	e->mark = r->mark;
 	e->qos = r->qos;
+	e->at_once = r->at_once;
 	e->len = (uint32_t)store_record_size(r);
 	if (map_add(&s->out_by_number, e)) {
 		mem_free(e);
@@ -186,6 +187,8 @@ void store_state_keep_out(struct store_state *s, struct store_out *e, uint64_t p
 	e->position = position;
 	if (e->mark > s->mark)
 		s->mark = e->mark;
+	if (e->at_once)
+		store_state_sending(s, e->number + 1);
 }
 
 void store_state_keep_in(struct store_state *s, struct store_in *e, uint64_t position)
@@ -215,6 +218,12 @@ void store_state_released(struct store_state *s, struct store_in *e)
 	e->is_released = false;
 	if (e->is_acked)
 		store_state_drop_in(s, e);
+}
+
+void store_state_sending(struct store_state *s, uint64_t number)
+{
+	if (number > s->sendable)
+		s->sendable = number;
 }
 
 void store_state_begin_session(struct store_state *s)
@@ -294,6 +303,7 @@ int store_state_replay(struct store_state *s, uint64_t position, struct span bod
 	case STORE_RECEIVED:
 	case STORE_DONE: replay_out(s, &r); return 0;
 	case STORE_SESSION: replay_session(s); return 0;
+	case STORE_SENDING: store_state_sending(s, r.number); return 0;
 	case STORE_CHECKPOINT: return 0;
 	default: replay_in(s, &r); return 0;
 	}

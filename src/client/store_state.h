@@ -37,6 +37,7 @@ struct store_out {
 	bool is_received; /* PUBREC: the message itself is not needed any more */
 	bool is_finished; /* DONE is under way, or waits for the ticket */
 	bool is_wanted;   /* it counts in live_bytes */
+	bool at_once;     /* its record makes it sendable */
 	bool is_lost;     /* OUT failed: gone when its ticket comes back */
 	void *outgoing;   /* the engine's, while it is in its queue and waits; else NULL */
 	void *delivery;   /* or NULL */
@@ -68,7 +69,8 @@ struct store_state {
 	char *client_id; /* NULL: a new store */
 	bool has_session;
 	uint64_t next_out, next_in;
-	uint64_t mark; /* the highest */
+	uint64_t sendable; /* OUT below it may have been sent */
+	uint64_t mark;     /* the highest */
 	struct link out, in;
 	struct map out_by_number, in_by_number, in_by_packet_id;
 	uint64_t live_bytes; /* of OUT that are wanted */
@@ -103,6 +105,7 @@ void store_state_received(struct store_state *s, struct store_out *e);
 void store_state_acked(struct store_state *s, struct store_in *e, uint8_t reason_code);
 void store_state_released(struct store_state *s, struct store_in *e);
 void store_state_begin_session(struct store_state *s);
+void store_state_sending(struct store_state *s, uint64_t number);
 
 /* One record of the log, at a start. */
 int store_state_replay(struct store_state *s, uint64_t position, struct span body) MUST_USE;
