@@ -407,6 +407,10 @@ def stage_crash(name='gcc', kinds=tuple(CRASHES)):
                              f'crash-{name}-{kind.replace(" ", "-")}',
                              environment=SANITIZER_ENVIRONMENT)
         result.add(status == 0, int(status != 0), f'crash, {kind}: {status}\n{tail(output)}')
+    for kind in ('publish', 'consume') if name == 'gcc' else ():
+        status, output = run([sys.executable, tests / 'killed_client.py', kind, folder],
+                             f'crash-client-{kind}')
+        result.add(status == 0, int(status != 0), f'killed {kind}: {status}\n{tail(output)}')
     return result
 
 
