@@ -144,6 +144,8 @@ static uint8_t subscribe_one(struct shard *s, struct session *session, struct sp
 			     struct subscription_options *o, const struct command *command,
 			     int *waits)
 {
+	if (o->is_denied) /* judged before it was appended */
+		return REASON_NOT_AUTHORIZED;
 	if (!topic_filter_is_valid(filter))
 		return REASON_TOPIC_FILTER_INVALID;
 	bool is_refused = session->log_id ? command->flags & COMMAND_SUBSCRIBE_REFUSED
@@ -205,7 +207,9 @@ static void apply_subscribe(struct shard *s, struct command *command)
 	while (session && codes && subscribe_next(&rest, &filter, &options)) {
 		uint8_t asked = options.qos;
 		codes[count] = subscribe_one(s, session, filter, &options, command, &waits);
-		see_filter(s, session, PACKET_SUBSCRIBE, filter, asked, codes[count++]);
+		if (!options.is_denied) /* that was shown, with its filter */
+			see_filter(s, session, PACKET_SUBSCRIBE, filter, asked, codes[count]);
+		count++;
 	}
 	waits += group_applied_subscribe(s, session, command);
 	if (session) {

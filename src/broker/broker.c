@@ -56,7 +56,8 @@ struct limits limits_of(const struct settings *settings)
 	};
 }
 
-static int shard_init(struct shard *s, struct broker *b, unsigned index, struct moment now)
+static int shard_init(struct shard *s, struct broker *b, unsigned index, struct access *access,
+		      struct moment now)
 {
 	s->broker = b;
 	s->settings = &b->settings;
@@ -83,6 +84,9 @@ static int shard_init(struct shard *s, struct broker *b, unsigned index, struct 
 	s->retained = retained_new(b->seed, topic_of_message);
 	if (!s->scratch || !s->packets || !s->routes || !s->retained)
 		return ERROR_NO_MEMORY;
+	int error = identities_init(s, access);
+	if (error)
+		return error;
 	packet_cache_reset(s->packets, NULL);
 	return event_ring_init(&s->events, EVENTS_KEPT);
 }
@@ -141,6 +145,7 @@ static void shard_release(struct shard *s)
 	interest_release(&s->interest);
 	mem_free(s->scratch);
 	mem_free(s->packets);
+	identities_release(s);
 	mem_free(s->forwarded);
 	full_release(s);
 	chunk_pool_release(&s->chunks);
@@ -160,9 +165,13 @@ struct broker *broker_new(const struct settings *settings, const struct broker_h
 	b->seed = seed;
 	b->start_ms = now.wall_ms;
 	b->log = log_memory_new(bus_committed, b);
-	bool is_ready = b->log != NULL;
-	for (unsigned i = 0; i < shard_count; i++)
-		is_ready &= shard_init(&b->shards[i], b, i, now) == 0;
+	struct access *access = access_new(1);
+	bool is_ready = b->log && access;
+	if (access)
+		access->realms[0].allows_anonymous = settings->allow_anonymous;
+	for (unsigned i = 0; i < shard_count && access; i++)
+		is_ready &= shard_init(&b->shards[i], b, i, access, now) == 0;
+	access_unref(access);
 	if (is_ready)
 		return b;
 	broker_free(b);
@@ -201,6 +210,28 @@ void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file)
 	uint64_t bytes_max = b->settings.queue_memory_bytes_max;
 	pager_init(&b->shards[shard].pager, file,
 		   bytes_max ? bytes_max / b->shard_count : UINT64_MAX);
+}
+
+int broker_use_access(struct broker *b, struct access *access)
+{
+	int error = 0;
+	for (unsigned i = 0; i < b->shard_count && !error; i++)
+		error = identities_init(&b->shards[i], access);
+	access_unref(access);
+	return error;
+}
+
+void broker_change_access(struct broker *b, struct access *access)
+{
+	for (unsigned i = 0; i < b->shard_count; i++)
+		bus_post(b, i,
+			 &(struct letter){.kind = LETTER_ACCESS, .object = access_ref(access)});
+	access_unref(access);
+}
+
+void broker_verified(struct broker *b, struct password_question *q)
+{
+	bus_post(b, q->shard, &(struct letter){.kind = LETTER_VERIFIED, .object = q});
 }
 
 void broker_committed(void *broker, struct log_batch *batch)

@@ -13,6 +13,7 @@
 #ifndef NIGHTJAR_BROKER_BROKER_H
 #define NIGHTJAR_BROKER_BROKER_H
 
+#include "access/access.h"
 #include "broker/settings.h"
 #include "io/stream.h"
 #include "trace/event.h"
@@ -26,6 +27,21 @@ struct moment {
 	uint64_t wall_ms;   /* since 1970 */
 };
 
+struct connection;
+
+/* A password to be verified, which takes long: a matter for another thread. */
+struct password_question {
+	struct connection *connection; /* of the shard's thread alone */
+	unsigned shard;
+	bool is_decoy; /* there is no such user: whatever comes out, it is wrong */
+	uint64_t stamp;
+	int result;               /* as password_verify says */
+	atomic_bool is_forgotten; /* nobody waits for the answer any more: it need not be found */
+	struct span stored, password, user_name;
+	void *next; /* for who keeps it */
+	uint8_t bytes[];
+};
+
 struct broker_hooks {
 	void *context;
 	/* Another thread has mail for this shard, which said it sleeps: wake it. Any thread. */
@@ -33,6 +49,10 @@ struct broker_hooks {
 	/* The stream (at its final address) belongs to this shard now: report its readiness to
 	 * shard_ready. On the shard's thread. 0 or a negative error (the stream is closed then). */
 	int (*attach)(void *context, unsigned shard, struct stream *stream);
+	/* A password is to be verified: takes the question, and hands it to broker_verified when it
+	 * is answered (password_question_answer). On the shard's thread. ERROR_LIMIT when too many
+	 * wait: then it is the caller's. NULL: the shard's thread does it itself, for tests. */
+	int (*verify)(void *context, struct password_question *q);
 	/* An event happened; on the shard's thread; NULL when nobody wants to know. */
 	void (*event)(void *context, unsigned shard, const struct event *event,
 		      const struct event_detail *detail);
@@ -58,6 +78,17 @@ void broker_use_log(struct broker *b, struct log *log);
 /* Where that shard's queues go beyond its part of queue_memory_bytes_max; freed with the broker. As above. */
 struct page_file;
 void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file);
+/* What clients are judged by; at first one realm, in which settings.allow_anonymous decides and all
+ * is allowed. Takes over the reference. Before any thread runs, 0 or ERROR_NO_MEMORY; later, on any
+ * thread, with as many realms: each shard changes over at its next turn. */
+int broker_use_access(struct broker *b, struct access *access) MUST_USE;
+void broker_change_access(struct broker *b, struct access *access);
+/* Fills in the result: any thread. */
+void password_question_answer(struct password_question *q);
+/* Gives a question back, answered. Any thread. */
+void broker_verified(struct broker *b, struct password_question *q);
+/* One that will not be answered, since the broker ends. */
+void password_question_free(struct password_question *q);
 void broker_committed(void *broker, struct log_batch *batch);
 /* Any thread: a checkpoint is wanted, the log's health has changed. */
 void broker_want_checkpoint(struct broker *b);
@@ -78,6 +109,7 @@ struct peer {
 	char address[56]; /* "127.0.0.1:43210", "[::1]:43210", "unix" */
 	uint16_t port;    /* of our listener */
 	uint8_t answer;   /* enum answer */
+	uint8_t realm;    /* of our listener: index in struct access */
 };
 
 /* Takes over the stream, also when it fails (then it is closed). */
@@ -109,6 +141,7 @@ struct shard_status {
 	uint64_t messages_in, messages_out, bytes_in, bytes_out;
 	uint64_t dropped_qos0, dropped_queue_full, dropped_too_large, dropped_expired;
 	uint64_t dropped_damaged; /* the log could not give them back */
+	uint64_t denied;          /* publishes, subscriptions and deliveries, by access rules */
 	uint64_t retained_messages, retained_bytes, queued_messages;
 	uint64_t held_bytes; /* of messages that wait or are on their way at QoS 1 and 2 */
 };

@@ -2,6 +2,7 @@
 #include "broker/bus.h"
 
 #include "base/mem.h"
+#include "broker/admit.h"
 #include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/interest.h"
@@ -81,6 +82,8 @@ static void open_letter(struct shard *s, const struct letter *letter)
 		break;
 	case LETTER_VERDICT: open_verdict(s, letter); break;
 	case LETTER_CONNECTION: connect_arrive(s, letter->object); break;
+	case LETTER_ACCESS: identities_change_access(s, letter->object); break;
+	case LETTER_VERIFIED: admit_answered(s, letter->object); break;
 	case LETTER_INTEREST:
 	case LETTER_INTEREST_KNOWN: interest_letter(s, letter); break;
 	default: group_letter(s, letter); break;
@@ -119,6 +122,21 @@ static void post_batch(struct shard *to, struct log_batch *batch)
 	parcel->from = (uint16_t)batch->origin;
 	atomic_fetch_add_explicit(&to->inbox_bytes, parcel->bytes, memory_order_relaxed);
 	mailbox_post(&to->mailbox, &parcel->mail);
+}
+
+void bus_post(struct broker *b, unsigned to, const struct letter *letter)
+{
+	struct parcel *parcel = mem_alloc(offsetof(struct parcel, letters) + sizeof(*letter));
+	struct shard *receiver = &b->shards[to];
+	ASSERT(parcel);
+	parcel->batch = NULL;
+	parcel->read = NULL;
+	parcel->bytes = sizeof(*letter);
+	parcel->count = 1;
+	parcel->from = (uint16_t)to;
+	parcel->letters[0] = *letter;
+	atomic_fetch_add_explicit(&receiver->inbox_bytes, parcel->bytes, memory_order_relaxed);
+	mailbox_post(&receiver->mailbox, &parcel->mail);
 }
 
 /* Whoever keeps a message keeps with it where it stands. Only this thread knows of it by now. */
@@ -195,6 +213,8 @@ static void discard_letter(const struct letter *letter)
 		connection_free(c);
 		break;
 	case LETTER_VERDICT: break;
+	case LETTER_ACCESS: access_unref(letter->object); break;
+	case LETTER_VERIFIED: password_question_free(letter->object); break;
 	case LETTER_INTEREST:
 	case LETTER_INTEREST_KNOWN: interest_letter_discard(letter); break;
 	default: group_letter_discard(letter); break;

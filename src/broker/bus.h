@@ -17,6 +17,8 @@ enum letter_kind {
 	LETTER_PUBLISH, /* object: message */
 	LETTER_VERDICT,
 	LETTER_CONNECTION,     /* object: connection, which moves to its session's shard */
+	LETTER_ACCESS,         /* object: struct access, to judge by from now on */
+	LETTER_VERIFIED,       /* object: struct password_question, answered */
 	LETTER_INTEREST,       /* object: struct interest_news */
 	LETTER_INTEREST_KNOWN, /* number: broadcast */
 	LETTER_GROUP_JOIN,     /* object: struct group_news, for all of these */
@@ -73,6 +75,8 @@ void bus_open(struct shard *s, struct mail *mail);
 void bus_receive(struct shard *s);
 /* What was never opened, when the broker ends. */
 void bus_discard(struct shard *s);
+/* A letter from outside of the shards (any thread). */
+void bus_post(struct broker *b, unsigned to, const struct letter *letter);
 /* The log gives back a batch (any thread). */
 void bus_committed(void *context, struct log_batch *batch);
 

@@ -2,6 +2,7 @@
 #include "broker/connection.h"
 
 #include "base/mem.h"
+#include "broker/admit.h"
 #include "broker/deliver.h"
 #include "broker/handle.h"
 #include "broker/packet.h"
@@ -30,6 +31,7 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	c->shard = s;
 	c->port = peer->port;
 	c->answer = peer->answer;
+	c->realm = peer->realm;
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
 	memcpy(c->address, peer->address, address_len);
@@ -157,11 +159,20 @@ static void close_now(struct connection *c)
 
 void connection_free(struct connection *c)
 {
+	if (c->state != CONNECTION_CHECKING)
+		identity_unref(c->shard, c->identity);
 	output_release(&c->output, &c->shard->chunks);
 	aliases_in_free(c->aliases_in);
 	aliases_out_free(c->aliases_out);
 	mem_free(c->input);
 	mem_free(c);
+}
+
+/* Refused, as anybody may be who guesses names and passwords: not each needs a line. */
+static bool is_about_access(uint8_t reason_code)
+{
+	return reason_code == REASON_BAD_USER_NAME_OR_PASSWORD ||
+	       reason_code == REASON_NOT_AUTHORIZED || reason_code == REASON_SERVER_BUSY;
 }
 
 void connection_end(struct connection *c, const struct farewell *why)
@@ -170,6 +181,7 @@ void connection_end(struct connection *c, const struct farewell *why)
 	struct session *session = c->session;
 	if (c->state >= CONNECTION_CLOSING)
 		return;
+	admit_forget(c);
 	/* not before CONNACK [MQTT-3.14.0-1]; nothing follows [MQTT-3.14.4-1, -2] */
 	if (why->tell && c->state == CONNECTION_OPEN && c->version == MQTT_5)
 		send_disconnect(c, why->reason_code, why->text);
@@ -179,7 +191,9 @@ void connection_end(struct connection *c, const struct farewell *why)
 	e->flags = why->is_clean ? EVENT_FLAG_CLEAN : 0;
 	if (why->reason_code == REASON_KEEP_ALIVE_TIMEOUT)
 		e->number = (uint32_t)((s->now.steady_ms - c->last_packet_ms) / 1000);
-	shard_event_show(s, e, c, SPAN_NONE, why->text);
+	if (session || !is_about_access(why->reason_code) ||
+	    quiet_allows(&s->quiet_refused, s->now.steady_ms, &e->number))
+		shard_event_show(s, e, c, SPAN_NONE, why->text);
 	c->state = CONNECTION_CLOSING;
 	want(c);
 	timer_set(&s->connection_timers, &c->timer, s->now.steady_ms + CLOSING_MS);
@@ -194,7 +208,8 @@ void connection_end(struct connection *c, const struct farewell *why)
 /* A flaw ends the connection, told or not [MQTT-4.13.1-1, 4.13.2-1]. */
 void connection_fail(struct connection *c, const struct flaw *flaw)
 {
-	if (c->state == CONNECTION_NEW || c->state == CONNECTION_CONNECTING) {
+	if (c->state == CONNECTION_NEW || c->state == CONNECTION_CHECKING ||
+	    c->state == CONNECTION_CONNECTING) {
 		connection_refuse(c, flaw->reason_code, flaw->text);
 		return;
 	}
@@ -364,9 +379,13 @@ void connection_timeout(struct connection *c)
 {
 	static const struct flaw no_connect = {REASON_UNSPECIFIED_ERROR,
 					       "no CONNECT within the connect timeout"};
+	static const struct flaw not_verified = {REASON_SERVER_BUSY,
+						 "the password was not verified in time"};
 	struct shard *s = c->shard;
 	if (c->state == CONNECTION_CLOSING) {
 		close_now(c);
+	} else if (c->state == CONNECTION_CHECKING) {
+		connection_fail(c, &not_verified);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
 	} else if (c->is_paused || c->is_congested || c->is_waiting || c->is_held) {

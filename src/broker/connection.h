@@ -15,12 +15,17 @@
 
 struct aliases_in;
 struct aliases_out;
+struct identity;
 struct session;
 struct shard;
+
+/* What came of the password in the CONNECT that is kept. */
+enum verdict_of_password { VERDICT_NONE, VERDICT_WRONG, VERDICT_FAILED };
 
 enum connection_state {
 	CONNECTION_NEW,        /* no CONNECT yet */
 	CONNECTION_MOVING,     /* CONNECT read, to be handled by the shard of its session */
+	CONNECTION_CHECKING,   /* CONNECT read and kept; its password is being verified (admit.h) */
 	CONNECTION_CONNECTING, /* CONNECT understood, its command is on the way; input waits */
 	CONNECTION_OPEN,       /* CONNACK sent */
 	CONNECTION_CLOSING,    /* said goodbye: output is flushed, input ignored, then closed */
@@ -31,6 +36,11 @@ struct connection {
 	struct stream stream;
 	struct shard *shard;
 	struct session *session; /* from CONNECTION_OPEN on; NULL again when taken away */
+	union {
+		struct password_question *question; /* CONNECTION_CHECKING */
+		/* until CONNACK, when it goes to the session; NULL before it is known */
+		struct identity *identity;
+	};
 	struct output output;
 	uint8_t *input; /* a partial packet, owned; NULL when there is none */
 	uint32_t input_len;
@@ -53,6 +63,8 @@ struct connection {
 	uint8_t home;        /* CONNECTION_MOVING: shard it moves to */
 	uint8_t version : 4; /* 0 before CONNECT */
 	uint8_t answer : 2;  /* enum answer, of its listener */
+	uint8_t verdict : 2; /* enum verdict_of_password */
+	uint8_t realm;       /* of its listener */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */
 	bool is_paused : 1;    /* not reading: too many answers outstanding, or congestion */

@@ -13,6 +13,7 @@
 #include "broker/identifiers.h"
 #include "broker/packet.h"
 #include "broker/publish.h"
+#include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
 #include "broker/waiting.h"
@@ -22,6 +23,8 @@
 #define OUTPUT_ENOUGH_BYTES (256u << 10)
 /* With no limit of its own configured, a reader is slow from so many waiting messages on. */
 #define SLOW_MESSAGES 10000u
+
+static const char not_allowed[] = "not allowed to read it";
 
 static bool is_open(const struct connection *c)
 {
@@ -325,12 +328,31 @@ static enum delivered deliver_over_memory(struct shard *s, struct session *sessi
 	return result;
 }
 
+/* It has asked for more than it may read. Nobody else is concerned. */
+static enum delivered withhold(struct shard *s, struct session *session, struct delivery *d,
+			       uint64_t position)
+{
+	s->status.denied++;
+	see_dropped(s, session, d->publication->parts.topic, not_allowed);
+	if (position) {
+		session_finish(s, session, position, position, true);
+	} else if (d->membership && d->qos > 0) {
+		struct message *m = publication_message(d->publication);
+		if (m)
+			group_finished(s, session, d->membership, m);
+	}
+	return DELIVERED;
+}
+
 enum delivered deliver(struct shard *s, struct session *session, struct delivery *d)
 {
+	bool is_allowed = may_read(s, session, d->publication->parts.topic);
 	if (d->qos == 0)
-		return deliver_qos_0(s, session, d);
+		return is_allowed ? deliver_qos_0(s, session, d) : withhold(s, session, d, 0);
 	/* whatever becomes of it: packet ids follow from the log and from nothing else */
 	uint64_t position = waiting_is_kept(s, session) ? session->kept->queue_next++ : 0;
+	if (UNLIKELY(!is_allowed))
+		return withhold(s, session, d, position);
 	if (!is_open(session->connection) || !may_send_now(s, session, position))
 		return enqueue(s, session, d, position);
 	struct message *m = publication_message(d->publication);
@@ -465,6 +487,9 @@ static bool send_popped(struct shard *s, struct session *session, const struct q
 	if (is_expired(s, &p.parts) && !is_begun(session, q)) { /* [MQTT-3.3.2-5, 4.3.3-7] */
 		s->status.dropped_expired++;
 		deliver_give_up(s, session, q, "expired");
+	} else if (UNLIKELY(!may_read(s, session, p.parts.topic)) && !is_begun(session, q)) {
+		s->status.denied++;
+		deliver_give_up(s, session, q, not_allowed);
 	} else if (q->qos == 0) {
 		struct delivery d = {
 			.publication = &p, .identifier = q->identifier, .flags = q->flags};

@@ -2,11 +2,13 @@
 /* CONNECT: judged here, decided by its command, answered by CONNACK ([5] 3.1, 3.2). */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/admit.h"
 #include "broker/deliver.h"
 #include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/packet.h"
 #include "broker/retain.h"
+#include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
 #include "mqtt/topic.h"
@@ -18,8 +20,8 @@
 
 static const struct flaw flaw_auth = {REASON_BAD_AUTHENTICATION_METHOD,
 				      "authentication method not supported"};
-static const struct flaw flaw_anonymous = {REASON_NOT_AUTHORIZED,
-					   "anonymous clients are not allowed"};
+static const struct flaw flaw_no_name = {REASON_NOT_AUTHORIZED,
+					 "no user name to take as the client id"};
 static const struct flaw flaw_empty_id = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
 					  "empty client id is not allowed"};
 static const struct flaw flaw_too_many = {REASON_QUOTA_EXCEEDED, "too many connections"};
@@ -128,8 +130,6 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 		return &flaw_shutting_down;
 	if (properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD))
 		return &flaw_auth; /* [MQTT-4.12.0-1, -4], and nobody is sent AUTH [MQTT-4.12.0-6] */
-	if (!set->allow_anonymous && !has_proved_name(c))
-		return &flaw_anonymous;
 	if (p->client_id.len == 0 && !set->allow_empty_client_id)
 		return &flaw_empty_id;
 	if (set->connections_max &&
@@ -238,13 +238,24 @@ static struct session *take_over(struct shard *s, struct span client_id, bool cl
 	return old;
 }
 
+/* One that it may not publish is not kept; its client connects all the same, as with mosquitto. */
+static bool may_have_will(const struct connection *c, const struct connect *p,
+			  struct span client_id)
+{
+	bool is_allowed = may_write_will(c, client_id, p->will_topic);
+	if (!is_allowed)
+		see_denied_will(c->shard, c->identity, client_id, p->will_topic);
+	return is_allowed;
+}
+
 static void begin(struct connection *c, const struct connect *p, struct span client_id)
 {
 	struct shard *s = c->shard;
 	struct command *command = command_new(COMMAND_CONNECT, client_id);
-	if (command && p->has_will)
+	bool takes_will = p->has_will && may_have_will(c, p, client_id);
+	if (command && takes_will)
 		command->connect->will = will_new(s, p);
-	if (!command || (p->has_will && !command->connect->will)) {
+	if (!command || (takes_will && !command->connect->will)) {
 		command_free(command);
 		connection_fail(c, &flaw_memory);
 		return;
@@ -284,6 +295,13 @@ void handle_connect(struct connection *c, struct span body)
 		connection_fail(c, flaw);
 		return;
 	}
+	const struct realm *realm = &s->access->realms[c->realm];
+	if (realm->client_id_is_user_name && !p.has_user_name) {
+		connection_fail(c, &flaw_no_name);
+		return;
+	}
+	if (realm->client_id_is_user_name)
+		p.client_id = p.user_name;
 	struct span client_id = p.client_id;
 	s->connecting_id = client_id;
 	unsigned home = client_id.len ? shard_of(s->broker, client_id) : s->index;
@@ -299,9 +317,11 @@ void handle_connect(struct connection *c, struct span body)
 	flaw = take_proved_name(c, &p);
 	if (!flaw)
 		flaw = judge(c, &p);
+	if (!flaw)
+		flaw = admit(c, &p, has_proved_name(c));
 	if (flaw) {
 		connection_fail(c, flaw);
-	} else {
+	} else if (c->state == CONNECTION_NEW) {
 		if (client_id.len == 0)
 			client_id = assign_client_id(s, assigned);
 		begin(c, &p, client_id);
@@ -376,10 +396,15 @@ static void open_aliases(struct connection *c)
 void connect_accept(struct connection *c, struct session *session, bool is_present,
 		    struct connect_options *o)
 {
+	static const struct farewell no_longer = {
+		.reason_code = REASON_NOT_AUTHORIZED, .tell = true, .text = "no longer authorised"};
 	struct shard *s = c->shard;
 	c->state = CONNECTION_OPEN;
 	c->session = session;
 	session->connection = c;
+	identity_unref(s, session->identity);
+	session->identity = c->identity;
+	c->identity = NULL;
 	send_restart(&session->send, o->receive_maximum); /* [MQTT-4.9.0-1] */
 	open_aliases(c);
 	struct connack p = {.session_present = is_present, .code = REASON_SUCCESS};
@@ -395,4 +420,6 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	deliver_pump(s, session);
 	if (c->is_paused)
 		connection_unpause(c);
+	if (UNLIKELY(session->identity->is_revoked)) /* while its CONNECT was on the way */
+		connection_end(c, &no_longer);
 }

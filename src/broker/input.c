@@ -137,7 +137,8 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 	else
 		handle_connect(c, body);
 	hold_input(c);
-	return c->state == CONNECTION_MOVING ? 0 : len;
+	/* the packet is kept, to be looked at once more */
+	return c->state == CONNECTION_MOVING || c->state == CONNECTION_CHECKING ? 0 : len;
 }
 
 static size_t handle_packets(struct connection *c, struct span bytes)

@@ -20,6 +20,7 @@
 #include "broker/deliver.h"
 #include "broker/give.h"
 #include "broker/publish.h"
+#include "broker/rights.h"
 #include "broker/shard.h"
 #include "broker/waiting.h"
 #include "mqtt/topic.h"
@@ -286,6 +287,8 @@ static void deliver_retained(struct shard *s, struct session *session,
 		expire(s, m);
 		return;
 	}
+	if (!may_read(s, session, message_topic(m)))
+		return;
 	uint8_t qos = m->qos < item->qos ? m->qos : item->qos;
 	if (qos > 0 && waiting_is_kept(s, session)) {
 		/* without memory it is not sent: there is no promise of it */

@@ -173,6 +173,8 @@ void session_drop_will(struct session *session)
 
 static void release(struct shard *s, struct session *session)
 {
+	identity_unref(s, session->identity);
+	session->identity = NULL;
 	routes_remove_subscriber(s->routes, &session->subscriber);
 	if (session->kept)
 		timer_cancel(&s->session_timers, &session->kept->timer);

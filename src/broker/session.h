@@ -20,6 +20,7 @@ struct command;
 struct connect;
 struct connection;
 struct farewell;
+struct identity;
 struct shard;
 
 struct will {
@@ -46,9 +47,10 @@ struct session {
 	struct receive receive;
 	struct queue *queue;           /* &queue_none until something waits (session_queue) */
 	struct connection *connection; /* NULL while absent */
-	struct kept *kept;             /* NULL when it never was to survive its connection */
-	struct will *will;             /* NULL when there is none */
-	struct acks *acks;             /* answers under way; NULL when there are none */
+	struct identity *identity; /* of its newest client; NULL when none came since the restart */
+	struct kept *kept;         /* NULL when it never was to survive its connection */
+	struct will *will;         /* NULL when there is none */
+	struct acks *acks;         /* answers under way; NULL when there are none */
 	struct memberships *memberships;
 	struct holdings *holdings; /* acknowledgements of publishers that wait for this reader */
 	struct replay *replay;     /* retained messages still to be looked up for it */

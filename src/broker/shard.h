@@ -10,7 +10,9 @@
 #include "broker/connection.h"
 #include "broker/fetch.h"
 #include "broker/finish.h"
+#include "broker/identity.h"
 #include "broker/interest.h"
+#include "broker/quiet.h"
 #include "broker/session.h"
 #include "io/mailbox.h"
 #include "queue/pager.h"
@@ -30,6 +32,10 @@ struct held_publishes {
 struct shard {
 	struct broker *broker;
 	const struct settings *settings;
+	struct access *access;         /* what clients are judged by; a reference */
+	struct identities *identities; /* by realm */
+	struct quiet quiet_refused;
+	struct quiet quiet_denied;
 	unsigned index;
 	struct moment now;
 	struct routes *routes;

@@ -5,6 +5,7 @@
 #include "broker/handle.h"
 #include "broker/publish.h"
 #include "broker/retain.h"
+#include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
 
@@ -52,6 +53,11 @@ void session_publish_will(struct shard *s, struct session *session)
 	struct will *will = session->will;
 	if (!will || will->is_under_way || s->is_recovering)
 		return;
+	if (!may_write(s, session, message_topic(will->message))) {
+		see_denied(s, session, PACKET_CONNECT, message_topic(will->message));
+		session_drop_will(session);
+		return;
+	}
 	publication_of_message(&p, will->message);
 	if (p.parts.has_expiry)
 		p.parts.expires_ms += s->now.wall_ms;

@@ -101,6 +101,7 @@ struct subscription_options {
 	bool no_local;
 	bool retain_as_published;
 	uint8_t retain_handling; /* enum retain_handling */
+	bool is_denied;          /* of a filter that subscribe_deny took out; never from the wire */
 };
 struct subscribe {
 	uint16_t packet_id;
@@ -115,6 +116,10 @@ const struct flaw *subscribe_decode(struct span body, uint8_t version,
 /* False at the end. `rest` starts as subscribe.filters and shrinks. */
 bool subscribe_next(struct span *rest, struct span *filter_out,
 		    struct subscription_options *options_out);
+/* Takes a filter, which subscribe_next has just given from `filters` (writable), out of them: in its
+ * place stays an empty one, with a mark that no peer can send [MQTT-3.8.3-5]. `rest` is what follows
+ * it; both are shortened. */
+void subscribe_deny(struct room *filters, struct span filter, struct span *rest);
 /* Appends a filter with options to `w`, as it stands in a SUBSCRIBE payload. */
 void subscribe_filter_encode(struct writer *w, struct span filter,
 			     const struct subscription_options *options);

@@ -9,6 +9,7 @@ enum option {
 	OPTION_RETAIN_AS_PUBLISHED = 0x08,
 	OPTION_RETAIN_HANDLING = 0x30,
 	OPTION_RESERVED = 0xC0,
+	OPTION_DENIED = 0x80, /* our own mark: see subscribe_deny */
 };
 #define RETAIN_HANDLING_SHIFT 4
 
@@ -70,9 +71,20 @@ bool subscribe_next(struct span *rest, struct span *filter_out,
 		.no_local = options & OPTION_NO_LOCAL,
 		.retain_as_published = options & OPTION_RETAIN_AS_PUBLISHED,
 		.retain_handling = (options & OPTION_RETAIN_HANDLING) >> RETAIN_HANDLING_SHIFT,
+		.is_denied = options & OPTION_DENIED,
 	};
 	*rest = span_of(r.ptr, reader_left(&r));
 	return true;
+}
+
+void subscribe_deny(struct room *filters, struct span filter, struct span *rest)
+{
+	uint8_t *text = filters->ptr + (filter.ptr - filters->ptr);
+	store_u16(text - 2, 0);
+	text[0] = OPTION_DENIED;
+	memmove(text + 1, rest->ptr, rest->len);
+	*rest = span_of(text + 1, rest->len);
+	filters->len -= filter.len;
 }
 
 void subscribe_filter_encode(struct writer *w, struct span filter,

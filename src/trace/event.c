@@ -17,6 +17,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {
 	[EVENT_QUEUED] = "queued",
 	[EVENT_DROPPED] = "dropped",
 	[EVENT_WILL_PUBLISHED] = "will published",
+	[EVENT_DENIED] = "denied",
 	[EVENT_SESSION_ENDED] = "session ended",
 };
 

@@ -11,7 +11,8 @@
 enum event_kind {
 	/* detail: address; number = listener port */
 	EVENT_CONNECTION_OPENED,
-	/* before a session: reason_code, text; detail: address */
+	/* before a session: reason_code, text; detail: address; number = of its kind that were not
+	 * shown before it */
 	EVENT_CONNECTION_REFUSED,
 	/* CONNECT accepted; packet_id = keep alive; detail: all */
 	EVENT_CLIENT_CONNECTED,
@@ -32,6 +33,9 @@ enum event_kind {
 	/* a message was not delivered; text says why */
 	EVENT_DROPPED,
 	EVENT_WILL_PUBLISHED,
+	/* an access rule: packet_type PUBLISH, SUBSCRIBE, or CONNECT for a will; topic; number =
+	 * of its kind that were not shown before it; detail: client id, user name */
+	EVENT_DENIED,
 	/* expired or replaced by a clean start: text says which; EVENT_FLAG_CLEAN when it was never
 	 * meant to outlive its connection */
 	EVENT_SESSION_ENDED,

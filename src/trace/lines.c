@@ -68,6 +68,13 @@ static void write_opened(struct line_text *t, const struct event *e, const struc
 	line_words(t, " on port %u.", e->number);
 }
 
+/* Lines of which a peer could cause any number. */
+static void write_left_out(struct line_text *t, const struct event *e)
+{
+	if (e->number > 0)
+		line_words(t, " (%u like it were not shown.)", e->number);
+}
+
 static void write_refused(struct line_text *t, const struct event *e, const struct event_detail *d)
 {
 	line_begin(t, LOG_TYPE_NOTICE);
@@ -75,6 +82,7 @@ static void write_refused(struct line_text *t, const struct event *e, const stru
 	line_sentence(t, " refused: ");
 	write_why(t, e, d, PACKET_CONNACK);
 	line_sentence(t, ".");
+	write_left_out(t, e);
 }
 
 static void write_will(struct line_text *t, const struct event *e, const struct event_detail *d)
@@ -247,6 +255,26 @@ static void write_dropped(struct line_text *t, const struct event *e, const stru
 	write_why(t, e, d, PACKET_PUBACK);
 }
 
+static void write_denied(struct line_text *t, const struct event *e, const struct event_detail *d)
+{
+	line_begin(t, LOG_TYPE_NOTICE);
+	if (e->packet_type == PACKET_SUBSCRIBE)
+		line_sentence(t, "Denied SUBSCRIBE from ");
+	else
+		line_sentence(t, e->packet_type == PACKET_CONNECT ? "Denied the will of "
+								  : "Denied PUBLISH from ");
+	write_client(t, d);
+	if (d->user_name.len > 0) {
+		line_sentence(t, " (user '");
+		line_foreign(t, d->user_name);
+		line_sentence(t, "')");
+	}
+	line_sentence(t, ": the access rules do not allow '");
+	line_foreign(t, d->topic);
+	line_sentence(t, "'.");
+	write_left_out(t, e);
+}
+
 static void write_will_published(struct line_text *t, const struct event *e,
 				 const struct event_detail *d)
 {
@@ -289,6 +317,7 @@ static write_event_lines *const writers[EVENT_KIND_COUNT] = {
 	[EVENT_FILTER] = write_filter,
 	[EVENT_DROPPED] = write_dropped,
 	[EVENT_WILL_PUBLISHED] = write_will_published,
+	[EVENT_DENIED] = write_denied,
 	[EVENT_SESSION_ENDED] = write_session_ended,
 };
 

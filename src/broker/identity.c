@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/identity.h"
+
+#include "base/mem.h"
+#include "broker/shard.h"
+
+static struct span name_of(const void *element)
+{
+	return identity_name(element);
+}
+
+static uint32_t rules_of(const struct shard *s, const struct identity *i)
+{
+	const struct acl *acl = s->access->realms[i->realm].acl;
+	struct span name = identity_name(i);
+	return acl ? acl_rules_of(acl, i->has_name ? &name : NULL) : 0;
+}
+
+static struct identity *find(struct shard *s, unsigned realm, const struct span *name)
+{
+	struct identities *all = &s->identities[realm];
+	return name ? map_find(&all->named, *name) : all->anonymous;
+}
+
+static int keep(struct shard *s, struct identity *i)
+{
+	struct identities *all = &s->identities[i->realm];
+	if (i->has_name)
+		return map_add(&all->named, i);
+	all->anonymous = i;
+	return 0;
+}
+
+static void forget(struct shard *s, struct identity *i)
+{
+	struct identities *all = &s->identities[i->realm];
+	if (i->has_name)
+		map_remove(&all->named, identity_name(i));
+	else
+		all->anonymous = NULL;
+}
+
+/* By the table that holds now. */
+static bool may_stay(const struct shard *s, const struct identity *i)
+{
+	const struct realm *realm = &s->access->realms[i->realm];
+	if (!i->has_name || !realm->users)
+		return realm->allows_anonymous;
+	const struct user *user = users_find(realm->users, identity_name(i));
+	return user && user->stored.len > 0 && i->stamp == user->stamp;
+}
+
+static void look_again(struct shard *s, struct identity *i)
+{
+	if (may_stay(s, i))
+		i->rules = rules_of(s, i);
+	else
+		i->is_revoked = true;
+}
+
+struct identity *identity_of(struct shard *s, unsigned realm, const struct span *name,
+			     uint64_t stamp)
+{
+	struct identity *i = find(s, realm, name);
+	if (i && i->stamp == stamp) {
+		i->refs++;
+		return i;
+	}
+	size_t len = name ? name->len : 0;
+	i = mem_zalloc(sizeof(*i) + len);
+	if (!i)
+		return NULL;
+	i->refs = 1;
+	i->stamp = stamp;
+	i->realm = (uint8_t)realm;
+	i->has_name = name != NULL;
+	i->name_len = (uint16_t)len;
+	if (len > 0)
+		memcpy(i->name, name->ptr, len);
+	/* verified by a file that is not the newest: alone, and revoked */
+	i->is_revoked = !may_stay(s, i);
+	if (i->is_revoked)
+		return i;
+	if (keep(s, i)) {
+		mem_free(i);
+		return NULL;
+	}
+	i->rules = rules_of(s, i);
+	return i;
+}
+
+void identity_unref(struct shard *s, struct identity *i)
+{
+	if (!i || --i->refs > 0)
+		return;
+	if (!i->is_revoked)
+		forget(s, i);
+	mem_free(i);
+}
+
+/* The map must not change while it is walked. */
+static void forget_revoked(struct shard *s, struct identities *all)
+{
+	struct map kept;
+	uint32_t cursor = 0;
+	struct identity *i;
+	map_init(&kept, s->broker->seed, name_of);
+	while ((i = map_next(&all->named, &cursor))) {
+		int error = i->is_revoked ? 0 : map_add(&kept, i);
+		ASSERT(error == 0); /* there is no going on with half of them */
+	}
+	map_release(&all->named);
+	all->named = kept;
+	if (all->anonymous && all->anonymous->is_revoked)
+		all->anonymous = NULL;
+}
+
+static void disconnect_revoked(struct shard *s)
+{
+	static const struct farewell why = {
+		.reason_code = REASON_NOT_AUTHORIZED, .tell = true, .text = "no longer authorised"};
+	struct link *l = s->connections.next;
+	while (l != &s->connections) {
+		struct connection *c = CONTAINER_OF(l, struct connection, link);
+		l = l->next;
+		if (c->session && c->session->identity && c->session->identity->is_revoked)
+			connection_end(c, &why);
+	}
+}
+
+void identities_change_access(struct shard *s, struct access *access)
+{
+	ASSERT(access->realm_count == s->access->realm_count);
+	access_unref(s->access);
+	s->access = access;
+	for (unsigned r = 0; r < access->realm_count; r++) {
+		struct identities *all = &s->identities[r];
+		uint32_t cursor = 0;
+		struct identity *i;
+		while ((i = map_next(&all->named, &cursor)))
+			look_again(s, i);
+		if (all->anonymous)
+			look_again(s, all->anonymous);
+		forget_revoked(s, all);
+	}
+	disconnect_revoked(s);
+}
+
+int identities_init(struct shard *s, struct access *access)
+{
+	struct identities *all = mem_zalloc(access->realm_count * sizeof(*all));
+	if (!all)
+		return ERROR_NO_MEMORY;
+	for (unsigned r = 0; r < access->realm_count; r++)
+		map_init(&all[r].named, s->broker->seed, name_of);
+	identities_release(s);
+	s->identities = all;
+	s->access = access_ref(access);
+	return 0;
+}
+
+void identities_release(struct shard *s)
+{
+	for (unsigned r = 0; s->identities && r < s->access->realm_count; r++)
+		map_release(&s->identities[r].named);
+	mem_free(s->identities);
+	access_unref(s->access);
+	s->identities = NULL;
+	s->access = NULL;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who a client is, once that is known: one for all clients of the same user name and realm on a
+ * shard, so that a connection and its session hold a pointer and not a name.
+ */
+#ifndef NIGHTJAR_BROKER_IDENTITY_H
+#define NIGHTJAR_BROKER_IDENTITY_H
+
+#include "access/access.h"
+#include "base/map.h"
+
+struct shard;
+struct session;
+
+struct identity {
+	uint32_t refs;
+	uint32_t rules; /* of the realm's ACL; found anew when the table is another one */
+	uint64_t stamp; /* of the stored password that was verified; 0: none was */
+	bool has_name;
+	bool is_revoked; /* by a newer table: whoever has it must go */
+	uint8_t realm;
+	uint16_t name_len;
+	char name[];
+};
+
+/* Those of one realm. */
+struct identities {
+	struct map named;
+	struct identity *anonymous; /* NULL: none is connected */
+};
+
+static inline struct span identity_name(const struct identity *i)
+{
+	return span_of(i->name, i->name_len);
+}
+
+/* The one of that name (NULL: anonymous), for the caller to keep; NULL without memory. */
+struct identity *identity_of(struct shard *s, unsigned realm, const struct span *name,
+			     uint64_t stamp);
+/* NULL is allowed. */
+void identity_unref(struct shard *s, struct identity *i);
+
+/* Another table holds from now on, on this shard; takes over the reference. Users that are gone,
+ * or whose password is another one, are disconnected, and anonymous clients that may no longer be;
+ * nobody else is. */
+void identities_change_access(struct shard *s, struct access *access);
+int identities_init(struct shard *s, struct access *access) MUST_USE;
+void identities_release(struct shard *s);
+
+#endif
