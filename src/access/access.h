@@ -18,7 +18,6 @@
 
 struct realm {
 	bool allows_anonymous;       /* also user names that nobody can verify */
-	bool client_id_is_user_name; /* use_username_as_clientid */
 	struct users *users;         /* NULL: there is no password file */
 	struct acl *acl;             /* NULL: everything is allowed */
 	char *client_id_prefix;      /* NULL: any */

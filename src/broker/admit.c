@@ -2,6 +2,7 @@
 #include "broker/admit.h"
 
 #include "access/password.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "broker/handle.h"
 #include "broker/shard.h"
@@ -28,10 +29,22 @@ static bool has_prefix(struct span id, const char *prefix)
 }
 
 /* With a name that nobody verifies, or none. */
-static const struct flaw *take_identity(struct connection *c, const struct connect *p)
+static const struct flaw *take_identity(struct connection *c, const struct connect *p,
+					bool is_proved)
 {
-	c->identity = identity_of(c->shard, c->realm, p->has_user_name ? &p->user_name : NULL, 0);
+	const struct identity_claim claim = {.name = p->has_user_name ? &p->user_name : NULL,
+					     .realm = c->realm,
+					     .is_proved = is_proved};
+	c->identity = identity_of(c->shard, &claim);
 	return c->identity ? NULL : &flaw_memory;
+}
+
+/* The address without its port. */
+static uint32_t source_of(const struct connection *c)
+{
+	const char *colon = strrchr(c->address, ':');
+	size_t len = colon ? (size_t)(colon - c->address) : strlen(c->address);
+	return (uint32_t)hash_bytes(span_of(c->address, len), c->shard->broker->seed);
 }
 
 static struct password_question *question_new(struct connection *c, const struct connect *p,
@@ -55,6 +68,7 @@ static struct password_question *question_new(struct connection *c, const struct
 	}
 	q->connection = c;
 	q->shard = c->shard->index;
+	q->source = source_of(c);
 	q->is_decoy = asked != user;
 	q->stamp = user ? user->stamp : 0;
 	return q;
@@ -100,19 +114,21 @@ static const struct flaw *ask_for_password(struct connection *c, const struct co
 	return q ? ask(c, q) : &flaw_memory;
 }
 
-const struct flaw *admit(struct connection *c, const struct connect *p)
+const struct flaw *admit(struct connection *c, const struct connect *p, bool is_proved)
 {
 	const struct realm *realm = &c->shard->access->realms[c->realm];
 	uint8_t verdict = c->verdict;
 	c->verdict = VERDICT_NONE;
 	if (realm->client_id_prefix && !has_prefix(p->client_id, realm->client_id_prefix))
 		return &flaw_prefix;
+	if (is_proved)
+		return take_identity(c, p, true);
 	if (!p->has_user_name && !realm->allows_anonymous)
 		return &flaw_anonymous;
 	if (p->has_user_name && !realm->users && !realm->allows_anonymous)
 		return &flaw_no_users;
 	if (!p->has_user_name || !realm->users)
-		return take_identity(c, p);
+		return take_identity(c, p, false);
 	if (verdict == VERDICT_WRONG)
 		return &flaw_wrong;
 	if (verdict == VERDICT_FAILED)
@@ -136,7 +152,9 @@ static uint8_t verdict_of(struct shard *s, struct connection *c, const struct pa
 	if (!is_right && (q->result == 0 || q->result == ERROR_INVALID))
 		return VERDICT_WRONG;
 	if (is_right)
-		c->identity = identity_of(s, c->realm, &q->user_name, q->stamp);
+		c->identity = identity_of(s, &(struct identity_claim){.name = &q->user_name,
+								      .stamp = q->stamp,
+								      .realm = c->realm});
 	return c->identity ? VERDICT_NONE : VERDICT_FAILED;
 }
 

@@ -13,8 +13,8 @@
 #include "broker/connection.h"
 
 /* NULL and c->identity: it is known. NULL and CONNECTION_CHECKING: it waits. Else why it may not
- * come in. */
-const struct flaw *admit(struct connection *c, const struct connect *p);
+ * come in. With `is_proved` its carrier knows the user name for sure. */
+const struct flaw *admit(struct connection *c, const struct connect *p, bool is_proved);
 
 /* The answer to a question came back, by letter. Takes it over. */
 void admit_answered(struct shard *s, struct password_question *q);

@@ -33,12 +33,13 @@ struct connection;
 struct password_question {
 	struct connection *connection; /* of the shard's thread alone */
 	unsigned shard;
-	bool is_decoy; /* there is no such user: whatever comes out, it is wrong */
+	uint32_t source; /* the same for all that come from one address */
+	bool is_decoy;   /* there is no such user: whatever comes out, it is wrong */
 	uint64_t stamp;
 	int result;               /* as password_verify says */
 	atomic_bool is_forgotten; /* nobody waits for the answer any more: it need not be found */
 	struct span stored, password, user_name;
-	void *next; /* for who keeps it */
+	struct password_question *next; /* for who keeps it */
 	uint8_t bytes[];
 };
 
@@ -106,10 +107,11 @@ enum answer {
 
 /* Where a connection comes from. */
 struct peer {
-	char address[56]; /* "127.0.0.1:43210", "[::1]:43210", "unix" */
-	uint16_t port;    /* of our listener */
-	uint8_t answer;   /* enum answer */
-	uint8_t realm;    /* of our listener: index in struct access */
+	char address[56];      /* "127.0.0.1:43210", "[::1]:43210", "unix" */
+	uint16_t port;         /* of our listener */
+	uint8_t answer;        /* enum answer */
+	uint8_t realm;         /* of our listener: index in struct access */
+	bool is_named_by_user; /* use_username_as_clientid of our listener */
 };
 
 /* Takes over the stream, also when it fails (then it is closed). */

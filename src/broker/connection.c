@@ -32,6 +32,7 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	c->port = peer->port;
 	c->answer = peer->answer;
 	c->realm = peer->realm;
+	c->is_named_by_user = peer->is_named_by_user;
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
 	memcpy(c->address, peer->address, address_len);

@@ -58,13 +58,14 @@ struct connection {
 	uint16_t keep_alive;      /* seconds in force, 0 = none */
 	uint16_t topic_alias_max_out;
 	uint16_t port;
-	uint16_t pins;       /* commands under way that will come back to it */
-	uint8_t state;       /* enum connection_state */
-	uint8_t home;        /* CONNECTION_MOVING: shard it moves to */
-	uint8_t version : 4; /* 0 before CONNECT */
-	uint8_t answer : 2;  /* enum answer, of its listener */
-	uint8_t verdict : 2; /* enum verdict_of_password */
-	uint8_t realm;       /* of its listener */
+	uint16_t pins;             /* commands under way that will come back to it */
+	uint8_t state;             /* enum connection_state */
+	uint8_t home;              /* CONNECTION_MOVING: shard it moves to */
+	uint8_t version : 4;       /* 0 before CONNECT */
+	uint8_t answer : 2;        /* enum answer, of its listener */
+	uint8_t verdict : 2;       /* enum verdict_of_password */
+	uint8_t realm;             /* of its listener */
+	bool is_named_by_user : 1; /* its user name stands for its client id */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */
 	bool is_paused : 1;    /* not reading: too many answers outstanding, or congestion */

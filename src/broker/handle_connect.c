@@ -295,12 +295,11 @@ void handle_connect(struct connection *c, struct span body)
 		connection_fail(c, flaw);
 		return;
 	}
-	const struct realm *realm = &s->access->realms[c->realm];
-	if (realm->client_id_is_user_name && !p.has_user_name) {
+	if (c->is_named_by_user && !p.has_user_name) {
 		connection_fail(c, &flaw_no_name);
 		return;
 	}
-	if (realm->client_id_is_user_name)
+	if (c->is_named_by_user)
 		p.client_id = p.user_name;
 	struct span client_id = p.client_id;
 	s->connecting_id = client_id;

@@ -45,21 +45,25 @@ static void enter_log(struct connection *c, struct command *command)
 		append(c->shard, c->session, command);
 }
 
-/* What the log has is what is allowed; the rest is answered 0x87. */
-static void deny_filters(struct shard *s, struct session *session, struct command *command)
+/* What the log has is what is allowed; the rest is answered 0x87. Is there anything left? */
+static bool deny_filters(struct shard *s, struct session *session, struct command *command)
 {
+	bool is_left = false;
 	struct room filters = {command->text, command->text_len};
 	struct span rest = command_text(command), filter;
 	struct subscription_options options;
 	if (LIKELY(!s->access->has_acl))
-		return;
+		return true;
 	while (subscribe_next(&rest, &filter, &options)) {
-		if (may_subscribe(s, session, filter))
+		if (may_subscribe(s, session, filter)) {
+			is_left = true;
 			continue;
+		}
 		see_denied(s, session, PACKET_SUBSCRIBE, filter);
 		subscribe_deny(&filters, filter, &rest);
 	}
 	command->text_len = (uint32_t)filters.len;
+	return is_left;
 }
 
 static void enter(struct connection *c, uint8_t kind, struct span filters, uint16_t packet_id,
@@ -84,9 +88,8 @@ static void enter(struct connection *c, uint8_t kind, struct span filters, uint1
 	command->packet_id = packet_id;
 	command->subscription_identifier = identifier;
 	command->version = c->version;
-	if (kind == COMMAND_SUBSCRIBE)
-		deny_filters(s, session, command);
-	if (session->log_id) {
+	bool is_left = kind != COMMAND_SUBSCRIBE || deny_filters(s, session, command);
+	if (session->log_id && is_left) {
 		enter_log(c, command);
 	} else {
 		apply(s, command);

@@ -16,17 +16,17 @@ static uint32_t rules_of(const struct shard *s, const struct identity *i)
 	return acl ? acl_rules_of(acl, i->has_name ? &name : NULL) : 0;
 }
 
-static struct identity *find(struct shard *s, unsigned realm, const struct span *name)
+static struct identity *find(struct shard *s, const struct identity_claim *claim)
 {
-	struct identities *all = &s->identities[realm];
-	return name ? map_find(&all->named, *name) : all->anonymous;
+	struct identities *all = &s->identities[claim->realm];
+	return claim->name ? map_find(&all->named[claim->is_proved], *claim->name) : all->anonymous;
 }
 
 static int keep(struct shard *s, struct identity *i)
 {
 	struct identities *all = &s->identities[i->realm];
 	if (i->has_name)
-		return map_add(&all->named, i);
+		return map_add(&all->named[i->is_proved], i);
 	all->anonymous = i;
 	return 0;
 }
@@ -35,7 +35,7 @@ static void forget(struct shard *s, struct identity *i)
 {
 	struct identities *all = &s->identities[i->realm];
 	if (i->has_name)
-		map_remove(&all->named, identity_name(i));
+		map_remove(&all->named[i->is_proved], identity_name(i));
 	else
 		all->anonymous = NULL;
 }
@@ -44,6 +44,8 @@ static void forget(struct shard *s, struct identity *i)
 static bool may_stay(const struct shard *s, const struct identity *i)
 {
 	const struct realm *realm = &s->access->realms[i->realm];
+	if (i->is_proved)
+		return true; /* the carrier's matter */
 	if (!i->has_name || !realm->users)
 		return realm->allows_anonymous;
 	const struct user *user = users_find(realm->users, identity_name(i));
@@ -58,30 +60,35 @@ static void look_again(struct shard *s, struct identity *i)
 		i->is_revoked = true;
 }
 
-struct identity *identity_of(struct shard *s, unsigned realm, const struct span *name,
-			     uint64_t stamp)
+static struct identity *identity_new(const struct identity_claim *claim)
 {
-	struct identity *i = find(s, realm, name);
-	if (i && i->stamp == stamp) {
-		i->refs++;
-		return i;
-	}
-	size_t len = name ? name->len : 0;
-	i = mem_zalloc(sizeof(*i) + len);
+	size_t len = claim->name ? claim->name->len : 0;
+	struct identity *i = mem_zalloc(sizeof(*i) + len);
 	if (!i)
 		return NULL;
 	i->refs = 1;
-	i->stamp = stamp;
-	i->realm = (uint8_t)realm;
-	i->has_name = name != NULL;
+	i->stamp = claim->stamp;
+	i->realm = claim->realm;
+	i->has_name = claim->name != NULL;
+	i->is_proved = claim->is_proved;
 	i->name_len = (uint16_t)len;
 	if (len > 0)
-		memcpy(i->name, name->ptr, len);
-	/* verified by a file that is not the newest: alone, and revoked */
-	i->is_revoked = !may_stay(s, i);
-	if (i->is_revoked)
+		memcpy(i->name, claim->name->ptr, len);
+	return i;
+}
+
+struct identity *identity_of(struct shard *s, const struct identity_claim *claim)
+{
+	struct identity *i = find(s, claim);
+	if (i && i->stamp == claim->stamp) {
+		i->refs++;
 		return i;
-	if (keep(s, i)) {
+	}
+	i = identity_new(claim);
+	if (!i)
+		return NULL;
+	i->is_revoked = !may_stay(s, i); /* alone: it is in no map */
+	if (!i->is_revoked && keep(s, i)) {
 		mem_free(i);
 		return NULL;
 	}
@@ -98,20 +105,28 @@ void identity_unref(struct shard *s, struct identity *i)
 	mem_free(i);
 }
 
-/* The map must not change while it is walked. */
-static void forget_revoked(struct shard *s, struct identities *all)
+/* Those that may stay, in a map of their own: one must not change while it is walked. */
+static void look_at_map(struct shard *s, struct map *named)
 {
 	struct map kept;
 	uint32_t cursor = 0;
 	struct identity *i;
 	map_init(&kept, s->broker->seed, name_of);
-	while ((i = map_next(&all->named, &cursor))) {
+	while ((i = map_next(named, &cursor))) {
+		look_again(s, i);
 		int error = i->is_revoked ? 0 : map_add(&kept, i);
 		ASSERT(error == 0); /* there is no going on with half of them */
 	}
-	map_release(&all->named);
-	all->named = kept;
-	if (all->anonymous && all->anonymous->is_revoked)
+	map_release(named);
+	*named = kept;
+}
+
+static void look_at_anonymous(struct shard *s, struct identities *all)
+{
+	if (!all->anonymous)
+		return;
+	look_again(s, all->anonymous);
+	if (all->anonymous->is_revoked)
 		all->anonymous = NULL;
 }
 
@@ -134,14 +149,9 @@ void identities_change_access(struct shard *s, struct access *access)
 	access_unref(s->access);
 	s->access = access;
 	for (unsigned r = 0; r < access->realm_count; r++) {
-		struct identities *all = &s->identities[r];
-		uint32_t cursor = 0;
-		struct identity *i;
-		while ((i = map_next(&all->named, &cursor)))
-			look_again(s, i);
-		if (all->anonymous)
-			look_again(s, all->anonymous);
-		forget_revoked(s, all);
+		look_at_map(s, &s->identities[r].named[false]);
+		look_at_map(s, &s->identities[r].named[true]);
+		look_at_anonymous(s, &s->identities[r]);
 	}
 	disconnect_revoked(s);
 }
@@ -151,8 +161,10 @@ int identities_init(struct shard *s, struct access *access)
 	struct identities *all = mem_zalloc(access->realm_count * sizeof(*all));
 	if (!all)
 		return ERROR_NO_MEMORY;
-	for (unsigned r = 0; r < access->realm_count; r++)
-		map_init(&all[r].named, s->broker->seed, name_of);
+	for (unsigned r = 0; r < access->realm_count; r++) {
+		map_init(&all[r].named[false], s->broker->seed, name_of);
+		map_init(&all[r].named[true], s->broker->seed, name_of);
+	}
 	identities_release(s);
 	s->identities = all;
 	s->access = access_ref(access);
@@ -161,8 +173,10 @@ int identities_init(struct shard *s, struct access *access)
 
 void identities_release(struct shard *s)
 {
-	for (unsigned r = 0; s->identities && r < s->access->realm_count; r++)
-		map_release(&s->identities[r].named);
+	for (unsigned r = 0; s->identities && r < s->access->realm_count; r++) {
+		map_release(&s->identities[r].named[false]);
+		map_release(&s->identities[r].named[true]);
+	}
 	mem_free(s->identities);
 	access_unref(s->access);
 	s->identities = NULL;

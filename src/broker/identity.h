@@ -17,6 +17,7 @@ struct identity {
 	uint32_t rules; /* of the realm's ACL; found anew when the table is another one */
 	uint64_t stamp; /* of the stored password that was verified; 0: none was */
 	bool has_name;
+	bool is_proved;  /* by a certificate or a shared key, not by a password */
 	bool is_revoked; /* by a newer table: whoever has it must go */
 	uint8_t realm;
 	uint16_t name_len;
@@ -25,7 +26,7 @@ struct identity {
 
 /* Those of one realm. */
 struct identities {
-	struct map named;
+	struct map named[2];        /* by is_proved */
 	struct identity *anonymous; /* NULL: none is connected */
 };
 
@@ -34,9 +35,15 @@ static inline struct span identity_name(const struct identity *i)
 	return span_of(i->name, i->name_len);
 }
 
-/* The one of that name (NULL: anonymous), for the caller to keep; NULL without memory. */
-struct identity *identity_of(struct shard *s, unsigned realm, const struct span *name,
-			     uint64_t stamp);
+struct identity_claim {
+	const struct span *name; /* NULL: anonymous */
+	uint64_t stamp;
+	uint8_t realm;
+	bool is_proved;
+};
+/* The one of that name, for the caller to keep; NULL without memory. One that was verified by a
+ * table that is not the newest comes revoked. */
+struct identity *identity_of(struct shard *s, const struct identity_claim *claim);
 /* NULL is allowed. */
 void identity_unref(struct shard *s, struct identity *i);
 

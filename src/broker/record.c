@@ -12,6 +12,7 @@
 #include "broker/record.h"
 
 #include "base/mem.h"
+#include "mqtt/packets.h"
 #include "broker/pack.h"
 #include "mqtt/topic.h"
 
@@ -128,12 +129,27 @@ static void pack_restart(struct packer *p, const struct command *c)
 	pack_number(p, c->time_ms);
 }
 
+/* What an access rule took out changes nothing, and need not be remembered. */
+static void pack_filters(struct packer *p, struct span filters)
+{
+	struct span filter, rest = filters;
+	struct subscription_options options;
+	while (subscribe_next(&rest, &filter, &options)) {
+		if (!options.is_denied)
+			pack_raw(p, span_of(filters.ptr, (size_t)(rest.ptr - filters.ptr)));
+		filters = rest;
+	}
+}
+
 static void pack_subscribe(struct packer *p, const struct command *c)
 {
 	pack_u16(p, c->packet_id);
-	if (c->kind == COMMAND_SUBSCRIBE)
+	if (c->kind == COMMAND_SUBSCRIBE) {
 		pack_number(p, c->subscription_identifier);
-	pack_raw(p, command_text(c));
+		pack_filters(p, command_text(c));
+	} else {
+		pack_raw(p, command_text(c));
+	}
 }
 
 static void pack_give(struct packer *p, const struct command *c)

@@ -18,6 +18,7 @@ void config_init(struct config *c)
 		.tcp_nodelay = true,
 		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
+		.access.allow_anonymous = -1,
 	};
 	settings_init(&c->settings);
 }
@@ -27,6 +28,7 @@ void config_release(struct config *c)
 	for (size_t i = 0; i < c->listener_count; i++)
 		listener_release(&c->listeners[i]);
 	listener_release(&c->default_listener);
+	config_access_release(&c->access);
 	mem_free(c->store.path);
 	mem_free(c->pid_file);
 	mem_free(c->psk_file);
@@ -228,18 +230,6 @@ static void finish_listeners(struct config *c, struct config_report *report)
 	}
 }
 
-static void finish_anonymous(struct config *c, struct config_report *report)
-{
-	if (!is_given(c, "allow_anonymous"))
-		c->settings.allow_anonymous = c->listeners[0].is_loopback;
-	if (!c->settings.allow_anonymous)
-		report_notice(
-			report,
-			"Every client will be refused as not authorized, since no client can be "
-			"recognised: this version has no password files. \"allow_anonymous true\" "
-			"lets everybody in who reaches the listener.");
-}
-
 static int64_t member_at(const struct config_listener *l, size_t offset)
 {
 	int64_t value;
@@ -365,7 +355,7 @@ static void finish_store(struct config *c, struct config_report *report)
 int config_finish(struct config *c, struct config_report *report)
 {
 	finish_listeners(c, report);
-	finish_anonymous(c, report);
+	config_finish_access(c, report);
 	finish_listener_limits(c, report);
 	finish_queues(c);
 	finish_store(c, report);

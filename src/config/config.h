@@ -76,6 +76,14 @@ struct config_tls {
 	bool has_no_tickets;
 };
 
+/* Who may come in, and what they may do: for all listeners, or for each (per_listener_settings). */
+struct config_access {
+	int8_t allow_anonymous; /* -1: not said */
+	char *password_file;    /* NULL: none */
+	char *acl_file;
+	char *client_id_prefix;
+};
+
 /* One `listener` line (or port and bind_address, or none at all: then the loopback). */
 struct config_listener {
 	/* Name or address to bind to, owned; NULL: all interfaces, unless is_loopback. With a '/'
@@ -94,7 +102,9 @@ struct config_listener {
 	int64_t connections_max; /* -1: no limit of its own; for the others: not said */
 	int64_t qos_max;
 	int64_t topic_alias_max;
-	uint8_t answer; /* enum answer: `durability` below the listener */
+	uint8_t answer;              /* enum answer: `durability` below the listener */
+	bool is_named_by_user;       /* use_username_as_clientid */
+	struct config_access access; /* with per_listener_settings */
 	struct config_tls tls;
 };
 
@@ -116,6 +126,9 @@ struct config {
 	size_t listener_count;
 
 	struct config_store store;
+
+	bool has_access_per_listener; /* per_listener_settings */
+	struct config_access access;  /* of all listeners, without it */
 
 	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
@@ -171,6 +184,15 @@ int config_set(struct config *c, const char *name, const char *value,
 	       struct config_report *report) MUST_USE;
 /* -p: a loopback listener on that port; an error with a file that names ports itself. */
 int config_add_port(struct config *c, const char *port, struct config_report *report) MUST_USE;
+/* What holds for that listener. Of use after config_finish. */
+const struct config_access *config_access_of(const struct config *c, size_t listener);
+/* How many of them there are: one, or one for each listener. */
+size_t config_access_count(const struct config *c);
+/* The same from another configuration, as it was read anew, while its owner runs; what `from` had
+ * is given to `c`, and the other way round. False, and nothing happens, when it is about other
+ * listeners. */
+bool config_swap_access(struct config *c, struct config *from) MUST_USE;
+
 /* -v: lines of every type, whatever the file says. */
 void config_set_verbose(struct config *c);
 /* Once, after all of the above; ERROR_INVALID when any of them, or this, reported a mistake. */

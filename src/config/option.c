@@ -117,6 +117,7 @@ const char *option_group_name(unsigned group)
 		[OPTION_GROUP_CONNECTIONS] = "Connections",
 		[OPTION_GROUP_SESSIONS] = "Sessions",
 		[OPTION_GROUP_STORE] = "Store",
+		[OPTION_GROUP_ACCESS] = "Access",
 		[OPTION_GROUP_DELIVERY] = "Delivery",
 		[OPTION_GROUP_QUEUES] = "Queues and memory",
 		[OPTION_GROUP_ROUTING] = "Routing",

@@ -33,6 +33,7 @@ enum option_target {
 	OPTION_TO_CONFIG,
 	OPTION_TO_SETTINGS,
 	OPTION_TO_LISTENER, /* the one whose `listener` line stands above */
+	OPTION_TO_ACCESS,   /* of that listener with per_listener_settings, else of all */
 };
 
 /* Under which headline of the manual. */
@@ -41,6 +42,7 @@ enum option_group {
 	OPTION_GROUP_TLS,
 	OPTION_GROUP_CONNECTIONS,
 	OPTION_GROUP_SESSIONS,
+	OPTION_GROUP_ACCESS,
 	OPTION_GROUP_STORE,
 	OPTION_GROUP_DELIVERY,
 	OPTION_GROUP_QUEUES,

@@ -16,6 +16,7 @@
 #define SETTING(member) MEMBER(OPTION_TO_SETTINGS, struct settings, member)
 #define CONFIG(member) MEMBER(OPTION_TO_CONFIG, struct config, member)
 #define LISTENER(member) MEMBER(OPTION_TO_LISTENER, struct config_listener, member)
+#define ACCESS(member) MEMBER(OPTION_TO_ACCESS, struct config_access, member)
 
 #define NUMBER(smallest, largest) .type = OPTION_NUMBER, .min = (smallest), .max = (largest)
 #define BOOL .type = OPTION_BOOL, .value = "true|false"

@@ -1,30 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may come in, and what they may do. */
-#include "broker/settings.h"
+#include "config/config.h"
 #include "config/option_row.h"
 
 static const struct option rows[] = {
 	{.name = "allow_anonymous",
 	 BOOL,
-	 SETTING(allow_anonymous),
-	 .group = OPTION_GROUP_SESSIONS,
+	 ACCESS(allow_anonymous),
+	 .group = OPTION_GROUP_ACCESS,
 	 .default_text = "true without a listener in the file, else false",
-	 .text = "May clients connect that nobody can recognise? This version has no password "
-		 "files, so without this leave every client is refused as not authorized."},
+	 .text = "May clients connect without a user name? Where there is no password file, also "
+		 "those that give one, which nobody verifies."},
+	{.name = "password_file",
+	 .type = OPTION_TEXT,
+	 ACCESS(password_file),
+	 .group = OPTION_GROUP_ACCESS,
+	 .value = "path",
+	 .default_text = "no user is known",
+	 .text = "Who may connect with a user name, and the password of each, as nightjar passwd "
+		 "and mosquitto_passwd write it. Read anew when the file changes and on SIGHUP: "
+		 "users that are gone, or have another password, are disconnected."},
+	{.name = "acl_file",
+	 .type = OPTION_TEXT,
+	 ACCESS(acl_file),
+	 .group = OPTION_GROUP_ACCESS,
+	 .value = "path",
+	 .default_text = "every client may read and write every topic",
+	 .text = "Who may read and write which topics. What no line allows is denied. Read anew "
+		 "when the file changes and on SIGHUP: what it says holds from then on for "
+		 "subscriptions that exist and for messages that wait, too. See ACCESS FILES."},
+	{.name = "clientid_prefixes",
+	 .type = OPTION_TEXT,
+	 ACCESS(client_id_prefix),
+	 .group = OPTION_GROUP_ACCESS,
+	 .value = "prefix",
+	 .default_text = "any client id",
+	 .text = "Only clients whose client id begins so may connect."},
 	{.name = "per_listener_settings",
-	 .type = OPTION_BOOL,
-	 .status = OPTION_ONLY,
-	 .only = "false",
-	 .group = OPTION_GROUP_LISTENERS,
-	 .value = "false",
-	 .text = "who may do what is the same on all listeners in this version"},
+	 BOOL,
+	 CONFIG(has_access_per_listener),
+	 .group = OPTION_GROUP_ACCESS,
+	 .text = "Do allow_anonymous, password_file, acl_file and clientid_prefixes stand below "
+		 "each listener line and hold for that one alone? This line must stand above "
+		 "them. Else they hold for all listeners, wherever they stand."},
 	{.name = "use_username_as_clientid",
-	 .type = OPTION_BOOL,
-	 .status = OPTION_ONLY,
-	 .only = "false",
-	 .group = OPTION_GROUP_SESSIONS,
-	 .value = "false",
-	 .text = "sessions belong to the client id in this version"},
+	 BOOL,
+	 LISTENER(is_named_by_user),
+	 .group = OPTION_GROUP_ACCESS,
+	 .text = "Is the user name taken as the client id, whatever the client says, by clients of "
+		 "the listener above? So that one user cannot take over the session of another. "
+		 "Without a user name nobody may connect there."},
 };
 
 const struct option_table options_access = {rows, ARRAY_COUNT(rows)};

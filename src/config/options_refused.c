@@ -15,18 +15,14 @@
 	}
 
 #define ENGINES "OpenSSL 3 has given engines up, so the key must be in keyfile: remove the line"
-#define ACCESS                                                                                     \
-	"password and access files are not part of this version: remove the line and restrict "    \
-	"who can reach the listener"
 #define PLUGINS "this version loads no plugins: remove the line"
 #define BRIDGES "this version has no bridges: remove the section of the bridge"
 #define WEBSOCKETS "this version has no WebSockets: remove the line"
 
 static const struct option rows[] = {
-	LATER("password_file", ACCESS),
-	LATER("acl_file", ACCESS),
-	LATER("clientid_prefixes", ACCESS),
-	LATER("check_retain_source", ACCESS),
+	LATER("check_retain_source",
+	      "who has published a retained message is not kept in this version, only what the "
+	      "reader may read decides: remove the line"),
 	LATER("plugin", PLUGINS),
 	LATER("plugin_opt_*", PLUGINS),
 	LATER("auth_plugin", PLUGINS),

@@ -40,6 +40,12 @@ struct reading reading_place(struct config *c, struct config_report *report, uns
 int read_tls_certificate(struct reading *r) MUST_USE;
 void tls_check(struct config *c, struct config_report *report, const struct config_listener *l);
 
+/* access.c */
+void config_access_release(struct config_access *a);
+void config_finish_access(struct config *c, struct config_report *report);
+/* Of a listener, or of all of them? */
+bool option_is_of_listener(const struct config *c, const struct option *o);
+
 /* Readers of the options that are more than a name and a value. */
 int read_special(struct reading *r) MUST_USE;
 /* Does it ask for nothing, as a new one? */

@@ -8,11 +8,24 @@
 struct config_listener listener_new(void)
 {
 	return (struct config_listener){
-		.connections_max = -1, .qos_max = -1, .topic_alias_max = -1, .socket_mode = -1};
+		.connections_max = -1,
+		.qos_max = -1,
+		.topic_alias_max = -1,
+		.socket_mode = -1,
+		.access.allow_anonymous = -1,
+	};
+}
+
+bool option_is_of_listener(const struct config *c, const struct option *o)
+{
+	return o->target == OPTION_TO_LISTENER ||
+	       (o->target == OPTION_TO_ACCESS && c->has_access_per_listener);
 }
 
 static char **text_member(const struct config_listener *l, const struct option *o)
 {
+	if (o->target == OPTION_TO_ACCESS && o->type == OPTION_TEXT)
+		return (char **)((char *)(uintptr_t)&l->access + o->offset);
 	/* what a special reader keeps is a number or a text, too */
 	bool is_text = o->target == OPTION_TO_LISTENER &&
 		       (o->type == OPTION_TEXT ||
@@ -65,6 +78,7 @@ bool listener_is_plain(const struct config_listener *l)
 {
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
+	       !l->is_named_by_user && l->access.allow_anonymous < 0 &&
 	       !l->tls.requires_certificate && !l->tls.uses_identity && !l->tls.uses_subject &&
 	       !l->tls.has_no_tickets && !has_text(l);
 }
@@ -84,7 +98,7 @@ static int read_port(const struct reading *r, struct span word, uint16_t *port_o
 static void forget_listener_options(struct config *c)
 {
 	for (size_t i = 0; i < option_count(); i++) {
-		if (option_at(i)->target == OPTION_TO_LISTENER)
+		if (option_is_of_listener(c, option_at(i)))
 			c->given_line[i] = 0;
 	}
 }

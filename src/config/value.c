@@ -68,6 +68,11 @@ static struct config_listener *listener_of(struct config *c)
 					: &c->listeners[c->current_listener - 1];
 }
 
+static struct config_access *access_of(struct config *c)
+{
+	return c->has_access_per_listener ? &listener_of(c)->access : &c->access;
+}
+
 static void *member_of(const struct reading *r)
 {
 	char *structure = (char *)r->config;
@@ -75,6 +80,8 @@ static void *member_of(const struct reading *r)
 		structure = (char *)&r->config->settings;
 	else if (r->option->target == OPTION_TO_LISTENER)
 		structure = (char *)listener_of(r->config);
+	else if (r->option->target == OPTION_TO_ACCESS)
+		structure = (char *)access_of(r->config);
 	return structure + r->option->offset;
 }
 
@@ -258,7 +265,7 @@ static void note_given(struct reading *r)
 	struct config *c = r->config;
 	c->given_line[option_index(r->option)] = r->line + 1;
 	if (r->line > 0 && !c->default_option && c->current_listener == 0 &&
-	    r->option->target == OPTION_TO_LISTENER && !listener_is_plain(&c->default_listener)) {
+	    option_is_of_listener(c, r->option) && !listener_is_plain(&c->default_listener)) {
 		c->default_option = r->option;
 		c->default_listener.line = r->line;
 	}

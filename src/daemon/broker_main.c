@@ -12,6 +12,7 @@
 #include "daemon/broker_main.h"
 
 #include "broker/broker.h"
+#include "daemon/access_files.h"
 #include "daemon/broker_options.h"
 #include "daemon/process.h"
 #include "daemon/server.h"
@@ -35,7 +36,9 @@ struct process {
 	struct config *config;
 	struct logger log;
 	struct listening listening;
-	struct file_watch watch; /* files that doors were made of */
+	struct file_watch watch;        /* files that doors were made of */
+	struct file_watch access_watch; /* password and ACL files */
+	uint64_t access_seed;           /* for what they are read into */
 	struct store store;
 	struct server *server;
 	int signals_fd;
@@ -105,9 +108,46 @@ static unsigned shard_count_of(const struct config *c)
 	return count < SHARDS_MAX ? count : SHARDS_MAX;
 }
 
+/* Lines of text, each as a line of the log. */
+static void log_lines(struct logger *log, unsigned type, struct span text)
+{
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		log_line(log, type, "%.*s", (int)len, (const char *)text.ptr);
+		size_t used = end ? len + 1 : len;
+		text = span_of(text.ptr + used, text.len - used);
+	}
+}
+
+/* Password and ACL files, for the user that the process is by now: as later, when they change. */
+static struct access *read_access(struct process *p, bool is_start)
+{
+	struct access_lines lines = {0};
+	struct access *access = access_files_read(p->config, p->access_seed, &lines);
+	struct span errors = buffer_content(&lines.errors);
+	if (is_start && !access)
+		fwrite(errors.ptr, 1, errors.len, stderr);
+	else
+		log_lines(&p->log, LOG_TYPE_ERROR, errors);
+	log_lines(&p->log, LOG_TYPE_WARNING, buffer_content(&lines.notices));
+	if (!access)
+		snprintf(p->reason, REASON_MAX, "%s",
+			 lines.is_out_of_memory ? "out of memory"
+						: "cannot judge clients without these files");
+	access_lines_release(&lines);
+	return access;
+}
+
 static int start_server(struct process *p)
 {
+	p->access_seed = process_random();
+	struct access *access = read_access(p, true);
+	if (!access)
+		return ERROR_INVALID;
+	access_files_watch(p->config, &p->access_watch);
 	struct server_parts parts = {
+		.access = access,
 		.settings = &p->config->settings,
 		.log = &p->log,
 		.listening = &p->listening,
@@ -115,19 +155,8 @@ static int start_server(struct process *p)
 		.shard_count = shard_count_of(p->config),
 	};
 	p->server = server_start(&parts, p->reason);
+	access_unref(access);
 	return p->server ? 0 : ERROR_SYSTEM;
-}
-
-/* Lines of text, each as a line of the log. */
-static void log_notices(struct logger *log, struct span text)
-{
-	while (text.len > 0) {
-		const uint8_t *end = memchr(text.ptr, '\n', text.len);
-		size_t len = end ? (size_t)(end - text.ptr) : text.len;
-		log_line(log, LOG_TYPE_NOTICE, "%.*s", (int)len, (const char *)text.ptr);
-		size_t used = end ? len + 1 : len;
-		text = span_of(text.ptr + used, text.len - used);
-	}
 }
 
 static void warn_of_lost_log(const struct process *p)
@@ -175,8 +204,44 @@ static void reload_doors(struct process *p)
 			 count == 1 ? "listener" : "listeners");
 }
 
-/* Which lines to log can change while running; where the file is anew is the other reason for
- * SIGHUP, after it was moved away. */
+/* What the files say by now holds from now on; when one of them is of no use, all stays. */
+static bool change_access(struct process *p)
+{
+	struct access *access = read_access(p, false);
+	if (access)
+		server_change_access(p->server, access);
+	else
+		log_line(&p->log, LOG_TYPE_ERROR,
+			 "Who may come in, and what they may do, stays as it was.");
+	return access != NULL;
+}
+
+/* Other files, or other words about them, in a configuration that was read anew. */
+static bool reload_access(struct process *p, struct config *fresh)
+{
+	if (!config_swap_access(p->config, fresh)) {
+		log_line(&p->log, LOG_TYPE_WARNING,
+			 "per_listener_settings, or the listeners that it is about, are others: "
+			 "this needs a restart, and who may come in stays as it was.");
+		return false;
+	}
+	if (!change_access(p)) {
+		(void)!config_swap_access(p->config, fresh);
+		return false;
+	}
+	access_files_watch(p->config, &p->access_watch);
+	return true;
+}
+
+static void follow_access_files(struct process *p)
+{
+	if (file_watch_look(&p->access_watch) && change_access(p))
+		log_line(&p->log, LOG_TYPE_INFORMATION,
+			 "Password and ACL files were read anew, since one has changed.");
+}
+
+/* Which lines to log, and who may come in, can change while running; where the file is anew is the
+ * other reason for SIGHUP, after it was moved away. */
 static void reload(struct process *p)
 {
 	struct config fresh;
@@ -187,10 +252,12 @@ static void reload(struct process *p)
 			 p->config->log_file, strerror(errno));
 	if (broker_options_load(p->options, &fresh, &report) == 0) {
 		log_set_types(&p->log, fresh.log_types);
+		bool has_access = reload_access(p, &fresh);
 		log_line(&p->log, LOG_TYPE_INFORMATION,
-			 "Reloaded: which lines to log. All other options need a restart.");
+			 "Reloaded: which lines to log%s. All other options need a restart.",
+			 has_access ? ", who may come in, and what they may do" : "");
 	} else {
-		log_notices(&p->log, buffer_content(&report.errors));
+		log_lines(&p->log, LOG_TYPE_ERROR, buffer_content(&report.errors));
 		log_line(&p->log, LOG_TYPE_ERROR, "Not reloaded: the configuration has mistakes.");
 	}
 	config_report_release(&report);
@@ -207,20 +274,32 @@ static void tell_status(struct process *p)
 		server_want_checkpoint(p->server);
 }
 
+static bool is_watching(const struct process *p)
+{
+	return p->watch.count + p->access_watch.count > 0;
+}
+
+static void look_at_files(struct process *p)
+{
+	if (file_watch_look(&p->watch))
+		reload_doors(p);
+	follow_access_files(p);
+}
+
 /* Until a signal that ends it (true), or until the store has failed and nobody shall go on so. */
 static bool serve_until_end(struct process *p)
 {
 	int failed_fd = p->config->store.stay_on_failure ? -1 : p->store.failed_fd;
 	const int others[2] = {server_ended_fd(p->server), failed_fd};
 	for (;;) {
-		int what = signals_wait(p->signals_fd, others, p->watch.count > 0 ? WATCH_MS : -1);
+		int what = signals_wait(p->signals_fd, others, is_watching(p) ? WATCH_MS : -1);
 		if (what == SIGHUP)
 			reload(p);
-		else if (what == 0 && file_watch_look(&p->watch))
-			reload_doors(p);
+		else if (what == 0)
+			look_at_files(p);
 		else if (what == SIGUSR1)
 			tell_status(p);
-		else if (what != 0 && what != SIGALRM)
+		else if (what != SIGALRM)
 			return what != -2;
 	}
 }
@@ -256,7 +335,7 @@ static int start_and_serve(struct process *p, struct span notices)
 	if (error == 0)
 		error = settle(p);
 	if (error == 0) {
-		log_notices(&p->log, notices);
+		log_lines(&p->log, LOG_TYPE_NOTICE, notices);
 		error = start_server(p);
 	}
 	if (error == 0) {
@@ -288,6 +367,7 @@ static int run_with_log(struct process *p, struct span notices)
 		door_watch(p->config, &p->config->listeners[i], &p->watch);
 	error = run_with_store(p, notices);
 	file_watch_release(&p->watch);
+	file_watch_release(&p->access_watch);
 	listening_close(&p->listening);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */

@@ -90,7 +90,13 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 	int error = config_listener_has_tls(from) ? make_tls(c, from, NULL, &tls, reason) : 0;
 	if (error != 0)
 		return error;
-	*d = (struct door){.tls = tls, .answer = from->answer};
+	size_t index = (size_t)(from - c->listeners);
+	*d = (struct door){
+		.tls = tls,
+		.answer = from->answer,
+		.realm = (uint8_t)(c->has_access_per_listener ? index : 0),
+		.is_named_by_user = from->is_named_by_user,
+	};
 	pthread_mutex_init(&d->mutex, NULL);
 	return 0;
 }

@@ -19,6 +19,8 @@ struct door {
 	pthread_mutex_t mutex;
 	struct tls_context *tls; /* guarded by the mutex; NULL: none */
 	uint8_t answer;          /* enum answer of the listener */
+	uint8_t realm;           /* by which its clients are judged */
+	bool is_named_by_user;   /* their user names stand for their client ids */
 };
 
 /* Reads what the listener's options name. 0, or an error with the reason. */

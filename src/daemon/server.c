@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/process.h"
+#include "daemon/verifier.h"
 #include "daemon/worker.h"
 #include "io/layered.h"
 #include "io/stream_tcp.h"
@@ -15,8 +16,9 @@
 struct server {
 	struct crew crew;
 	struct broker *broker;
-	unsigned open_count;    /* workers that are open */
-	unsigned started_count; /* and whose threads were started */
+	struct verifier verifier; /* with the broker */
+	unsigned open_count;      /* workers that are open */
+	unsigned started_count;   /* and whose threads were started */
 	struct worker workers[];
 };
 
@@ -31,6 +33,12 @@ static int attach_stream(void *context, unsigned shard, struct stream *stream)
 	struct server *s = context;
 	struct loop *loop = &s->workers[shard].loop;
 	return stream->layered ? layered_attach(stream, loop) : stream_tcp_attach(stream, loop);
+}
+
+static int verify_password(void *context, struct password_question *q)
+{
+	struct server *s = context;
+	return verifier_ask(&s->verifier, q);
 }
 
 static void log_event(void *context, unsigned shard, const struct event *event,
@@ -59,24 +67,26 @@ static int open_workers(struct server *s)
 	return 0;
 }
 
-static int open_broker(struct server *s, const struct settings *settings)
+static int open_broker(struct server *s, const struct server_parts *parts)
 {
 	struct broker_hooks hooks = {
 		.context = s,
 		.wake = wake_shard,
 		.attach = attach_stream,
+		.verify = verify_password,
 		.event = log_event,
 		.settle = settle_log,
 	};
 	struct clock clock = {0};
-	s->broker = broker_new(settings, &hooks, s->crew.worker_count, process_random(),
+	s->broker = broker_new(parts->settings, &hooks, s->crew.worker_count, process_random(),
 			       clock_now(&clock));
 	if (!s->broker)
 		return ERROR_NO_MEMORY;
 	s->crew.broker = s->broker;
+	verifier_init(&s->verifier, s->broker);
 	for (unsigned i = 0; i < s->crew.worker_count; i++)
 		s->workers[i].shard = broker_shard(s->broker, i);
-	return 0;
+	return broker_use_access(s->broker, access_ref(parts->access));
 }
 
 static int start_workers(struct server *s)
@@ -118,7 +128,7 @@ struct server *server_start(const struct server_parts *parts, char reason[STORE_
 	struct server *s = server_new(parts);
 	int error = s ? open_workers(s) : ERROR_NO_MEMORY;
 	if (error == 0)
-		error = open_broker(s, parts->settings);
+		error = open_broker(s, parts);
 	if (error == 0 && store_start(parts->store, s->broker, s->crew.worker_count, reason) != 0)
 		return give_up(s);
 	if (error == 0)
@@ -138,6 +148,11 @@ void server_stop(struct server *s, uint32_t drain_ms)
 		loop_wake(&s->workers[i].loop);
 }
 
+void server_change_access(struct server *s, struct access *access)
+{
+	broker_change_access(s->broker, access);
+}
+
 void server_want_checkpoint(struct server *s)
 {
 	broker_want_checkpoint(s->broker);
@@ -154,8 +169,10 @@ void server_join(struct server *s)
 {
 	for (unsigned i = 0; i < s->started_count; i++)
 		pthread_join(s->workers[i].thread, NULL);
-	if (s->broker)
+	if (s->broker) {
+		verifier_stop(&s->verifier);
 		broker_free(s->broker);
+	}
 	store_close(s->crew.store);
 	for (unsigned i = 0; i < s->open_count; i++)
 		worker_close(&s->workers[i]);

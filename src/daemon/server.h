@@ -25,7 +25,8 @@ struct server_parts {
 	const struct settings *settings;
 	struct logger *log;
 	struct listening *listening;
-	struct store *store; /* open; what it holds goes to the broker */
+	struct store *store;   /* open; what it holds goes to the broker */
+	struct access *access; /* what clients are judged by; the server takes a reference */
 	unsigned shard_count;
 };
 
@@ -34,6 +35,8 @@ struct server_parts {
 struct server *server_start(const struct server_parts *parts, char reason[STORE_REASON_MAX]);
 /* Returns at once; server_ended_fd becomes readable when server_join will not wait. */
 void server_stop(struct server *s, uint32_t drain_ms);
+/* Clients are judged by this from now on; takes over the reference. */
+void server_change_access(struct server *s, struct access *access);
 /* Has the state written down in one piece. */
 void server_want_checkpoint(struct server *s);
 int server_ended_fd(const struct server *s);

@@ -55,7 +55,12 @@ static void accept_some(struct worker *w, struct listener *listener)
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
 		struct stream stream;
 		struct door *door = listening_door(w->crew->listening, listener);
-		struct peer peer = {.port = listener->port, .answer = door->answer};
+		struct peer peer = {
+			.port = listener->port,
+			.answer = door->answer,
+			.realm = door->realm,
+			.is_named_by_user = door->is_named_by_user,
+		};
 		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
 		int error = listener_accept(listener, &stream, peer.address);
 		if (error == ERROR_LIMIT) {

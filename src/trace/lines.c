@@ -344,6 +344,7 @@ bool event_is_notice(const struct event *event)
 	switch (event->kind) {
 	case EVENT_CONNECTION_OPENED:
 	case EVENT_CONNECTION_REFUSED:
+	case EVENT_DENIED:
 	case EVENT_CLIENT_CONNECTED:
 	case EVENT_CLIENT_DISCONNECTED: return true;
 	case EVENT_SESSION_ENDED: return (event->flags & EVENT_FLAG_CLEAN) == 0;

@@ -3,6 +3,7 @@
  * Packets as words, so that a test can be read as a conversation. To the broker:
  *
  *   CONNECT v5 id=a clean keep=10 expiry=60 rmax=5 size=100 alias=10 noproblem info
+ *           name=lena pass=secret
  *           will=topic:payload willqos=1 willretain willdelay=5 willexpiry=9
  *   PUBLISH q1 m1 dup retain t=a/b p=hello expiry=5 alias=1 user=k:v
  *   SUBSCRIBE m1 sid=7 f=a/#,q1,nl,rap,rh2 f=b          UNSUBSCRIBE m2 f=a/#

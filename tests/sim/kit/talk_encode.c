@@ -141,6 +141,11 @@ static size_t connect(struct words *w, uint8_t version, struct room room)
 	properties_clear(&p.will_properties);
 	const char *id = value(w, "id", 0), *keep = value(w, "keep", 0);
 	p.client_id = id ? span_of_text(id) : SPAN_NONE;
+	const char *name = value(w, "name", 0), *password = value(w, "pass", 0);
+	p.has_user_name = name != NULL;
+	p.has_password = password != NULL;
+	p.user_name = name ? span_of_text(name) : SPAN_NONE;
+	p.password = password ? span_of_text(password) : SPAN_NONE;
 	p.keep_alive = keep ? (uint16_t)atoi(keep) : 0;
 	number(w, "expiry", &p.properties, PROPERTY_SESSION_EXPIRY_INTERVAL,
 	       &p.properties.session_expiry_interval);

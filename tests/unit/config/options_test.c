@@ -170,7 +170,18 @@ static const struct accepted accepted_cases[] = {
 	{"sys_interval 0", NOTHING},
 	{"message_size_limit 0", NOTHING},
 	{"max_inflight_bytes 0", NOTHING},
-	{"per_listener_settings false", NOTHING},
+	{"per_listener_settings false", CONFIG(has_access_per_listener), 0},
+	{"per_listener_settings true", CONFIG(has_access_per_listener), 1},
+	{"allow_anonymous true", CONFIG(access.allow_anonymous), 1},
+	{"listener 1\nallow_anonymous false", CONFIG(access.allow_anonymous), 0},
+	{"per_listener_settings true\nlistener 1\nallow_anonymous true",
+	 LISTENER(access.allow_anonymous), 1},
+	{"per_listener_settings true\nlistener 1", LISTENER(access.allow_anonymous), 0},
+	{"password_file /a b", CONFIG(access.allow_anonymous), 1},
+	{"listener 1\npassword_file /a b", CONFIG(access.allow_anonymous), 0},
+	{"acl_file /a", NOTHING},
+	{"clientid_prefixes dev-", NOTHING},
+	{"listener 1\nuse_username_as_clientid true", LISTENER(is_named_by_user), 1},
 	{"allow_duplicate_messages false", NOTHING},
 	{"use_username_as_clientid false", NOTHING},
 };
@@ -232,6 +243,38 @@ static void test_options_texts_arrive(void **state)
 	assert_string_equal(c.config.listeners[1].address, "/a b");
 	assert_string_equal(c.config.listeners[1].socket_owner, "joe");
 	assert_string_equal(c.config.listeners[1].socket_group, "mates");
+	configured_release(&c);
+}
+
+/* Those of one listener alone, and those of all. */
+static void test_options_of_access_arrive(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "listener 1\npassword_file /p w\nlistener 2\nacl_file /acl\n"
+		  "clientid_prefixes dev-\n",
+		  "");
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(config_access_count(&c.config), 1);
+	assert_string_equal(config_access_of(&c.config, 1)->password_file, "/p w");
+	assert_string_equal(config_access_of(&c.config, 0)->acl_file, "/acl");
+	assert_string_equal(config_access_of(&c.config, 0)->client_id_prefix, "dev-");
+	configured_release(&c);
+	configure(&c,
+		  "per_listener_settings true\nlistener 1\npassword_file /1\nlistener 2\n"
+		  "password_file /2\nallow_anonymous true\n",
+		  "");
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(config_access_count(&c.config), 2);
+	assert_string_equal(config_access_of(&c.config, 0)->password_file, "/1");
+	assert_int_equal(config_access_of(&c.config, 0)->allow_anonymous, 0);
+	assert_string_equal(config_access_of(&c.config, 1)->password_file, "/2");
+	assert_int_equal(config_access_of(&c.config, 1)->allow_anonymous, 1);
+	configured_release(&c);
+	configure(&c, "password_file /1\nper_listener_settings true\nlistener 1\n", "");
+	assert_int_equal(c.rc, ERROR_INVALID);
+	assert_non_null(strstr(c.errors, "move it above all of them"));
 	configured_release(&c);
 }
 
@@ -484,6 +527,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_accepted_values_arrive),
 		cmocka_unit_test(test_options_texts_arrive),
+		cmocka_unit_test(test_options_of_access_arrive),
 		cmocka_unit_test(test_options_all_obeyed_have_a_case),
 		cmocka_unit_test(test_table_rows_are_well_made),
 		cmocka_unit_test(test_options_number_edges),

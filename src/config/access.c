@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What follows from the options about access: for which listeners they hold, and who may come in
+ * where nothing was said. */
+#include "base/mem.h"
+#include "config/reading.h"
+
+#include <stdio.h>
+
+void config_access_release(struct config_access *a)
+{
+	mem_free(a->password_file);
+	mem_free(a->acl_file);
+	mem_free(a->client_id_prefix);
+	*a = (struct config_access){.allow_anonymous = -1};
+}
+
+static bool is_plain(const struct config_access *a)
+{
+	return a->allow_anonymous < 0 && !a->password_file && !a->acl_file && !a->client_id_prefix;
+}
+
+size_t config_access_count(const struct config *c)
+{
+	return c->has_access_per_listener ? c->listener_count : 1;
+}
+
+const struct config_access *config_access_of(const struct config *c, size_t listener)
+{
+	return c->has_access_per_listener ? &c->listeners[listener].access : &c->access;
+}
+
+/* mosquitto's default: whoever opens a listener to others says who may come in. */
+static void finish_one(struct config_access *a, const struct config_listener *l,
+		       struct config_report *report, const char *where)
+{
+	if (a->allow_anonymous < 0)
+		a->allow_anonymous = l->is_loopback;
+	if (a->allow_anonymous || a->password_file)
+		return;
+	report_notice(report,
+		      "Every client%s will be refused as not authorized, since no client can be "
+		      "recognised: there is no password_file. \"allow_anonymous true\" lets "
+		      "everybody in who reaches the listener.",
+		      where);
+}
+
+static void finish_each(struct config *c, struct config_report *report)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		struct config_listener *l = &c->listeners[i];
+		char where[64];
+		if (config_listener_is_unix(l))
+			snprintf(where, sizeof(where), " of %.50s", l->address);
+		else
+			snprintf(where, sizeof(where), " of port %u", l->port);
+		finish_one(&l->access, l, report, where);
+	}
+}
+
+void config_finish_access(struct config *c, struct config_report *report)
+{
+	struct reading r = {.config = c,
+			    .report = report,
+			    .file = c->file_name,
+			    .name = SPAN_LITERAL("per_listener_settings")};
+	if (c->has_access_per_listener && !is_plain(&c->access))
+		reading_refuse(&r, "stands below an option that it is about: move it above all of "
+				   "them");
+	else if (c->has_access_per_listener)
+		finish_each(c, report);
+	else
+		finish_one(&c->access, &c->listeners[0], report, "");
+	c->settings.allow_anonymous = config_access_of(c, 0)->allow_anonymous > 0;
+}
+
+static void swap(struct config_access *a, struct config_access *b)
+{
+	struct config_access kept = *a;
+	*a = *b;
+	*b = kept;
+}
+
+bool config_swap_access(struct config *c, struct config *from)
+{
+	if (c->has_access_per_listener != from->has_access_per_listener ||
+	    (c->has_access_per_listener && c->listener_count != from->listener_count))
+		return false;
+	swap(&c->access, &from->access);
+	for (size_t i = 0; c->has_access_per_listener && i < c->listener_count; i++)
+		swap(&c->listeners[i].access, &from->listeners[i].access);
+	return true;
+}

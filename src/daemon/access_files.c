@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/access_files.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_BYTES 65536u
+
+void access_lines_release(struct access_lines *lines)
+{
+	buffer_release(&lines->errors);
+	buffer_release(&lines->notices);
+	*lines = (struct access_lines){0};
+}
+
+/* One more byte than the limit is read at most: the reader of the text says that it is too much. */
+static int read_all(int fd, size_t bytes_max, struct buffer *text)
+{
+	while (buffer_len(text) <= bytes_max) {
+		int error = buffer_reserve(text, READ_BYTES);
+		if (error)
+			return error;
+		ssize_t len = read(fd, buffer_room(text).ptr, READ_BYTES);
+		if (len < 0 && errno != EINTR)
+			return ERROR_SYSTEM;
+		if (len == 0)
+			return 0;
+		buffer_commit(text, len > 0 ? (size_t)len : 0);
+	}
+	return 0;
+}
+
+static void warn_of_mode(int fd, struct access_report *report)
+{
+	struct stat s;
+	if (fstat(fd, &s) == 0 && (s.st_mode & (S_IROTH | S_IWOTH)) != 0)
+		access_notice(report, 0,
+			      "every user of this machine may read it, or write to it: chmod 640 "
+			      "keeps the passwords' hashes to the broker");
+}
+
+static int read_file(const char *path, size_t bytes_max, bool is_secret, struct buffer *text,
+		     struct access_report *report)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int error = fd < 0 ? ERROR_SYSTEM : read_all(fd, bytes_max, text);
+	if (error == ERROR_NO_MEMORY)
+		report->is_out_of_memory = true;
+	else if (error && errno == EACCES)
+		access_refuse(
+			report, 0,
+			"cannot be read: %s. The user that the broker runs as must be allowed "
+			"to read it",
+			strerror(errno));
+	else if (error)
+		access_refuse(report, 0, "cannot be read: %s", strerror(errno));
+	else if (is_secret)
+		warn_of_mode(fd, report);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* The report's lines go to those of all files. */
+static void collect(struct access_report *report, struct access_lines *lines)
+{
+	if (buffer_append(&lines->errors, buffer_content(&report->errors)) ||
+	    buffer_append(&lines->notices, buffer_content(&report->notices)))
+		lines->is_out_of_memory = true;
+	lines->is_out_of_memory |= report->is_out_of_memory;
+	access_report_release(report);
+}
+
+static void wipe(struct buffer *text)
+{
+	if (text->ptr)
+		explicit_bzero(text->ptr, text->capacity);
+	buffer_release(text);
+}
+
+static struct users *read_users(const char *path, uint64_t seed, struct access_lines *lines)
+{
+	struct access_report report = {.file = path};
+	struct buffer text = {0};
+	struct users *users = NULL;
+	if (read_file(path, USERS_FILE_BYTES_MAX, true, &text, &report) == 0)
+		users = users_read(buffer_content(&text), seed, &report);
+	wipe(&text);
+	collect(&report, lines);
+	return users;
+}
+
+static struct acl *read_acl(const char *path, uint64_t seed, struct access_lines *lines)
+{
+	struct access_report report = {.file = path};
+	struct buffer text = {0};
+	struct acl *acl = NULL;
+	if (read_file(path, ACL_FILE_BYTES_MAX, false, &text, &report) == 0)
+		acl = acl_read(buffer_content(&text), seed, &report);
+	buffer_release(&text);
+	collect(&report, lines);
+	return acl;
+}
+
+static bool read_realm(struct realm *realm, const struct config_access *from, uint64_t seed,
+		       struct access_lines *lines)
+{
+	realm->allows_anonymous = from->allow_anonymous > 0;
+	if (from->password_file)
+		realm->users = read_users(from->password_file, seed, lines);
+	if (from->acl_file)
+		realm->acl = read_acl(from->acl_file, seed, lines);
+	if (from->client_id_prefix)
+		realm->client_id_prefix = mem_copy_text(span_of_text(from->client_id_prefix));
+	return !realm->users == !from->password_file && !realm->acl == !from->acl_file &&
+	       !realm->client_id_prefix == !from->client_id_prefix;
+}
+
+struct access *access_files_read(const struct config *c, uint64_t seed, struct access_lines *lines)
+{
+	size_t count = config_access_count(c);
+	struct access *a = access_new((unsigned)count);
+	bool is_whole = a != NULL;
+	for (size_t i = 0; a && i < count; i++)
+		is_whole &= read_realm(&a->realms[i], config_access_of(c, i), seed, lines);
+	if (!is_whole) {
+		lines->is_out_of_memory |= buffer_len(&lines->errors) == 0;
+		access_unref(a);
+		return NULL;
+	}
+	access_finish(a);
+	return a;
+}
+
+void access_files_watch(const struct config *c, struct file_watch *w)
+{
+	file_watch_release(w);
+	for (size_t i = 0; i < config_access_count(c); i++) {
+		const struct config_access *a = config_access_of(c, i);
+		file_watch_add(w, a->password_file);
+		file_watch_add(w, a->acl_file);
+	}
+}
