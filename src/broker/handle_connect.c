@@ -101,14 +101,14 @@ void connection_refuse(struct connection *c, uint8_t reason_code, const char *te
 /* What a certificate or a shared key has proved takes the place of what CONNECT claims. */
 static const struct flaw *take_proved_name(const struct connection *c, struct connect *p)
 {
-	static const struct flaw flaw_no_name = {
+	static const struct flaw flaw_no_proof = {
 		REASON_BAD_USER_NAME_OR_PASSWORD,
 		"its certificate holds no name that could be a user's"};
 	const struct stream_peer *peer = stream_peer(&c->stream);
 	if (!peer || (!peer->user_name && !peer->lacks_user_name))
 		return NULL;
 	if (!peer->user_name || !utf8_is_valid(span_of_text(peer->user_name)))
-		return &flaw_no_name;
+		return &flaw_no_proof;
 	p->has_user_name = true;
 	p->user_name = span_of_text(peer->user_name);
 	p->has_password = false;
@@ -295,8 +295,11 @@ void handle_connect(struct connection *c, struct span body)
 		connection_fail(c, flaw);
 		return;
 	}
-	if (c->is_named_by_user && !p.has_user_name) {
-		connection_fail(c, &flaw_no_name);
+	flaw = take_proved_name(c, &p);
+	if (!flaw && c->is_named_by_user && !p.has_user_name)
+		flaw = &flaw_no_name;
+	if (flaw) {
+		connection_fail(c, flaw);
 		return;
 	}
 	if (c->is_named_by_user)
@@ -313,9 +316,7 @@ void handle_connect(struct connection *c, struct span body)
 	/* a refusal keeps to it as well [MQTT-3.2.2-19] */
 	if (properties_has(&p.properties, PROPERTY_MAXIMUM_PACKET_SIZE))
 		c->packet_bytes_max = p.properties.maximum_packet_size;
-	flaw = take_proved_name(c, &p);
-	if (!flaw)
-		flaw = judge(c, &p);
+	flaw = judge(c, &p);
 	if (!flaw)
 		flaw = admit(c, &p, has_proved_name(c));
 	if (flaw) {
