@@ -17,6 +17,7 @@ test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	strace e2fsprogs libsqlite3-dev
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
+bench_storm_packages='python3 gcc@cc libc6-dev'
 bench_library_packages='python3 gcc@cc libc6-dev libmosquitto-dev libpaho-mqtt-dev'
 
 say()
@@ -42,6 +43,7 @@ usage: ./nightjar.sh <command>
   bench             measure against Debian's mosquitto on this machine;
                     with --durable: what is stored before it is acknowledged;
                     with --library: libnightjar beside libmosquitto and Paho C
+                    with --storm: 10,000 of its clients lose their broker at once
   install           install the program and libnightjar under /usr/local (DESTDIR is
                     honoured)
   clean             remove what build and test left in the tree
@@ -210,6 +212,12 @@ bench)
 	shift
 	build
 	case ${1-} in
+	--storm)
+		shift
+		# shellcheck disable=SC2086 # a list of words
+		install_packages 'measure reconnects' $bench_storm_packages
+		exec /usr/bin/python3 "$top/tests/bench/storm.py" "$@"
+		;;
 	--library)
 		shift
 		# shellcheck disable=SC2086 # a list of words
