@@ -138,6 +138,8 @@ nj_client *client_options_open(const struct nj_options *options)
 	int error = nj_new(options, &client);
 	if (!error)
 		return client;
+	if (options->store_path && (error == NJ_ERROR_STORE || error == NJ_ERROR_SYSTEM))
+		return NULL; /* store_says has said why */
 	const char *problem = error == NJ_ERROR_INVALID ? nj_options_problem(options) : NULL;
 	if (problem)
 		fprintf(stderr, "Error: %s.\n", problem);

@@ -64,6 +64,8 @@ const struct flag_row flag_table[] = {
 	 "publish each line of the standard input, a JSON object: topic, payload, qos, ..."},
 	{NULL, "--rate", TOOL_PUB, FLAG_VALUE, 0, "rate", take_rate,
 	 "publish no more than so many messages a second"},
+	{NULL, "--outbox", TOOL_PUB, FLAG_TEXT, FIELD(outbox), "directory", NULL,
+	 "keep messages here until the broker has them; sends those of earlier runs too"},
 	{"-r", "--retain", TOOL_PUB, FLAG_ON, FIELD(retain), NULL, NULL,
 	 "have the broker retain the message"},
 	{NULL, "--repeat", TOOL_PUB, FLAG_VALUE, 0, "count", take_repeat,

@@ -190,8 +190,8 @@ static bool make_client_id(struct options *o)
 	char *id;
 	if (o->id_prefix)
 		id = prefixed_id(o->id_prefix);
-	else if (!has_own_id(o) && o->version == NJ_MQTT_3_1)
-		id = random_id();
+	else if (!has_own_id(o) && o->version == NJ_MQTT_3_1 && !o->outbox)
+		id = random_id(); /* an outbox has one of its own */
 	else
 		return true;
 	if (!id || o->owned_count == ARRAY_COUNT(o->owned)) {

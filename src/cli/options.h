@@ -71,6 +71,7 @@ struct options {
 	uint32_t repeat_count;
 	uint32_t repeat_delay_ms;
 	double rate; /* messages a second, 0: as fast as they go */
+	const char *outbox;
 
 	/* rr */
 	const char *response_topic;

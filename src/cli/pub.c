@@ -17,6 +17,11 @@
 /* Lines that are read ahead of the broker: enough to keep a window full. */
 #define LINES_AHEAD_MAX 1000
 #define LINE_BYTES_AHEAD_MAX ((size_t)16 << 20)
+/* --rate: when to try again though no message was finished. */
+#define FULL_MS 20
+/* In an outbox they may wait for days. */
+#define OUTBOX_MESSAGES_MAX 1000000
+#define OUTBOX_BYTES_MAX ((size_t)256 << 20)
 
 struct pub {
 	struct options options;
@@ -61,19 +66,37 @@ static struct nj_message_out message_with(const struct pub *p, struct span paylo
 	const struct options *o = &p->options;
 	const struct property_list *properties = &o->properties.of[TARGET_PUBLISH];
 	const char *topic = o->topics.count > 0 ? o->topics.items[o->topics.count - 1] : NULL;
-	return (struct nj_message_out){.topic = topic,
-				       .payload = payload.ptr,
-				       .payload_len = payload.len,
-				       .qos = o->qos,
-				       .retain = o->retain,
-				       .properties = properties->items,
-				       .property_count = properties->count};
+	return (struct nj_message_out){
+		.tag = (void *)(uintptr_t)p, /* those of an earlier run have none */
+		.topic = topic,
+		.payload = payload.ptr,
+		.payload_len = payload.len,
+		.qos = o->qos,
+		.retain = o->retain,
+		.properties = properties->items,
+		.property_count = properties->count};
+}
+
+/* --rate: is it time for the next one? Else sets when it will be. */
+static bool is_due(struct pub *p)
+{
+	uint64_t now = loop_now_ms();
+	if (p->options.rate <= 0.0)
+		return true;
+	if (p->began_ms == 0)
+		p->began_ms = now;
+	double ms = (double)(p->line_count + p->published_count) * 1000.0 / p->options.rate;
+	p->due_ms = p->began_ms + (uint64_t)ms;
+	return now >= p->due_ms;
 }
 
 /* The one message of all modes but those of lines. A large file is in memory once, not twice. */
 static void publish_payload(struct pub *p)
 {
+	if (p->options.source == SOURCE_NONE)
+		return; /* an outbox is to be emptied */
 	struct nj_message_out message = message_with(p, p->payload.bytes);
+	(void)is_due(p); /* the first one's time is that of --rate */
 	(void)!publish(p, &message);
 	if (p->options.repeat_count == 1)
 		payload_release(&p->payload);
@@ -118,26 +141,15 @@ static bool has_lines_left(const struct pub *p)
 	return reads_lines(p) && (has_unread || nj_unfinished(p->client) > 0);
 }
 
-/* --rate: is it time for the next one? Else sets when it will be. */
-static bool is_due(struct pub *p)
-{
-	uint64_t now = loop_now_ms();
-	if (p->options.rate <= 0.0)
-		return true;
-	if (p->line_count + p->published_count == 0)
-		p->began_ms = now;
-	double ms = (double)(p->line_count + p->published_count) * 1000.0 / p->options.rate;
-	p->due_ms = p->began_ms + (uint64_t)ms;
-	return now >= p->due_ms;
-}
-
 /* Gives the client all whole lines that it takes; ends when the last one is done. */
 static void publish_lines(struct pub *p)
 {
 	struct span line;
 	while (!p->is_over && lines_peek(&p->lines, &line) && is_due(p)) {
-		if (publish_line(p, line))
+		if (publish_line(p, line)) {
+			p->due_ms = loop_now_ms() + FULL_MS;
 			break;
+		}
 		lines_take(&p->lines, line);
 		p->line_count++;
 	}
@@ -156,11 +168,17 @@ static void read_lines(struct pub *p)
 		publish_lines(p);
 }
 
+static uint32_t lines_ahead_max(const struct pub *p)
+{
+	return p->options.outbox ? OUTBOX_MESSAGES_MAX : LINES_AHEAD_MAX;
+}
+
 /* True: the client has room, so there is a point in reading on. */
 static bool wants_lines(const struct pub *p)
 {
-	return reads_lines(p) && !p->is_over && !p->lines.is_at_end && nj_is_connected(p->client) &&
-	       nj_unfinished(p->client) < LINES_AHEAD_MAX &&
+	bool may_take = p->options.outbox || nj_is_connected(p->client);
+	return reads_lines(p) && !p->is_over && !p->lines.is_at_end && may_take &&
+	       nj_unfinished(p->client) < lines_ahead_max(p) &&
 	       buffer_len(&p->lines.unread) < LINE_BYTES_AHEAD_MAX + p->lines.searched;
 }
 
@@ -168,7 +186,7 @@ static void repeat_or_end(struct pub *p)
 {
 	p->published_count++;
 	if (p->published_count >= p->options.repeat_count)
-		p->is_over = true;
+		p->is_over = !p->options.outbox || nj_unfinished(p->client) == 0;
 	else if (p->options.repeat_delay_ms > 0)
 		p->repeat_at_ms = loop_now_ms() + p->options.repeat_delay_ms;
 	else if (is_due(p))
@@ -195,8 +213,10 @@ static void on_connected(nj_client *client, void *context, const struct nj_conne
 	p->was_connected = true;
 	if (reads_lines(p))
 		publish_lines(p);
-	else
+	else if (!p->options.outbox)
 		publish_payload(p);
+	else if (nj_unfinished(p->client) == 0)
+		p->is_over = true;
 }
 
 /* The server has announced that it does not take such a message. */
@@ -218,6 +238,8 @@ static void judge(struct pub *p, const struct nj_published *published)
 			      reason_name(published->reason_code, PACKET_PUBACK));
 	else if (published->outcome == NJ_REFUSED)
 		refuse_unsent(p, published->reason_code);
+	else if (published->outcome == NJ_NOT_STORED)
+		fail(p, OUTCOME_FAILED, "The message could not be stored; it was not sent.");
 }
 
 static void on_published(nj_client *client, void *context, const struct nj_published *published)
@@ -231,8 +253,10 @@ static void on_published(nj_client *client, void *context, const struct nj_publi
 		return;
 	if (reads_lines(p))
 		publish_lines(p);
-	else
+	else if (published->tag)
 		repeat_or_end(p);
+	else if (nj_unfinished(p->client) == 0 && p->repeat_at_ms == UINT64_MAX)
+		p->is_over = true;
 }
 
 static void on_packet(nj_client *client, void *context, const struct nj_packet *packet)
@@ -245,8 +269,9 @@ static void on_packet(nj_client *client, void *context, const struct nj_packet *
 /* With -l what is left goes out over another connection; a single message is the user's to repeat. */
 static bool goes_on(const struct pub *p, const struct nj_disconnected *end)
 {
-	bool may_come_back = end->end == NJ_END_LOST || end->end == NJ_END_SILENT ||
-			     (end->end == NJ_END_UNREACHABLE && p->was_connected);
+	bool may_come_back =
+		end->end == NJ_END_LOST || end->end == NJ_END_SILENT ||
+		(end->end == NJ_END_UNREACHABLE && (p->was_connected || p->options.outbox));
 	return may_come_back && !p->is_over && has_lines_left(p);
 }
 
@@ -258,6 +283,15 @@ static void on_disconnected(nj_client *client, void *context, const struct nj_di
 		return;
 	p->is_over = true;
 	p->status = outcome_of_end(&p->options, end);
+	if (p->options.outbox && nj_unfinished(p->client) > 0)
+		outcome_print(&p->options, "Messages that stay in %s for the next run: %u.\n",
+			      p->options.outbox, nj_unfinished(p->client));
+}
+
+static void on_store_says(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "Error: %s\n", text);
 }
 
 /* --- running --- */
@@ -266,8 +300,8 @@ static bool waits_for_pace(const struct pub *p)
 {
 	struct lines *lines = (struct lines *)&p->lines;
 	struct span line;
-	return reads_lines(p) && p->options.rate > 0.0 && nj_is_connected(p->client) &&
-	       p->due_ms > 0 && lines_peek(lines, &line);
+	return reads_lines(p) && p->options.rate > 0.0 && p->due_ms > 0 &&
+	       nj_unfinished(p->client) < lines_ahead_max(p) && lines_peek(lines, &line);
 }
 
 static void turn(struct pub *p)
@@ -292,6 +326,8 @@ static void turn(struct pub *p)
 static void run(struct pub *p)
 {
 	const struct property_list *properties = &p->options.properties.of[TARGET_DISCONNECT];
+	if (p->options.outbox && !reads_lines(p))
+		publish_payload(p); /* it is to be safe, whether or not there is a broker */
 	(void)nj_connect(p->client, 0);
 	while (!p->is_over)
 		turn(p);
@@ -305,11 +341,25 @@ static void run(struct pub *p)
 static bool has_message(const struct options *o)
 {
 	bool has_topic = o->topics.count > 0 || o->source == SOURCE_JSON;
+	if (o->outbox && o->source == SOURCE_NONE)
+		return true; /* it is to be emptied */
 	if (has_topic && o->source != SOURCE_NONE)
 		return true;
 	fprintf(stderr, "Error: Both topic and message must be supplied.\n");
 	options_print_help(o);
 	return false;
+}
+
+/* The session of an outbox goes on over all runs. */
+static void set_outbox(const struct pub *p, struct nj_options *options)
+{
+	options->store_path = p->options.outbox;
+	options->store_qos_0 = true;
+	options->store_says = on_store_says;
+	options->store_bytes_max = 4 * (uint64_t)OUTBOX_BYTES_MAX;
+	options->outbox_messages_max = OUTBOX_MESSAGES_MAX;
+	options->outbox_bytes_max = OUTBOX_BYTES_MAX;
+	options->clean_start = false;
 }
 
 static bool start(struct pub *p, struct client_parts *parts)
@@ -320,6 +370,8 @@ static bool start(struct pub *p, struct client_parts *parts)
 	options.outbox_messages_max = LINES_AHEAD_MAX;
 	options.outbox_bytes_max = LINE_BYTES_AHEAD_MAX;
 	options.stays_down = !reads_lines(p);
+	if (p->options.outbox)
+		set_outbox(p, &options);
 	options.callbacks = (struct nj_callbacks){.connected = on_connected,
 						  .disconnected = on_disconnected,
 						  .published = on_published,

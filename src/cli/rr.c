@@ -14,13 +14,16 @@
 #include <stdio.h>
 #include <time.h>
 
+#define CORRELATION_LEN 16
+
 struct rr {
 	struct options options;
 	nj_client *client;
 	struct packet_lines lines;
 	struct payload payload;
-	struct property_list properties; /* of the request */
-	uint8_t correlation[8];          /* of the request under way; with --count */
+	struct property_list properties;       /* of the request */
+	char correlation[CORRELATION_LEN + 1]; /* of the request under way; with --count */
+	uint32_t run;                          /* tells our requests from those of others */
 	struct latencies latencies;
 	uint64_t asked_us;
 	uint64_t ask_at_ms;   /* UINT64_MAX: not now */
@@ -62,7 +65,7 @@ static bool make_properties(struct rr *r)
 	const char *topic = r->options.response_topic;
 	struct nj_property response = {.id = NJ_RESPONSE_TOPIC, .text = {topic, strlen(topic)}};
 	struct nj_property correlation = {.id = NJ_CORRELATION_DATA,
-					  .text = {r->correlation, sizeof(r->correlation)}};
+					  .text = {r->correlation, CORRELATION_LEN}};
 	int error = 0;
 	if (property_list_has(given, NJ_RESPONSE_TOPIC)) {
 		fprintf(stderr, "Error in PUBLISH properties: Duplicate response topic.\n");
@@ -92,7 +95,7 @@ static void ask(struct rr *r)
 	r->asked_count++;
 	r->asked_us = now_us();
 	r->waits = true;
-	store_u32(r->correlation + 4, r->asked_count);
+	snprintf(r->correlation, sizeof(r->correlation), "%08x%08x", r->run, r->asked_count);
 	int error = nj_publish(r->client, &request, NULL);
 	if (error == NJ_ERROR_INVALID)
 		fail(r, "Message payload is too large.");
@@ -119,7 +122,7 @@ static bool is_stale(const struct rr *r, const nj_message *m)
 	struct nj_property p;
 	return correlates(r) &&
 	       nj_property_find(nj_message_properties(m), NJ_CORRELATION_DATA, &p) &&
-	       (p.text.len != sizeof(r->correlation) ||
+	       (p.text.len != CORRELATION_LEN ||
 		memcmp(p.text.ptr, r->correlation, p.text.len) != 0);
 }
 
@@ -249,7 +252,7 @@ static bool start(struct rr *r, struct client_parts *parts)
 	struct nj_options options;
 	if (!make_properties(r) || !client_options_build(&r->options, parts, &options))
 		return false;
-	store_u32(r->correlation, (uint32_t)now_us());
+	r->run = (uint32_t)now_us();
 	options.callbacks = (struct nj_callbacks){.connected = on_connected,
 						  .disconnected = on_disconnected,
 						  .message = on_message,

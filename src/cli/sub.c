@@ -332,11 +332,12 @@ static void look_after_jobs(struct sub *s)
 
 static void draw_when_due(struct sub *s)
 {
-	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	struct winsize size = {0};
 	if (loop_now_ms() < s->draw_at_ms)
 		return;
 	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	watch_draw(&s->watch, stdout, size.ws_row, size.ws_col);
+	bool is_known = size.ws_row > 0 && size.ws_col > 0;
+	watch_draw(&s->watch, stdout, is_known ? size.ws_row : 24, is_known ? size.ws_col : 80);
 	s->draw_at_ms = UINT64_MAX;
 }
 

@@ -132,6 +132,8 @@ struct engine_options {
 	/* With it: a QoS 1 message that comes again (DUP) while the application still owes, or owed
 	 * when the connection ended, an acknowledgement of the first is not given again. */
 	bool drops_duplicates;
+	/* QoS 1 and 2 tolerated beyond the Receive Maximum that CONNECT announces. */
+	uint16_t receive_maximum_slack;
 	/* engine_input and engine_continue handle one packet each, not all that is there: for an
 	 * application that may end between two of them. */
 	bool stops_after_packet;

@@ -214,7 +214,8 @@ static bool exceeds_receive_maximum(const struct engine *e, const struct publish
 	uint8_t lowest_qos = e->options.acknowledges_when_told ? 1 : 2;
 	return p->qos >= lowest_qos && properties_has(mine, PROPERTY_RECEIVE_MAXIMUM) &&
 	       e->receive.count + e->incoming.arrived_count[0] >=
-		       mine->receive_maximum + e->carried_count &&
+		       mine->receive_maximum + e->carried_count +
+			       e->options.receive_maximum_slack &&
 	       !receive_has(&e->receive, p->packet_id) &&
 	       !incoming_find(&e->incoming, p->packet_id);
 }

@@ -122,6 +122,21 @@ static void test_one_by_one_with_a_full_inbox(void **state)
 	app_end();
 }
 
+/* mosquitto before 2.0.13 sends more than it may. */
+static void test_a_server_that_loses_count_is_not_left(void **state)
+{
+	(void)state;
+	app_prepare(NJ_MQTT_5);
+	app.options.receive_maximum = 1;
+	app.options.holds_until_release = true;
+	app_open();
+	give_at_once(2, 3);
+	settle(&app.host, app.client);
+	assert_int_equal(app.disconnected_count, 0);
+	assert_true(nj_is_connected(app.client));
+	app_end();
+}
+
 static void test_early_excludes_manual(void **state)
 {
 	(void)state;
@@ -154,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_all_are_seen_one_by_one),
 		cmocka_unit_test(test_early_acknowledgements),
 		cmocka_unit_test(test_one_by_one_with_a_full_inbox),
+		cmocka_unit_test(test_a_server_that_loses_count_is_not_left),
 		cmocka_unit_test(test_early_excludes_manual),
 		cmocka_unit_test(test_unsubscribe_with_properties),
 	};
