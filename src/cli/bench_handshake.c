@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "cli/bench_parties.h"
 #include "mqtt/packets.h"
 
 /* Connections on their way at a time: fewer than the shortest usual listen backlog (100). */
@@ -31,12 +32,17 @@ static void format_client_id(const struct bench_run *run, const struct bench_con
 	snprintf(text, len, "bench%x%c%x", run->id, bench_role_name(c->role)[0], c->index);
 }
 
+static bool is_persistent(const struct bench_connection *c)
+{
+	return c->role == BENCH_SUBSCRIBER && bench_subscriber_of(c)->is_persistent;
+}
+
 static int send_connect(struct bench_run *run, struct bench_connection *c)
 {
 	const struct bench_options *o = run->options;
 	char client_id[24];
 	format_client_id(run, c, client_id, sizeof(client_id));
-	bool survives = o->is_persistent && c->role == BENCH_SUBSCRIBER && !run->is_cleaning;
+	bool survives = is_persistent(c) && !run->is_cleaning;
 	struct connect packet = {
 		.version = (uint8_t)o->version,
 		.clean_start = !survives,
@@ -58,23 +64,14 @@ static int send_connect(struct bench_run *run, struct bench_connection *c)
 	return bench_run_send_batch(run, c);
 }
 
-/* Pairs: the publisher's own topic; else all of this run's, as a group if so asked. */
-static void format_filter(const struct bench_run *run, uint32_t index, char *text, size_t len)
-{
-	switch (run->options->shape) {
-	case BENCH_PAIRS: snprintf(text, len, "bench/%u/%u", run->id, index); break;
-	case BENCH_SHARED: snprintf(text, len, "$share/bench/bench/%u/+", run->id); break;
-	default: snprintf(text, len, "bench/%u/+", run->id); break;
-	}
-}
-
 static int send_subscribe(struct bench_run *run, struct bench_connection *c)
 {
-	char filter[BENCH_TOPIC_MAX];
-	uint8_t encoded[BENCH_TOPIC_MAX + 3];
+	char filter[BENCH_FILTER_MAX + 1];
+	uint8_t encoded[BENCH_FILTER_MAX + 3];
+	const struct bench_subscriber *s = bench_subscriber_of(c);
 	struct writer w = writer_of((struct room){encoded, sizeof(encoded)});
-	struct subscription_options options = {.qos = (uint8_t)run->options->qos};
-	format_filter(run, c->index, filter, sizeof(filter));
+	struct subscription_options options = {.qos = s->qos};
+	bench_parties_filter(run, s, filter);
 	subscribe_filter_encode(&w, span_of_text(filter), &options);
 	struct subscribe packet = {.packet_id = 1};
 	packet.filters = span_of(encoded, (size_t)(w.ptr - encoded));
@@ -124,9 +121,10 @@ static int take_suback(struct bench_run *run, struct bench_connection *c,
 	if (suback_decode(PACKET_SUBACK, packet->body, (uint8_t)run->options->version, &suback) ||
 	    suback.codes.len != 1)
 		return bench_run_fail_bytes(run, c);
-	if (suback.codes.ptr[0] != run->options->qos)
+	uint8_t qos = bench_subscriber_of(c)->qos;
+	if (suback.codes.ptr[0] != qos)
 		return bench_run_fail(run, "the server did not grant subscriber %u QoS %u: %s",
-				      c->index, run->options->qos,
+				      c->index, qos,
 				      reason_name(suback.codes.ptr[0], PACKET_SUBACK));
 	c->stage = BENCH_READY;
 	return 0;

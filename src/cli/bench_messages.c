@@ -33,9 +33,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 static bool is_under_way(const struct bench_run *run)
 {
 	const struct bench_counts *c = &run->counts;
-	uint64_t expected = (c->published - c->refused) * run->flows_each;
-	return (c->unique < expected && !run->is_away) ||
-	       (run->options->qos && c->acknowledged < c->published);
+	return (c->unique < c->expected && !run->is_away) || c->acknowledged < c->promised ||
+	       (run->is_publishing && bench_publish_unsent(run) > 0);
 }
 
 static int take_event(struct bench_run *run, const struct epoll_event *event)
@@ -68,14 +67,23 @@ static int turn(struct bench_run *run, uint64_t until_ns)
 				       &count);
 	for (int i = 0; !error && i < count; i++)
 		error = take_event(run, &run->events[i]);
+	now_ns = bench_now_ns();
 	if (run->counts.unique + run->counts.acknowledged != counted || !is_under_way(run))
-		run->progress_ns = bench_now_ns();
+		run->progress_ns = now_ns;
+	bench_progress_note(&run->progress, run->options->scenario->name, now_ns,
+			    run->counts.delivered);
 	return error;
 }
 
 static bool has_stopped(const struct bench_run *run, uint64_t now_ns, uint64_t patience_ns)
 {
 	return now_ns > run->progress_ns + patience_ns;
+}
+
+/* May messages be lost without anybody's fault? */
+static bool can_lose(const struct bench_run *run)
+{
+	return run->options->qos == 0 || run->options->plan;
 }
 
 /* Publishes until the time, the count or the server's answers have come to an end. */
@@ -85,7 +93,7 @@ int bench_messages_publish_until(struct bench_run *run, uint64_t until_ns)
 	uint64_t now_ns = bench_now_ns();
 	while (!error && now_ns < until_ns && !bench_publish_is_complete(run) &&
 	       !has_stopped(run, now_ns, STUCK_NS)) {
-		if (run->options->qos == 0 && has_stopped(run, now_ns, GIVE_UP_NS))
+		if (can_lose(run) && has_stopped(run, now_ns, GIVE_UP_NS))
 			bench_publish_give_up(run);
 		error = turn(run, until_ns);
 		now_ns = bench_now_ns();
@@ -106,13 +114,22 @@ int bench_messages_drain(struct bench_run *run, uint64_t longest_ns)
 	return error;
 }
 
+int bench_messages_finish(struct bench_run *run, uint64_t longest_ns)
+{
+	run->is_pace_over = true;
+	run->is_publishing = bench_publish_unsent(run) > 0;
+	int error = bench_messages_drain(run, longest_ns);
+	run->is_publishing = false;
+	return error;
+}
+
 /* A version 5 server may allow fewer messages in flight than were asked for [MQTT-3.3.4-9]. */
 static int open_windows(struct bench_run *run)
 {
-	for (uint32_t i = 0; run->options->qos && i < run->publisher_count; i++) {
+	for (uint32_t i = 0; i < run->publisher_count; i++) {
 		struct bench_publisher *p = &run->publishers[i];
-		uint64_t size = least(run->options->window, p->connection.receive_maximum);
-		if (bench_window_init(&p->window, (uint16_t)size) != 0)
+		uint64_t size = least(p->stream->window, p->connection.receive_maximum);
+		if (p->stream->qos && bench_window_init(&p->window, (uint16_t)size) != 0)
 			return bench_run_fail(run, "not enough memory for so large a window");
 	}
 	return 0;
@@ -132,9 +149,23 @@ void bench_messages_start(struct bench_run *run)
 {
 	run->is_publishing = true;
 	run->progress_ns = bench_now_ns();
-	run->pace = (struct bench_pace){run->progress_ns, run->options->rate, run->options->burst};
-	for (uint32_t i = 0; i < run->publisher_count; i++)
+	bench_messages_pace(run, 0);
+}
+
+void bench_messages_pace(struct bench_run *run, uint64_t rate)
+{
+	uint64_t now_ns = bench_now_ns();
+	run->is_pace_over = false;
+	for (uint32_t i = 0; i < run->stream_count; i++) {
+		struct bench_stream *s = &run->streams[i];
+		s->pace.start_ns = now_ns;
+		s->pace.rate = rate ? rate : s->pace.rate;
+		s->paced = 0;
+	}
+	for (uint32_t i = 0; i < run->publisher_count; i++) {
+		run->publishers[i].sent_before = run->publishers[i].sent;
 		bench_run_enqueue(run, i);
+	}
 }
 
 static int start_measuring(struct bench_run *run)
@@ -157,11 +188,10 @@ static int measure(struct bench_run *run)
 	if (!error)
 		error = bench_messages_publish_until(
 			run, run->start.time_ns + run->options->duration_ms * 1000000);
-	run->is_publishing = false;
 	if (!error && !run->options->count)
 		error = end_measuring(run);
 	if (!error)
-		error = bench_messages_drain(run, DRAIN_NS);
+		error = bench_messages_finish(run, DRAIN_NS);
 	if (!error && run->options->count) {
 		error = end_measuring(run);
 		run->end.time_ns = run->progress_ns;
@@ -194,7 +224,7 @@ int bench_messages_leave(struct bench_run *run, enum bench_role role)
 		struct bench_connection *c = is_publisher ? &run->publishers[i].connection
 							  : &run->subscribers[i].connection;
 		error = bench_handshake_leave(run, c);
-		if (!error && run->options->is_persistent)
+		if (!error && run->has_sessions)
 			error = wait_for_close(run, c);
 	}
 	return error;
@@ -205,7 +235,7 @@ int bench_messages_end(struct bench_run *run)
 	int error = bench_messages_leave(run, BENCH_PUBLISHER);
 	if (!error)
 		error = bench_messages_leave(run, BENCH_SUBSCRIBER);
-	if (error || !run->options->is_persistent)
+	if (error || !run->has_sessions)
 		return error;
 	/* a session ends with a connection that wants a clean one */
 	run->is_cleaning = true;

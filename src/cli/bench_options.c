@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "cli/bench_packet.h"
 #include "cli/bench_process.h"
 
@@ -21,7 +22,15 @@
 #define DURATION_COUNTED_MS 60000
 #define WARMUP_DEFAULT_MS 500
 
-enum kind { KIND_SCENARIO, KIND_TEXT, KIND_NUMBER, KIND_VERSION, KIND_SECONDS, KIND_FLAG };
+enum kind {
+	KIND_SCENARIO,
+	KIND_TEXT,
+	KIND_NUMBER,
+	KIND_VERSION,
+	KIND_SECONDS,
+	KIND_RAMP,
+	KIND_FLAG
+};
 
 struct option {
 	const char *name;
@@ -55,9 +64,11 @@ static const struct option options[] = {
 	{"clients", 0, KIND_NUMBER, FIELD(clients), 1, CLIENTS_MAX, "N",
 	 "churn: at the same time (50); idle: in all (1000)"},
 	{"window", 'w', KIND_NUMBER, FIELD(window), 1, 65535, "N",
-	 "QoS 1 and 2: messages in flight per publisher (100)"},
+	 "QoS 1 and 2: messages in flight per publisher (100; with a rate: what\n"
+	 "falls due in ten seconds)"},
 	{"outstanding", 0, KIND_NUMBER, FIELD(outstanding), 1, COUNT_MAX, "N",
-	 "a publisher pauses when its slowest subscriber is N messages behind"},
+	 "a publisher pauses when its slowest subscriber is N messages behind\n"
+	 "(with a rate: never)"},
 	{"rate", 'r', KIND_NUMBER, FIELD(rate), 1, 1000000000, "N",
 	 "messages (churn: connections) a second in all, on a fixed\n"
 	 "timetable; latency counts from the instant on it"},
@@ -75,6 +86,26 @@ static const struct option options[] = {
 	 "the subscribers' sessions outlive their connections; ended afterwards"},
 	{"keep", 0, KIND_FLAG, FIELD(is_kept), 0, 0, NULL,
 	 "absent: end when the queues are filled, and leave them there"},
+	{"file", 'f', KIND_TEXT, FIELD(plan_path), 0, 0, "FILE",
+	 "groups of publishers and subscribers as FILE says, instead of a scenario"},
+	{"ramp", 0, KIND_RAMP, FIELD(ramp), 0, 0, "FROM:TO:STEP:SECONDS",
+	 "rates from FROM to TO in steps, each for so long; tells where latency\n"
+	 "breaks, and ends when the server does not keep up"},
+	{"compare-qos", 0, KIND_FLAG, FIELD(compares_qos), 0, 0, NULL,
+	 "the same at QoS 0, 1 and 2: what each costs"},
+	{"verify-durability", 0, KIND_FLAG, FIELD(is_verifying), 0, 0, NULL,
+	 "publish, kill the server, wait for it, and check that all that was\n"
+	 "acknowledged arrives, at QoS 2 once; needs --kill"},
+	{"kill", 0, KIND_NUMBER, FIELD(kill_pid), 2, BENCH_PID_MAX, "PID",
+	 "the process of the server: SIGKILL at a random moment of --duration"},
+	{"restart", 0, KIND_TEXT, FIELD(restart_command), 0, 0, "COMMAND",
+	 "what the shell shall do to start the server again (else you do)"},
+	{"away", 0, KIND_FLAG, FIELD(is_away), 0, 0, NULL,
+	 "the subscriber is away from before the first message until the server is\n"
+	 "back: all has to come out of its store"},
+	{"html", 0, KIND_TEXT, FIELD(html_path), 0, 0, "FILE",
+	 "write a report with plots: one file, which needs nothing else"},
+	{"quiet", 0, KIND_FLAG, FIELD(is_quiet), 0, 0, NULL, "no line of progress on a terminal"},
 	{"json", 'j', KIND_FLAG, FIELD(is_json), 0, 0, NULL, "print one JSON object"},
 };
 
@@ -134,6 +165,35 @@ static bool set_version(struct bench_options *o, const struct option *option, co
 		      text);
 }
 
+/* One number of a ramp, and what stands behind it. */
+static bool take_part(const char **text, uint64_t max, char end, uint64_t *value_out)
+{
+	char *rest;
+	errno = 0;
+	unsigned long long value = strtoull(*text, &rest, 10);
+	if (**text < '0' || **text > '9' || errno || *rest != end || value == 0 || value > max)
+		return false;
+	*text = rest + (end != 0);
+	*value_out = value;
+	return true;
+}
+
+static bool set_ramp(struct bench_options *o, const char *text, struct problem *problem)
+{
+	const char *at = text;
+	uint64_t from, to, step, seconds;
+	if (!take_part(&at, 1000000000, ':', &from) || !take_part(&at, 1000000000, ':', &to) ||
+	    !take_part(&at, 1000000000, ':', &step) || !take_part(&at, 86400, 0, &seconds))
+		return REFUSE(problem,
+			      "--ramp takes FROM:TO:STEP:SECONDS, four whole numbers, not '%s'",
+			      text);
+	if (to < from || (to - from) / step >= BENCH_RAMP_STEPS_MAX)
+		return REFUSE(problem, "--ramp takes 1 to %u steps upwards, not '%s'",
+			      BENCH_RAMP_STEPS_MAX, text);
+	o->ramp = (struct bench_ramp){(uint32_t)from, (uint32_t)to, (uint32_t)step, seconds * 1000};
+	return true;
+}
+
 static bool set_scenario(struct bench_options *o, const char *text, struct problem *problem)
 {
 	if (o->scenario)
@@ -157,6 +217,7 @@ static bool set_option(struct bench_options *o, const struct option *option, con
 	case KIND_NUMBER: return set_number(o, option, text, problem);
 	case KIND_VERSION: return set_version(o, option, text, problem);
 	case KIND_SECONDS: return set_seconds(o, option, text, problem);
+	case KIND_RAMP: return set_ramp(o, text, problem);
 	case KIND_FLAG: *(bool *)field_of(o, option) = true; return true;
 	}
 	return false;
@@ -226,18 +287,21 @@ static void complete(struct bench_options *o)
 	}
 	if (o->shape == BENCH_PAIRS)
 		pair_up(o);
+	set_default(&o->version, 4);
+	set_default(&o->payload_bytes, 64);
 	set_default(&o->publishers, s->publishers);
 	set_default(&o->subscribers, s->subscribers);
 	set_default(&o->clients, s->clients);
-	set_default(&o->outstanding, s->outstanding);
-	set_default(&o->rate, s->rate);
+	set_default(&o->rate, o->ramp.from ? o->ramp.from : s->rate);
+	/* open loop: nobody waits for anybody */
+	set_default(&o->outstanding, o->rate ? COUNT_MAX : s->outstanding);
 	if (o->duration_ms == UNSET_MS)
 		o->duration_ms = o->count ? DURATION_COUNTED_MS : DURATION_DEFAULT_MS;
 	if (s->is_absent) {
 		o->is_persistent = true;
 		set_default(&o->qos, 1);
 	}
-	set_default(&o->qos, 0);
+	set_default(&o->qos, o->is_verifying ? 2 : 0);
 	if (o->warmup_ms == UNSET_MS)
 		o->warmup_ms = o->count || s->is_absent ? 0 : WARMUP_DEFAULT_MS;
 }
@@ -280,12 +344,88 @@ static bool check(const struct bench_options *o, struct problem *problem)
 	return true;
 }
 
+/* Without a scenario's name: what the other options mean. */
+static void choose_scenario(struct bench_options *o)
+{
+	if (o->plan_path)
+		o->scenario = &bench_scenario_file;
+	else if (o->is_verifying)
+		o->scenario = &bench_scenario_verify;
+	else if (o->ramp.from || o->compares_qos)
+		o->scenario = bench_scenario_find("p2p");
+}
+
+static bool check_ways(const struct bench_options *o, struct problem *problem)
+{
+	bool is_load =
+		o->scenario && bench_shape_publishes(o->scenario->shape) && !o->scenario->is_absent;
+	unsigned ways =
+		(o->ramp.from > 0) + o->compares_qos + o->is_verifying + (o->plan_path != NULL);
+	if (ways > 1)
+		return REFUSE(problem, "one at a time of --file, --ramp, --compare-qos and "
+				       "--verify-durability");
+	if ((o->ramp.from || o->compares_qos) && !is_load)
+		return REFUSE(problem, "--ramp and --compare-qos go with p2p, fan-out, fan-in and "
+				       "sparse");
+	if (o->ramp.from && (o->rate != UNSET || o->count))
+		return REFUSE(problem, "--ramp has its own rates and times: without --rate and "
+				       "--count");
+	if (o->compares_qos && o->qos != UNSET)
+		return REFUSE(problem, "--compare-qos takes each QoS in turn: without --qos");
+	if ((o->kill_pid || o->restart_command || o->is_away) && !o->is_verifying)
+		return REFUSE(problem, "--kill, --restart and --away go with --verify-durability");
+	return true;
+}
+
+/* What groups say for themselves, and the scenario of a name does not matter for. */
+static bool check_alone(const struct bench_options *o, struct problem *problem)
+{
+	bool has_groups = o->publishers != UNSET || o->subscribers != UNSET || o->qos != UNSET ||
+			  o->rate != UNSET || o->shared != UNSET || o->outstanding != UNSET ||
+			  o->count || o->window || o->burst > 1 || o->is_persistent ||
+			  o->payload_bytes != UNSET;
+	if (o->plan_path && (o->scenario || has_groups))
+		return REFUSE(problem, "--file says who sends what: without a scenario, numbers, "
+				       "sizes, QoS and rates");
+	if (o->is_verifying && (o->scenario || !o->kill_pid || o->qos == 0 || o->html_path))
+		return REFUSE(problem, "--verify-durability needs --kill PID, goes with QoS 1 and "
+				       "2, and without a scenario and --html");
+	return true;
+}
+
+static bool read_plan(struct bench_options *o, struct problem *problem)
+{
+	int error = bench_plan_read(o->plan_path, &o->plan, problem->text, problem->len);
+	if (error)
+		return false;
+	const struct bench_plan *plan = o->plan;
+	o->publishers = bench_plan_members(plan, true);
+	o->subscribers = bench_plan_members(plan, false);
+	o->qos = 0;
+	for (uint32_t i = 0; i < plan->group_count; i++)
+		if (plan->groups[i].qos > o->qos)
+			o->qos = plan->groups[i].qos;
+	if (o->duration_ms == UNSET_MS && plan->duration_ms != BENCH_PLAN_UNSET)
+		o->duration_ms = plan->duration_ms;
+	if (o->warmup_ms == UNSET_MS && plan->warmup_ms != BENCH_PLAN_UNSET)
+		o->warmup_ms = plan->warmup_ms;
+	if (o->version == UNSET && plan->version != BENCH_PLAN_UNSET)
+		o->version = plan->version;
+	return true;
+}
+
 static bool parse(struct bench_options *o, int argc, char **argv, struct problem *problem)
 {
 	for (int i = 1; i < argc; i++) {
 		if (!read_word(o, argc, argv, &i, problem))
 			return false;
 	}
+	if (!check_alone(o, problem))
+		return false;
+	if (!o->scenario)
+		choose_scenario(o);
+	if (!check_ways(o, problem) || (o->plan_path && !read_plan(o, problem)))
+		return false;
 	if (!o->scenario)
 		return REFUSE(problem,
 			      "say what to do: p2p, fan-out, fan-in, sparse, absent, churn or idle "
@@ -301,14 +441,13 @@ enum bench_parse bench_options_parse(struct bench_options *o, int argc, char **a
 	*o = (struct bench_options){
 		.host = "localhost",
 		.port = 1883,
-		.version = 4,
-		.payload_bytes = 64,
+		.version = UNSET,
+		.payload_bytes = UNSET,
 		.qos = UNSET,
 		.publishers = UNSET,
 		.subscribers = UNSET,
 		.clients = UNSET,
 		.shared = UNSET,
-		.window = 100,
 		.burst = 1,
 		.outstanding = UNSET,
 		.rate = UNSET,
@@ -319,11 +458,19 @@ enum bench_parse bench_options_parse(struct bench_options *o, int argc, char **a
 		if (strcmp(argv[i], "--help") == 0)
 			return BENCH_PARSE_HELP;
 	}
-	if (!parse(o, argc, argv, &where))
+	if (!parse(o, argc, argv, &where)) {
+		bench_options_release(o);
 		return BENCH_PARSE_ERROR;
+	}
 	if (o->shared == UNSET)
 		o->shared = 0;
 	return BENCH_PARSE_RUN;
+}
+
+void bench_options_release(struct bench_options *o)
+{
+	mem_free(o->plan);
+	o->plan = NULL;
 }
 
 /* Prints help text behind its option, further lines below its beginning. */
@@ -344,12 +491,18 @@ static void print_option(const struct option *option)
 		 option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
 		 option->argument ? option->argument : "");
 	printf("  %-24s ", left);
+	if (strlen(left) > 24)
+		printf("\n%27s", "");
 	print_help(option->help);
 }
 
 void bench_options_help(void)
 {
 	puts("usage: nightjar bench SCENARIO [OPTIONS]\n"
+	     "       nightjar bench --file FILE [OPTIONS]\n"
+	     "       nightjar bench [SCENARIO] --ramp FROM:TO:STEP:SECONDS [OPTIONS]\n"
+	     "       nightjar bench [SCENARIO] --compare-qos [OPTIONS]\n"
+	     "       nightjar bench --verify-durability --kill PID [OPTIONS]\n"
 	     "\n"
 	     "Puts a load on an MQTT server, from one thread, and prints what was delivered per\n"
 	     "second, latency percentiles, and what was lost, duplicated or out of order.\n"
@@ -374,8 +527,13 @@ void bench_options_help(void)
 	     "  nightjar bench fan-in --shared 4 -q 1            a shared subscription of four\n"
 	     "  nightjar bench sparse -r 20000 --server-pid PID  CPU time per message\n"
 	     "  nightjar bench idle --clients 15000 --server-pid PID\n"
+	     "  nightjar bench p2p -q 1 --ramp 10000:200000:10000:3 --html ramp.html\n"
+	     "  nightjar bench --compare-qos --server-pid PID\n"
+	     "  nightjar bench --file plant.bench -d 60 --html plant.html\n"
+	     "  nightjar bench --verify-durability --kill PID --restart 'service mosquitto start'\n"
 	     "\n"
 	     "The exit status is 1 when the run failed, and at QoS 1 and 2 when a message was "
 	     "lost\n"
-	     "or out of order (at QoS 2 also when one came twice).");
+	     "or out of order (at QoS 2 also when one came twice), or lost by a server that was\n"
+	     "killed.");
 }

@@ -22,6 +22,16 @@ void bench_head_init(struct bench_head *h, struct span topic, uint8_t qos, uint8
 	h->packet_len = h->len + payload_len;
 }
 
+struct span bench_head_topic(const struct bench_head *h)
+{
+	struct fixed_header header;
+	const struct flaw *flaw;
+	enum header_result result = fixed_header_decode(span_of(h->bytes, h->len), &header, &flaw);
+	ASSERT(result == HEADER_OK);
+	const uint8_t *ptr = h->bytes + header.header_len;
+	return span_of(ptr + 2, load_u16(ptr));
+}
+
 static size_t scanner_left(const struct bench_scanner *s)
 {
 	return (size_t)(s->end - s->ptr);

@@ -22,7 +22,7 @@ struct bench_stamp {
 #define BENCH_PAYLOAD_MIN ((unsigned)sizeof(struct bench_stamp))
 /* 16 MiB: beyond that one message is a bulk transfer, not a load. */
 #define BENCH_PAYLOAD_MAX (16u << 20)
-#define BENCH_TOPIC_MAX 64
+#define BENCH_TOPIC_MAX 128
 
 struct bench_head {
 	uint8_t bytes[FIXED_HEADER_BYTES_MAX + 2 + BENCH_TOPIC_MAX + 3];
@@ -34,6 +34,9 @@ struct bench_head {
 /* The topic is at most BENCH_TOPIC_MAX bytes, the payload BENCH_PAYLOAD_MIN to _MAX. */
 void bench_head_init(struct bench_head *h, struct span topic, uint8_t qos, uint8_t version,
 		     uint32_t payload_len);
+
+/* The topic it was made with. */
+struct span bench_head_topic(const struct bench_head *h);
 
 /* Writes a packet (h->packet_len bytes; the padding is left as it is) and returns its end. */
 static inline uint8_t *bench_head_write(const struct bench_head *h, uint8_t *ptr,

@@ -67,3 +67,21 @@ int bench_process_rss(uint32_t pid, uint64_t *rss_bytes_out)
 	*rss_bytes_out = kib * 1024;
 	return 0;
 }
+
+bool bench_process_is_running(uint32_t pid)
+{
+	char text[1024];
+	if (read_text(pid, "stat", text, sizeof(text)) != 0)
+		return false;
+	char state = 'X';
+	long thread_count = 0;
+	const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
+	/* proc(5): state is field 3, the number of threads field 20 */
+	if (!rest || sscanf(rest + 1,
+			    " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			    "%ld",
+			    &state, &thread_count) != 2)
+		return false;
+	/* The first thread is a zombie as soon as it has ended, while others hold the sockets. */
+	return (state != 'Z' && state != 'X') || thread_count > 1;
+}

@@ -16,6 +16,9 @@ int bench_process_cpu(uint32_t pid, uint64_t *cpu_ns_out) MUST_USE;
  * VmRSS of /proc/PID/status, which newer kernels keep only to some 100 KiB. 0 or ERROR_SYSTEM. */
 int bench_process_rss(uint32_t pid, uint64_t *rss_bytes_out) MUST_USE;
 
+/* Is there such a process, and does any of its threads live? A zombie has ended. */
+bool bench_process_is_running(uint32_t pid);
+
 /* The number behind "\n<key>:" in the text of such a file; 0 or ERROR_INVALID. */
 int bench_process_field(const char *text, const char *key, uint64_t *value_out) MUST_USE;
 

@@ -10,39 +10,40 @@
 /* How many messages of the whole run this publisher may have sent by now. */
 static uint32_t sendable(const struct bench_run *run, uint32_t index)
 {
-	const struct bench_options *o = run->options;
-	uint64_t total = o->rate ? run->paced : o->count;
+	const struct bench_stream *s = run->publishers[index].stream;
+	uint64_t total = s->pace.rate ? s->paced : run->options->count;
 	if (total == 0)
-		return o->rate ? 0 : UINT32_MAX;
-	return (uint32_t)bench_pace_share(total, run->publisher_count, index);
+		return s->pace.rate ? 0 : UINT32_MAX;
+	return run->publishers[index].sent_before +
+	       (uint32_t)bench_pace_share(total, s->count, index - s->first);
 }
 
 /* What the slowest subscriber of this publisher has come to. */
 static uint32_t slowest_received(const struct bench_run *run, uint32_t index)
 {
-	const struct bench_sequence *flows = &run->flows[(size_t)index * run->flows_each];
-	uint32_t slowest = flows[0].next;
-	for (uint32_t i = 1; i < run->flows_each; i++) {
-		if (flows[i].next < slowest)
-			slowest = flows[i].next;
+	size_t first = (size_t)index * run->flows_each;
+	uint32_t slowest = run->publishers[index].sent;
+	for (size_t i = first; i < first + run->flows_each; i++) {
+		if (run->flows[i].next < slowest && bench_run_flow_qos(run, i) != BENCH_FLOW_NONE)
+			slowest = run->flows[i].next;
 	}
 	return slowest;
 }
 
-static bool is_at_limit(const struct bench_run *run, const struct bench_publisher *p)
+static bool is_at_limit(const struct bench_publisher *p)
 {
-	return p->sent - p->received >= run->options->outstanding;
+	return p->sent - p->received >= p->stream->outstanding;
 }
 
 /* How many more messages may be outstanding. */
 static uint32_t outstanding_left(const struct bench_run *run, struct bench_publisher *p)
 {
-	if (is_at_limit(run, p)) {
+	if (is_at_limit(p)) {
 		uint32_t received = slowest_received(run, p->connection.index);
 		if (received > p->received)
 			p->received = received;
 	}
-	return is_at_limit(run, p) ? 0 : run->options->outstanding - (p->sent - p->received);
+	return is_at_limit(p) ? 0 : p->stream->outstanding - (p->sent - p->received);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -57,33 +58,36 @@ static uint32_t allowance(const struct bench_run *run, struct bench_publisher *p
 	if (!run->is_publishing || p->connection.is_blocked || p->sent >= limit)
 		return 0;
 	uint32_t count = least(limit - p->sent, outstanding_left(run, p));
-	return run->options->qos ? least(count, p->window.free_count) : count;
+	return p->stream->qos ? least(count, p->window.free_count) : count;
 }
 
-static uint64_t stamp_time(const struct bench_run *run, const struct bench_publisher *p,
-			   uint64_t now_ns)
+static uint64_t stamp_time(const struct bench_publisher *p, uint64_t now_ns)
 {
-	if (!run->options->rate)
+	const struct bench_stream *s = p->stream;
+	if (!s->pace.rate)
 		return now_ns;
-	uint64_t number = (uint64_t)p->sent * run->publisher_count + p->connection.index;
-	return bench_pace_time(&run->pace, number);
+	uint64_t number =
+		(uint64_t)(p->sent - p->sent_before) * s->count + p->connection.index - s->first;
+	return bench_pace_time(&s->pace, number);
 }
 
 static void write_messages(struct bench_run *run, struct bench_publisher *p, uint32_t count)
 {
-	const struct bench_options *o = run->options;
+	uint8_t qos = p->stream->qos;
 	uint64_t now_ns = bench_now_ns();
 	uint8_t *ptr = run->batch.ptr + run->batch.end;
 	for (uint32_t i = 0; i < count; i++) {
-		struct bench_stamp stamp = {p->sent, p->connection.index,
-					    stamp_time(run, p, now_ns)};
-		uint16_t id = o->qos ? bench_window_take(&p->window, (uint8_t)o->qos) : 0;
+		struct bench_stamp stamp = {p->sent, p->connection.index, stamp_time(p, now_ns)};
+		uint16_t id = qos ? bench_window_take(&p->window, qos) : 0;
 		if (id)
 			p->window.sent_ns[id] = stamp.time_ns;
 		ptr = bench_head_write(&p->head, ptr, id, &stamp);
 		p->sent++;
 	}
 	run->counts.published += count;
+	run->counts.expected += (uint64_t)count * p->audiences;
+	run->counts.promised += qos ? count : 0;
+	run->wire.packets_out += count;
 	buffer_commit(&run->batch, (size_t)count * p->head.packet_len);
 }
 
@@ -95,7 +99,7 @@ static void fill_batch(struct bench_run *run, struct bench_publisher *p)
 	if (count > turn)
 		bench_run_enqueue(run, p->connection.index);
 	write_messages(run, p, least(count, turn));
-	p->is_starved = is_at_limit(run, p);
+	p->is_starved = is_at_limit(p);
 }
 
 /* From sent (or due) to done: PUBACK, or PUBCOMP. */
@@ -116,8 +120,10 @@ static int take_acknowledgement(struct bench_run *run, struct bench_publisher *p
 		run->counts.acknowledged++;
 		record_done(run, p, packet->packet_id);
 		run->counts.refused += is_refusal;
+		run->counts.expected -= is_refusal ? p->audiences : 0;
 		break;
 	case BENCH_STEP_RELEASE:
+		run->wire.packets_out++;
 		run->batch.end += ACK_BYTES_MIN;
 		ack_encode_short(run->batch.ptr + run->batch.end - ACK_BYTES_MIN, PACKET_PUBREL,
 				 packet->packet_id);
@@ -139,7 +145,8 @@ static int take_packet(struct bench_run *run, struct bench_publisher *p,
 	case PACKET_PUBACK:
 	case PACKET_PUBREC:
 	case PACKET_PUBCOMP:
-		if (run->options->qos > 0)
+		run->wire.answers++;
+		if (p->stream->qos > 0)
 			return take_acknowledgement(run, p, packet);
 		break;
 	default: break;
@@ -157,6 +164,7 @@ static int take_packets(struct bench_run *run, struct bench_publisher *p,
 		case BENCH_SCAN_MORE: return bench_connection_keep(&p->connection, scanner);
 		case BENCH_SCAN_PACKET: break;
 		}
+		run->wire.packets_in++;
 		int error = take_packet(run, p, &packet);
 		if (error)
 			return error;
@@ -172,6 +180,7 @@ int bench_publish_receive(struct bench_run *run, struct bench_publisher *p)
 	if (error)
 		return bench_run_fail_connection(run, &p->connection, error);
 	scanner.version = (uint8_t)run->options->version;
+	run->wire.bytes_in += (uint64_t)(scanner.end - scanner.ptr);
 	run->received_ns = bench_now_ns();
 	error = take_packets(run, p, &scanner);
 	if (error)
@@ -180,21 +189,44 @@ int bench_publish_receive(struct bench_run *run, struct bench_publisher *p)
 	return bench_run_send_batch(run, &p->connection);
 }
 
+/* The same for one stream: hands out what is due, and returns when the next is. */
+static uint64_t pace_stream(struct bench_run *run, struct bench_stream *s, uint64_t now_ns)
+{
+	uint64_t count = run->options->count;
+	uint64_t due = bench_pace_due(&s->pace, now_ns);
+	if (count && due > count)
+		due = count;
+	/* Once around reaches everyone. */
+	uint64_t first = due - s->paced > s->count ? due - s->count : s->paced;
+	for (uint64_t i = first; i < due; i++)
+		bench_run_enqueue(run, s->first + (uint32_t)(i % s->count));
+	s->paced = due;
+	return count && due == count ? UINT64_MAX : bench_pace_time(&s->pace, due);
+}
+
 uint64_t bench_publish_pace(struct bench_run *run, uint64_t now_ns)
 {
-	const struct bench_options *o = run->options;
-	if (!o->rate || !run->is_publishing)
-		return UINT64_MAX;
-	uint64_t due = bench_pace_due(&run->pace, now_ns);
-	if (o->count && due > o->count)
-		due = o->count;
-	/* Once around reaches everyone. */
-	uint64_t first =
-		due - run->paced > run->publisher_count ? due - run->publisher_count : run->paced;
-	for (uint64_t i = first; i < due; i++)
-		bench_run_enqueue(run, (uint32_t)(i % run->publisher_count));
-	run->paced = due;
-	return o->count && due == o->count ? UINT64_MAX : bench_pace_time(&run->pace, due);
+	uint64_t next_ns = UINT64_MAX;
+	if (!run->is_publishing || run->is_pace_over)
+		return next_ns;
+	for (uint32_t i = 0; i < run->stream_count; i++) {
+		uint64_t due_ns = UINT64_MAX;
+		if (run->streams[i].pace.rate)
+			due_ns = pace_stream(run, &run->streams[i], now_ns);
+		next_ns = due_ns < next_ns ? due_ns : next_ns;
+	}
+	return next_ns;
+}
+
+uint64_t bench_publish_unsent(const struct bench_run *run)
+{
+	uint64_t unsent = 0;
+	for (uint32_t i = 0; i < run->publisher_count; i++) {
+		const struct bench_publisher *p = &run->publishers[i];
+		if (p->stream->pace.rate)
+			unsent += sendable(run, i) - p->sent;
+	}
+	return unsent;
 }
 
 int bench_publish_queued(struct bench_run *run)

@@ -12,6 +12,9 @@ int bench_publish_receive(struct bench_run *run, struct bench_publisher *p) MUST
  * (UINT64_MAX without a pace). */
 uint64_t bench_publish_pace(struct bench_run *run, uint64_t now_ns);
 
+/* Messages that are due by the timetable and not sent yet. */
+uint64_t bench_publish_unsent(const struct bench_run *run);
+
 /* Lets each queued publisher send one batch. */
 int bench_publish_queued(struct bench_run *run) MUST_USE;
 

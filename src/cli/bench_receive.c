@@ -15,10 +15,11 @@ struct arrivals {
 
 static void arrivals_record(struct bench_run *run, struct arrivals *a)
 {
+	uint64_t latency_ns = a->now_ns > a->sent_ns ? a->now_ns - a->sent_ns : 0;
 	if (a->count && a->sent_ns >= run->measured_from_ns)
-		bench_histogram_record(&run->latency,
-				       a->now_ns > a->sent_ns ? a->now_ns - a->sent_ns : 0,
-				       a->count);
+		bench_histogram_record(&run->latency, latency_ns, a->count);
+	if (a->count)
+		bench_progress_latency(&run->progress, latency_ns);
 	a->count = 0;
 }
 
@@ -36,44 +37,64 @@ static void arrivals_add(struct bench_run *run, struct arrivals *a, const struct
 	}
 }
 
-static void count_arrival(struct bench_run *run, enum bench_arrival arrival)
+static void count_arrival(struct bench_run *run, enum bench_arrival arrival, uint8_t qos)
 {
 	run->counts.delivered++;
 	run->counts.unique += arrival != BENCH_DUPLICATE;
-	if (UNLIKELY(arrival == BENCH_DUPLICATE))
+	if (UNLIKELY(arrival == BENCH_DUPLICATE)) {
 		run->counts.duplicates++;
-	if (UNLIKELY(arrival == BENCH_LATE) && !bench_run_is_shared(run))
-		run->counts.misordered++;
+		run->counts.broken += qos == 2;
+	}
+}
+
+/* QoS 0 promises the order too, but no more than the messages. */
+static void count_misordered(struct bench_run *run, uint8_t qos)
+{
+	run->counts.misordered++;
+	run->counts.broken += qos > 0;
 }
 
 /* In a shared group each member sees a part of the numbers: rising, or order is broken. */
 static void check_member_order(struct bench_run *run, struct bench_subscriber *s,
-			       const struct bench_stamp *stamp, enum bench_arrival arrival)
+			       const struct bench_packet *packet, enum bench_arrival arrival)
 {
+	const struct bench_stamp *stamp = &packet->stamp;
 	uint32_t *next = &s->next[stamp->publisher];
 	if (stamp->number >= *next)
 		*next = stamp->number + 1;
 	else if (arrival != BENCH_DUPLICATE)
-		run->counts.misordered++;
+		count_misordered(run, packet->qos);
+}
+
+/* Topics of a scenario file may be other people's too. */
+static bool is_of_plan(const struct bench_run *run, size_t flow, const struct bench_stamp *stamp)
+{
+	return run->flow_qos[flow] != BENCH_FLOW_NONE &&
+	       stamp->number < run->publishers[stamp->publisher].sent;
 }
 
 static void take_message(struct bench_run *run, struct bench_subscriber *s,
 			 const struct bench_packet *packet, struct arrivals *a)
 {
 	const struct bench_stamp *stamp = &packet->stamp;
-	uint32_t index = s->connection.index;
 	bool is_pair = run->options->shape == BENCH_PAIRS;
 	if (UNLIKELY(!packet->has_stamp || stamp->publisher >= run->publisher_count ||
-		     (is_pair && stamp->publisher != index))) {
+		     (is_pair && stamp->publisher != s->connection.index))) {
 		run->counts.foreign++;
 		return;
 	}
-	size_t flow =
-		(size_t)stamp->publisher * run->flows_each + (run->flows_each > 1 ? index : 0);
+	size_t flow = (size_t)stamp->publisher * run->flows_each +
+		      (run->flows_each > 1 ? s->audience : 0);
+	if (run->flow_qos && !is_of_plan(run, flow, stamp)) {
+		run->counts.foreign++;
+		return;
+	}
 	enum bench_arrival arrival = bench_sequence_note(&run->flows[flow], stamp->number);
-	count_arrival(run, arrival);
+	count_arrival(run, arrival, packet->qos);
 	if (s->next)
-		check_member_order(run, s, stamp, arrival);
+		check_member_order(run, s, packet, arrival);
+	else if (UNLIKELY(arrival == BENCH_LATE))
+		count_misordered(run, packet->qos);
 	arrivals_add(run, a, stamp);
 }
 
@@ -81,6 +102,7 @@ static void answer(struct bench_run *run, uint8_t type, uint16_t packet_id)
 {
 	ack_encode_short(run->batch.ptr + run->batch.end, type, packet_id);
 	run->batch.end += ACK_BYTES_MIN;
+	run->wire.packets_out++;
 }
 
 /* QoS 2: a packet id between PUBLISH and PUBREL is the same message again [MQTT-4.3.3-10]. */
@@ -110,11 +132,11 @@ static void take_publish(struct bench_run *run, struct bench_subscriber *s,
 static int take_packet(struct bench_run *run, struct bench_subscriber *s,
 		       const struct bench_packet *packet, struct arrivals *a)
 {
-	if (LIKELY(packet->type == PACKET_PUBLISH && packet->qos <= run->options->qos)) {
+	if (LIKELY(packet->type == PACKET_PUBLISH && packet->qos <= s->qos)) {
 		take_publish(run, s, packet, a);
 		return 0;
 	}
-	if (packet->type == PACKET_PUBREL && run->options->qos == 2) {
+	if (packet->type == PACKET_PUBREL && s->qos == 2) {
 		s->held_ids[packet->packet_id / 64] &= ~(UINT64_C(1) << packet->packet_id % 64);
 		answer(run, PACKET_PUBCOMP, packet->packet_id);
 		return 0;
@@ -134,6 +156,7 @@ static int take_packets(struct bench_run *run, struct bench_subscriber *s,
 		case BENCH_SCAN_MORE: return bench_connection_keep(&s->connection, scanner);
 		case BENCH_SCAN_PACKET: break;
 		}
+		run->wire.packets_in++;
 		int error = take_packet(run, s, &packet, a);
 		if (UNLIKELY(error))
 			return error;
@@ -150,6 +173,7 @@ int bench_receive(struct bench_run *run, struct bench_subscriber *s)
 		return bench_run_fail_connection(run, &s->connection, error);
 	struct arrivals a = {.now_ns = bench_now_ns(), .publisher = UINT32_MAX};
 	scanner.version = (uint8_t)run->options->version;
+	run->wire.bytes_in += (uint64_t)(scanner.end - scanner.ptr);
 	error = take_packets(run, s, &scanner, &a);
 	if (error)
 		return error;
@@ -157,13 +181,16 @@ int bench_receive(struct bench_run *run, struct bench_subscriber *s)
 	return bench_run_send_batch(run, &s->connection);
 }
 
-uint64_t bench_receive_missing(const struct bench_run *run)
+uint64_t bench_receive_missing(const struct bench_run *run, uint8_t qos_min)
 {
 	uint64_t missing = 0;
 	for (size_t p = 0; p < run->publisher_count; p++) {
-		const struct bench_sequence *flows = &run->flows[p * run->flows_each];
-		for (uint32_t i = 0; i < run->flows_each; i++)
-			missing += bench_sequence_missing(&flows[i], run->publishers[p].sent);
+		for (size_t i = p * run->flows_each; i < (p + 1) * run->flows_each; i++) {
+			uint8_t qos = bench_run_flow_qos(run, i);
+			if (qos != BENCH_FLOW_NONE && qos >= qos_min)
+				missing += bench_sequence_missing(&run->flows[i],
+								  run->publishers[p].sent);
+		}
 	}
 	return missing;
 }

@@ -8,7 +8,8 @@
 /* After EPOLLIN. Publishers that had been waiting for this subscriber are queued. */
 int bench_receive(struct bench_run *run, struct bench_subscriber *s) MUST_USE;
 
-/* What has not come of what was sent: messages, per subscriber that should have them. */
-uint64_t bench_receive_missing(const struct bench_run *run);
+/* What has not come of what was sent: messages, per subscriber that should have them at `qos_min` or
+ * above. */
+uint64_t bench_receive_missing(const struct bench_run *run, uint8_t qos_min);
 
 #endif

@@ -4,116 +4,26 @@
 
 #include <stdio.h>
 
-#include "cli/bench_receive.h"
+#include "cli/bench_text.h"
 
 /* A generator this busy may well be what limits the rate. */
 #define GENERATOR_FULL 0.95
 
-static const struct {
-	const char *text;
-	const char *key;
-	double fraction;
-} percentiles[] = {
-	{"p50", "p50_us", 0.5},       {"p90", "p90_us", 0.9}, {"p99", "p99_us", 0.99},
-	{"p99.9", "p99_9_us", 0.999}, {"max", "max_us", 1},
-};
-
-static uint64_t lost(const struct bench_run *run)
-{
-	uint64_t missing = bench_receive_missing(run);
-	uint64_t refused = run->counts.refused * run->flows_each;
-	if (run->options->is_kept) /* all of them, and rightly so */
-		return 0;
-	return missing > refused ? missing - refused : 0;
-}
-
-static void judge(const struct bench_run *run, struct bench_result *r)
-{
-	uint32_t qos = run->options->qos;
-	r->lost = lost(run);
-	r->duplicates = run->counts.duplicates;
-	r->misordered = run->counts.misordered;
-	r->unacknowledged = qos ? run->counts.published - run->counts.acknowledged : 0;
-	r->is_broken = qos > 0 && (r->lost || r->misordered || r->unacknowledged ||
-				   (qos == 2 && r->duplicates));
-}
-
-/* What the rate counts. */
-static uint64_t units(const struct bench_run *run, const struct bench_counts *c)
-{
-	return bench_shape_publishes(run->options->shape) ? c->delivered : c->connected;
-}
-
-void bench_result_of(const struct bench_run *run, struct bench_result *out)
-{
-	const struct bench_mark *start = &run->start, *end = &run->end;
-	double ns = end->time_ns > start->time_ns ? (double)(end->time_ns - start->time_ns) : 1;
-	double cpu_ns = (double)(end->server_cpu_ns - start->server_cpu_ns);
-	uint64_t count = units(run, &end->counts) - units(run, &start->counts);
-	*out = (struct bench_result){
-		.seconds = ns / 1e9,
-		.published = end->counts.published - start->counts.published,
-		.delivered = count,
-		.per_second = (double)count / ns * 1e9,
-		.server_cpu_us = count ? cpu_ns / (double)count / 1e3 : cpu_ns / ns * 1e6,
-		.server_cores = cpu_ns / ns,
-		.generator_cores = (double)(end->own_cpu_ns - start->own_cpu_ns) / ns,
-	};
-	if (run->client_count)
-		out->rss_each =
-			((double)run->rss_after - (double)run->rss_before) / run->client_count;
-	judge(run, out);
-}
-
-/* Digits in groups of three, right-aligned in `text`. */
-static const char *grouped(uint64_t value, char text[32])
-{
-	char *p = text + 31;
-	*p = 0;
-	for (unsigned digits = 0; digits == 0 || value; digits++) {
-		if (digits && digits % 3 == 0)
-			*--p = ',';
-		*--p = (char)('0' + value % 10);
-		value /= 10;
-	}
-	return p;
-}
-
 static void print_count(const char *label, uint64_t count, double per_second)
 {
-	char a[32], b[32];
-	printf("%-11s %s, %s a second\n", label, grouped(count, a),
-	       grouped((uint64_t)(per_second + 0.5), b));
+	char a[BENCH_TEXT_MAX], b[BENCH_TEXT_MAX];
+	printf("%-11s %s, %s a second\n", label, bench_text_count(count, a),
+	       bench_text_count((uint64_t)(per_second + 0.5), b));
 }
 
-static void print_time(uint64_t ns)
+static void print_percentiles(const char *label, const struct bench_histogram *h)
 {
-	double value = (double)ns;
-	if (value < 1e6)
-		printf("%.0f us", value / 1e3);
-	else if (value < 1e9)
-		printf("%.*f ms", value < 1e7 ? 2 : 1, value / 1e6);
-	else
-		printf("%.2f s", value / 1e9);
-}
-
-static void print_latency(const struct bench_run *run)
-{
-	printf("latency    ");
-	for (size_t i = 0; i < ARRAY_COUNT(percentiles); i++) {
-		printf("%s %s ", i ? "," : "", percentiles[i].text);
-		print_time(bench_histogram_percentile(&run->latency, percentiles[i].fraction));
-	}
-	putchar('\n');
-}
-
-/* Until publishers had their answers. */
-static void print_done_latency(const struct bench_run *run)
-{
-	printf("answers    ");
-	for (size_t i = 0; i < ARRAY_COUNT(percentiles); i++) {
-		printf("%s %s ", i ? "," : "", percentiles[i].text);
-		print_time(bench_histogram_percentile(&run->done_latency, percentiles[i].fraction));
+	printf("%-11s", label);
+	for (size_t i = 0; i < BENCH_PERCENTILE_COUNT; i++) {
+		char text[BENCH_TEXT_MAX];
+		const struct bench_percentile *p = &bench_percentiles[i];
+		printf("%s %s %s", i ? "," : "", p->text,
+		       bench_text_time(bench_histogram_percentile(h, p->fraction), text));
 	}
 	putchar('\n');
 }
@@ -129,7 +39,7 @@ static void print_fill(const struct bench_run *run)
 		       (double)run->fill_rss_bytes / (double)run->fill_count);
 }
 
-static const char *version_name(uint32_t version)
+const char *bench_report_version(uint32_t version)
 {
 	return version == 3 ? "3.1" : version == 4 ? "3.1.1" : "5.0";
 }
@@ -137,36 +47,40 @@ static const char *version_name(uint32_t version)
 static void print_headline(const struct bench_run *run, const struct bench_result *r)
 {
 	const struct bench_options *o = run->options;
-	printf("%s: ", o->scenario->name);
-	if (bench_shape_publishes(o->shape))
+	printf("%s: ", o->plan ? o->plan_path : o->scenario->name);
+	if (o->plan)
+		printf("%u publishers, %u subscribers", o->publishers, o->subscribers);
+	else if (bench_shape_publishes(o->shape))
 		printf("%u -> %u%s, QoS %u, %u bytes", o->publishers, o->subscribers,
 		       o->shape == BENCH_SHARED ? " sharing" : "", o->qos, o->payload_bytes);
 	else
 		printf("%u clients", o->clients);
-	if (o->qos && bench_shape_publishes(o->shape))
+	if (o->qos && bench_shape_publishes(o->shape) && !o->plan)
 		printf(", %u in flight", run->publishers[0].window.size);
 	if (o->rate)
 		printf(", paced at %u a second", o->rate);
 	if (o->burst > 1)
 		printf(" in bursts of %u", o->burst);
-	printf(", MQTT %s, %.2f s\n", version_name(o->version), r->seconds);
+	printf(", MQTT %s, %.2f s\n", bench_report_version(o->version), r->seconds);
 }
 
 static void print_faults(const struct bench_run *run, const struct bench_result *r)
 {
 	const struct bench_counts *c = &run->counts;
-	char a[32], b[32], d[32];
-	printf("faults      %s lost, %s duplicated, %s out of order", grouped(r->lost, a),
-	       grouped(r->duplicates, b), grouped(r->misordered, d));
+	char a[BENCH_TEXT_MAX], b[BENCH_TEXT_MAX], d[BENCH_TEXT_MAX];
+	printf("faults      %s lost, %s duplicated, %s out of order", bench_text_count(r->lost, a),
+	       bench_text_count(r->duplicates, b), bench_text_count(r->misordered, d));
 	if (r->unacknowledged)
-		printf(", %s not acknowledged", grouped(r->unacknowledged, a));
+		printf(", %s not acknowledged", bench_text_count(r->unacknowledged, a));
 	if (c->refused)
-		printf(", %s refused by the server", grouped(c->refused, a));
+		printf(", %s refused by the server", bench_text_count(c->refused, a));
 	if (c->foreign)
-		printf(", %s not of this run", grouped(c->foreign, a));
+		printf(", %s not of this run", bench_text_count(c->foreign, a));
+	if (r->unsent)
+		printf(", %s due and never sent", bench_text_count(r->unsent, a));
 	putchar('\n');
 	if (r->is_broken)
-		printf("            QoS %u promises better than that\n", run->options->qos);
+		puts("            less than the QoS promises");
 }
 
 static const char *unit_name(const struct bench_run *run)
@@ -202,9 +116,9 @@ void bench_report_text(const struct bench_run *run, const struct bench_result *r
 	}
 	print_fill(run);
 	if (run->options->shape != BENCH_IDLE && !run->options->scenario->is_absent)
-		print_latency(run);
-	if (publishes && run->options->qos)
-		print_done_latency(run);
+		print_percentiles("latency", &r->latency);
+	if (publishes && r->has_done)
+		print_percentiles("answers", &r->done);
 	if (publishes)
 		print_faults(run, r);
 	print_server(run, r);
@@ -214,7 +128,7 @@ void bench_report_text(const struct bench_run *run, const struct bench_result *r
 		       : "");
 }
 
-static void print_json_setting(const struct bench_options *o)
+void bench_report_json_setting(const struct bench_options *o)
 {
 	printf("{\"scenario\": \"%s\", \"version\": %u, \"qos\": %u, \"size\": %u, ",
 	       o->scenario->name, o->version, o->qos, o->payload_bytes);
@@ -227,13 +141,50 @@ static void print_json_setting(const struct bench_options *o)
 	printf("\"rate\": %u, \"burst\": %u, ", o->rate, o->burst);
 }
 
-static void print_json_done(const struct bench_run *run)
+static void print_json_percentiles(const char *prefix, const struct bench_histogram *h)
 {
-	for (size_t i = 0; run->options->qos && i < ARRAY_COUNT(percentiles); i++)
-		printf("\"done_%s\": %.1f, ", percentiles[i].key,
-		       (double)bench_histogram_percentile(&run->done_latency,
-							  percentiles[i].fraction) /
-			       1e3);
+	for (size_t i = 0; i < BENCH_PERCENTILE_COUNT; i++) {
+		const struct bench_percentile *p = &bench_percentiles[i];
+		printf("\"%s%s\": %.1f, ", prefix, p->key,
+		       (double)bench_histogram_percentile(h, p->fraction) / 1e3);
+	}
+}
+
+static void print_json_wire(const struct bench_wire *w)
+{
+	printf("\"packets_out\": %llu, \"packets_in\": %llu, \"bytes_out\": %llu, "
+	       "\"bytes_in\": %llu, \"answers\": %llu, ",
+	       (unsigned long long)w->packets_out, (unsigned long long)w->packets_in,
+	       (unsigned long long)w->bytes_out, (unsigned long long)w->bytes_in,
+	       (unsigned long long)w->answers);
+}
+
+void bench_report_json_result(const struct bench_options *o, const struct bench_result *r)
+{
+	printf("\"seconds\": %.3f, \"published\": %llu, \"delivered\": %llu, \"per_second\": "
+	       "%.1f, ",
+	       r->seconds, (unsigned long long)r->published, (unsigned long long)r->delivered,
+	       r->per_second);
+	print_json_percentiles("", &r->latency);
+	if (r->has_done)
+		print_json_percentiles("done_", &r->done);
+	printf("\"lost\": %llu, \"duplicates\": %llu, \"misordered\": %llu, "
+	       "\"unacknowledged\": %llu, \"unsent\": %llu, \"refused\": %llu, \"foreign\": %llu, "
+	       "\"stalls\": %llu, ",
+	       (unsigned long long)r->lost, (unsigned long long)r->duplicates,
+	       (unsigned long long)r->misordered, (unsigned long long)r->unacknowledged,
+	       (unsigned long long)r->unsent, (unsigned long long)r->refused,
+	       (unsigned long long)r->foreign, (unsigned long long)r->stalls);
+	print_json_wire(&r->wire);
+	if (o->server_pid)
+		printf("\"server_cpu_us\": %.4f, \"server_cores\": %.4f, ", r->server_cpu_us,
+		       r->server_cores);
+	printf("\"generator_cores\": %.3f, \"is_broken\": %s", r->generator_cores,
+	       r->is_broken ? "true" : "false");
+}
+
+static void print_json_fill(const struct bench_run *run)
+{
 	if (run->options->scenario->is_absent && run->fill_count)
 		printf("\"filled\": %llu, \"fill_per_second\": %.1f, \"rss_each\": %.2f, ",
 		       (unsigned long long)run->fill_count,
@@ -241,13 +192,11 @@ static void print_json_done(const struct bench_run *run)
 		       (double)run->fill_rss_bytes / (double)run->fill_count);
 }
 
-static void print_json_server(const struct bench_run *run, const struct bench_result *r)
+static void print_json_memory(const struct bench_run *run, const struct bench_result *r)
 {
 	if (!run->options->server_pid)
 		return;
-	printf("\"server_cpu_us\": %.4f, \"server_cores\": %.4f, \"rss_before\": %llu, "
-	       "\"rss_after\": %llu, ",
-	       r->server_cpu_us, r->server_cores, (unsigned long long)run->rss_before,
+	printf("\"rss_before\": %llu, \"rss_after\": %llu, ", (unsigned long long)run->rss_before,
 	       (unsigned long long)run->rss_after);
 	if (run->options->shape == BENCH_IDLE)
 		printf("\"rss_each\": %.1f, ", r->rss_each);
@@ -255,24 +204,9 @@ static void print_json_server(const struct bench_run *run, const struct bench_re
 
 void bench_report_json(const struct bench_run *run, const struct bench_result *r)
 {
-	const struct bench_counts *c = &run->counts;
-	print_json_setting(run->options);
-	printf("\"seconds\": %.3f, \"published\": %llu, \"delivered\": %llu, \"per_second\": "
-	       "%.1f, ",
-	       r->seconds, (unsigned long long)r->published, (unsigned long long)r->delivered,
-	       r->per_second);
-	for (size_t i = 0; i < ARRAY_COUNT(percentiles); i++)
-		printf("\"%s\": %.1f, ", percentiles[i].key,
-		       (double)bench_histogram_percentile(&run->latency, percentiles[i].fraction) /
-			       1e3);
-	printf("\"lost\": %llu, \"duplicates\": %llu, \"misordered\": %llu, "
-	       "\"unacknowledged\": %llu, \"refused\": %llu, \"foreign\": %llu, \"stalls\": %llu, ",
-	       (unsigned long long)r->lost, (unsigned long long)r->duplicates,
-	       (unsigned long long)r->misordered, (unsigned long long)r->unacknowledged,
-	       (unsigned long long)c->refused, (unsigned long long)c->foreign,
-	       (unsigned long long)c->stalls);
-	print_json_done(run);
-	print_json_server(run, r);
-	printf("\"generator_cores\": %.3f, \"is_broken\": %s}\n", r->generator_cores,
-	       r->is_broken ? "true" : "false");
+	bench_report_json_setting(run->options);
+	print_json_fill(run);
+	print_json_memory(run, r);
+	bench_report_json_result(run->options, r);
+	puts("}");
 }

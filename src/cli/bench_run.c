@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/bench_parties.h"
 #include "cli/bench_process.h"
 #include "mqtt/reason.h"
 
@@ -77,6 +78,7 @@ int bench_run_fail_bytes(struct bench_run *run, const struct bench_connection *c
 
 int bench_run_send_batch(struct bench_run *run, struct bench_connection *c)
 {
+	run->wire.bytes_out += buffer_len(&run->batch);
 	int error = bench_connection_send(c, buffer_content(&run->batch), run->epoll_fd);
 	run->batch.end = 0;
 	return error ? bench_run_fail_connection(run, c, error) : 0;
@@ -126,82 +128,16 @@ static int reserve_descriptors(struct bench_run *run, uint64_t connections)
 	return 0;
 }
 
-static void count_parties(struct bench_run *run)
-{
-	const struct bench_options *o = run->options;
-	if (!bench_shape_publishes(o->shape)) {
-		run->client_count = o->clients;
-		return;
-	}
-	run->publisher_count = o->publishers;
-	run->subscriber_count = o->subscribers;
-	run->flows_each = o->shape == BENCH_EVERYONE ? o->subscribers : 1;
-}
-
-static int allocate_parties(struct bench_run *run)
-{
-	run->publishers = mem_zalloc(run->publisher_count * sizeof(*run->publishers));
-	run->subscribers = mem_zalloc(run->subscriber_count * sizeof(*run->subscribers));
-	run->flows =
-		mem_zalloc((size_t)run->publisher_count * run->flows_each * sizeof(*run->flows));
-	run->queue = mem_zalloc(run->publisher_count * sizeof(*run->queue));
-	run->clients = mem_zalloc(run->client_count * sizeof(*run->clients));
-	bool is_complete =
-		run->publishers && run->subscribers && run->flows && run->queue && run->clients;
-	return is_complete ? 0 : ERROR_NO_MEMORY;
-}
-
-static void init_publishers(struct bench_run *run)
-{
-	const struct bench_options *o = run->options;
-	for (uint32_t i = 0; i < run->publisher_count; i++) {
-		struct bench_publisher *p = &run->publishers[i];
-		char topic[BENCH_TOPIC_MAX + 1];
-		p->connection.role = BENCH_PUBLISHER;
-		p->connection.index = i;
-		snprintf(topic, sizeof(topic), "bench/%u/%u", run->id, i);
-		bench_head_init(&p->head, span_of_text(topic), (uint8_t)o->qos, (uint8_t)o->version,
-				o->payload_bytes);
-	}
-}
-
-static int init_subscribers(struct bench_run *run)
-{
-	for (uint32_t i = 0; i < run->subscriber_count; i++) {
-		struct bench_subscriber *s = &run->subscribers[i];
-		s->connection.role = BENCH_SUBSCRIBER;
-		s->connection.index = i;
-		if (run->options->qos == 2) {
-			s->held_ids = mem_zalloc((UINT16_MAX + 1) / 8);
-			if (!s->held_ids)
-				return ERROR_NO_MEMORY;
-		}
-		if (bench_run_is_shared(run)) {
-			s->next = mem_zalloc(run->publisher_count * sizeof(*s->next));
-			if (!s->next)
-				return ERROR_NO_MEMORY;
-		}
-	}
-	return 0;
-}
-
 static int allocate(struct bench_run *run)
 {
-	size_t batch_bytes = BATCH_BYTES + run->options->payload_bytes;
+	size_t batch_bytes = BATCH_BYTES + bench_parties_payload_max(run);
 	run->inbox.len = BENCH_PACKET_HEAD_MAX + INBOX_BYTES;
 	run->inbox.ptr = mem_alloc(run->inbox.len);
 	if (!run->inbox.ptr || buffer_reserve(&run->batch, batch_bytes) != 0)
 		return ERROR_NO_MEMORY;
 	/* The padding of all payloads; what else is written over it does no harm. */
 	memset(run->batch.ptr, 'x', run->batch.capacity);
-	if (allocate_parties(run) != 0)
-		return ERROR_NO_MEMORY;
-	init_publishers(run);
-	for (uint32_t i = 0; i < run->client_count; i++) {
-		run->clients[i].role = BENCH_CLIENT;
-		run->clients[i].index = i;
-	}
-	return init_subscribers(run);
+	return 0;
 }
 
 int bench_run_init(struct bench_run *run, const struct bench_options *options)
@@ -210,14 +146,17 @@ int bench_run_init(struct bench_run *run, const struct bench_options *options)
 				  .id = (uint32_t)getpid(),
 				  .epoll_fd = -1,
 				  .measured_from_ns = UINT64_MAX};
-	count_parties(run);
+	bench_parties_count(run);
 	int error = find_server(run);
 	if (!error)
 		error = reserve_descriptors(run, (uint64_t)run->publisher_count +
 							 run->subscriber_count + run->client_count);
 	if (error)
 		return error;
-	if (allocate(run) != 0)
+	error = bench_parties_init(run);
+	if (!error)
+		error = allocate(run);
+	if (error)
 		return bench_run_fail(run, "not enough memory for so many connections");
 	/* The kernel may delay a timed wait by 50 us to save wake-ups; a pace needs it exact. */
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
@@ -227,36 +166,9 @@ int bench_run_init(struct bench_run *run, const struct bench_options *options)
 	return 0;
 }
 
-static void release_publishers(struct bench_run *run)
-{
-	for (uint32_t i = 0; run->publishers && i < run->publisher_count; i++) {
-		bench_connection_close(&run->publishers[i].connection);
-		bench_window_release(&run->publishers[i].window);
-	}
-	mem_free(run->publishers);
-}
-
-static void release_subscribers(struct bench_run *run)
-{
-	for (uint32_t i = 0; run->subscribers && i < run->subscriber_count; i++) {
-		bench_connection_close(&run->subscribers[i].connection);
-		mem_free(run->subscribers[i].held_ids);
-		mem_free(run->subscribers[i].next);
-	}
-	mem_free(run->subscribers);
-}
-
 void bench_run_release(struct bench_run *run)
 {
-	release_publishers(run);
-	release_subscribers(run);
-	for (uint32_t i = 0; run->clients && i < run->client_count; i++)
-		bench_connection_close(&run->clients[i]);
-	for (size_t i = 0; run->flows && i < (size_t)run->publisher_count * run->flows_each; i++)
-		bench_sequence_release(&run->flows[i]);
-	mem_free(run->clients);
-	mem_free(run->flows);
-	mem_free(run->queue);
+	bench_parties_release(run);
 	mem_free(run->inbox.ptr);
 	buffer_release(&run->batch);
 	if (run->epoll_fd >= 0)
@@ -304,7 +216,8 @@ static int fail_process(struct bench_run *run)
 int bench_run_mark(struct bench_run *run, struct bench_mark *mark_out)
 {
 	uint32_t pid = run->options->server_pid;
-	struct bench_mark mark = {.counts = run->counts, .own_cpu_ns = own_cpu_ns()};
+	struct bench_mark mark = {
+		.counts = run->counts, .wire = run->wire, .own_cpu_ns = own_cpu_ns()};
 	if (pid && bench_process_cpu(pid, &mark.server_cpu_ns) != 0)
 		return fail_process(run);
 	mark.time_ns = bench_now_ns();

@@ -15,8 +15,9 @@
 #include "cli/bench_connection.h"
 #include "cli/bench_histogram.h"
 #include "cli/bench_options.h"
-#include "cli/bench_pace.h"
+#include "cli/bench_progress.h"
 #include "cli/bench_sequence.h"
+#include "cli/bench_stream.h"
 #include "cli/bench_window.h"
 
 /* Events taken from the kernel per turn. */
@@ -24,9 +25,12 @@
 
 struct bench_publisher {
 	struct bench_connection connection; /* first: epoll's pointers are to it */
+	struct bench_stream *stream;
+	uint32_t audiences; /* how many are to get each of its messages */
 	struct bench_head head;
 	struct bench_window window; /* QoS 1 and 2; set up when the server has said its limit */
 	uint32_t sent;              /* also the number of its next message */
+	uint32_t sent_before;       /* of them, before the timetable at hand began */
 	uint32_t received; /* of them, what its slowest subscriber had when last looked at */
 	bool is_queued;    /* stands in bench_run.queue */
 	bool is_starved;   /* paused until its subscribers have caught up */
@@ -34,6 +38,13 @@ struct bench_publisher {
 
 struct bench_subscriber {
 	struct bench_connection connection; /* first */
+	uint8_t qos;
+	bool is_persistent; /* its session outlives its connection */
+	uint32_t
+		audience; /* which of the publishers' flows are its own; shared in a $share group */
+	/* Of a scenario file; NULL: what it hears follows from the shape. */
+	const struct bench_plan_group *group;
+	uint32_t number;    /* in the group */
 	uint64_t *held_ids; /* QoS 2: a bit per packet id between PUBLISH and PUBREL */
 	uint32_t *next;     /* shared group: per publisher, one past the last number seen here */
 };
@@ -41,15 +52,27 @@ struct bench_subscriber {
 /* Counted from the start of the run, warm-up included. */
 struct bench_counts {
 	uint64_t published;
+	uint64_t expected;  /* deliveries of what was published and not refused */
+	uint64_t promised;  /* published at QoS 1 and 2: to be acknowledged */
 	uint64_t delivered; /* duplicates included */
 	uint64_t unique;    /* of a shared group: by any of its subscribers */
 	uint64_t duplicates;
 	uint64_t misordered;
+	uint64_t broken;       /* of those two, what the message's QoS does not allow */
 	uint64_t foreign;      /* messages that are not of this run */
 	uint64_t refused;      /* publications answered with a reason code of 0x80 or more */
 	uint64_t acknowledged; /* QoS 1 and 2: publications that are done */
 	uint64_t connected;    /* churn: connections that were accepted */
 	uint64_t stalls;       /* QoS 0: outstanding messages given up */
+};
+
+/* What went over the wire, both sides of the generator together. */
+struct bench_wire {
+	uint64_t packets_out;
+	uint64_t packets_in;
+	uint64_t bytes_out;
+	uint64_t bytes_in;
+	uint64_t answers; /* packets that came back to publishers */
 };
 
 /* What had been counted at an instant. */
@@ -58,6 +81,7 @@ struct bench_mark {
 	uint64_t server_cpu_ns;
 	uint64_t own_cpu_ns;
 	struct bench_counts counts;
+	struct bench_wire wire;
 };
 
 struct bench_run {
@@ -73,10 +97,13 @@ struct bench_run {
 	uint32_t publisher_count;
 	struct bench_subscriber *subscribers;
 	uint32_t subscriber_count;
-	/* Of publisher p: flows_each from p * flows_each on; more than one if all subscribers hear
-	 * each publisher, then one per subscriber. */
+	struct bench_stream *streams;
+	uint32_t stream_count;
+	/* Of publisher p: flows_each from p * flows_each on; more than one if several audiences hear
+	 * it, then one for each: a subscriber, or a $share group. */
 	struct bench_sequence *flows;
 	uint32_t flows_each;
+	uint8_t *flow_qos; /* scenario files: at which QoS each flow goes; NULL: all alike */
 	struct bench_connection *clients; /* churn and idle */
 	uint32_t client_count;
 
@@ -84,24 +111,27 @@ struct bench_run {
 	uint32_t queue_start;
 	uint32_t queue_count;
 	bool is_publishing;
-	bool is_away;     /* the subscribers are: acknowledgements are all that is waited for */
-	bool is_cleaning; /* sessions are ended: CONNECT says so and nobody subscribes */
-	struct bench_pace pace;
-	uint64_t paced; /* messages of the timetable handed to their publishers */
+	bool is_away;      /* the subscribers are: acknowledgements are all that is waited for */
+	bool has_sessions; /* of some subscriber the session outlives its connection */
+	bool is_cleaning;  /* sessions are ended: CONNECT says so and nobody subscribes */
+	bool is_pace_over; /* nothing more falls due */
+	struct bench_pace pace; /* churn: of connections */
 
 	uint64_t measured_from_ns; /* latency counts for messages stamped from here on */
 	struct bench_histogram latency;
 	struct bench_histogram done_latency; /* QoS 1 and 2: until the publisher had its answer */
 	uint64_t received_ns;                /* when the bytes at hand were read */
 	struct bench_counts counts;
+	struct bench_wire wire;
 	struct bench_mark start, end; /* the measured part */
 	uint64_t rss_before, rss_after;
 	/* absent: how long the queue took to fill, and what it took of the server's memory */
 	uint64_t fill_ns, fill_count, fill_rss_bytes;
 
+	struct bench_progress progress;
 	uint64_t progress_ns; /* when something was last delivered or acknowledged */
 
-	char failure[256]; /* the first one; "" = none */
+	char failure[512]; /* the first one; "" = none */
 };
 
 /* Finds the server and takes memory, descriptors and epoll. 0 or an error. Release in any case. */
@@ -146,6 +176,21 @@ int bench_run_flush(struct bench_run *run, struct bench_connection *c) MUST_USE;
 static inline bool bench_run_is_shared(const struct bench_run *run)
 {
 	return run->options->shape == BENCH_SHARED;
+}
+
+/* flow_qos of a flow that is to carry nothing: the topic does not match. */
+#define BENCH_FLOW_NONE 0xFF
+
+/* The QoS at which a flow goes, or BENCH_FLOW_NONE. */
+static inline uint8_t bench_run_flow_qos(const struct bench_run *run, size_t flow)
+{
+	return run->flow_qos ? run->flow_qos[flow] : (uint8_t)run->options->qos;
+}
+
+/* The subscriber whose connection it is. */
+static inline const struct bench_subscriber *bench_subscriber_of(const struct bench_connection *c)
+{
+	return CONTAINER_OF(c, const struct bench_subscriber, connection);
 }
 
 /* Puts a publisher into the queue, once. */

@@ -24,6 +24,13 @@ const struct bench_scenario bench_scenarios[] = {
 	{.name = NULL},
 };
 
+const struct bench_scenario bench_scenario_file = {"file", "groups of a scenario file",
+						   BENCH_EVERYONE, .outstanding = UINT32_MAX - 1};
+const struct bench_scenario bench_scenario_verify = {
+	.name = "verify-durability",
+	.summary = "the server is killed, and started again",
+	.shape = BENCH_VERIFY};
+
 const struct bench_scenario *bench_scenario_find(const char *name)
 {
 	for (const struct bench_scenario *s = bench_scenarios; s->name; s++) {

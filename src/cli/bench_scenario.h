@@ -11,6 +11,7 @@ enum bench_shape {
 	BENCH_SHARED,   /* the subscribers are one $share group: each message goes to one of them */
 	BENCH_CHURN,    /* clients connect and disconnect */
 	BENCH_IDLE,     /* clients connect and stay */
+	BENCH_VERIFY,   /* what was acknowledged survives the server's death */
 };
 
 struct bench_scenario {
@@ -28,6 +29,10 @@ struct bench_scenario {
 
 /* All scenarios; the last has no name. */
 extern const struct bench_scenario bench_scenarios[];
+
+/* Those that are not called by a name: --file, and --verify-durability. */
+extern const struct bench_scenario bench_scenario_file;
+extern const struct bench_scenario bench_scenario_verify;
 
 /* NULL when there is none of that name. */
 const struct bench_scenario *bench_scenario_find(const char *name);
