@@ -203,8 +203,8 @@ struct nj_packet {
 	uint16_t packet_id;
 	size_t len; /* of the packet, in bytes */
 	size_t payload_len;
-	const char *client_id;                       /* in use; CONNACK may have assigned it */
-	const char *topic;                           /* incoming: with a topic alias resolved */
+	const char *client_id; /* in use; CONNACK may have assigned it */
+	const char *topic;     /* also where the library sent, or got, an alias for it */
 	const struct nj_subscription *subscriptions; /* SUBSCRIBE; UNSUBSCRIBE: the filters */
 	size_t subscription_count;
 	struct nj_bytes reason_codes; /* SUBACK, UNSUBACK */
@@ -346,6 +346,9 @@ struct nj_options {
 	 * Information of CONNACK, or "nightjar/response/" and the client id. */
 	const char *response_topic;
 	uint32_t requests_max; /* outstanding at a time */
+	/* 5.0: so many topics, those published to most, are sent as an alias of two bytes, if the
+	 * server takes so many; at most 64. */
+	uint16_t topic_aliases_max;
 };
 
 /* In the order of the fields. */
@@ -357,7 +360,7 @@ struct nj_options {
 			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL,       \
 			false, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL,  \
 			NULL, NULL, 0, NULL, false, false, NULL, (uint64_t)128 << 20, false, NULL, \
-			NULL, NULL, NULL, 1000                                                     \
+			NULL, NULL, NULL, 1000, 0                                                  \
 	}
 
 /* --- life --- */

@@ -75,6 +75,7 @@ void engine_free(struct engine *e)
 	}
 	transmit_forget_requests(e);
 	aliases_clear(&e->aliases);
+	alias_choice_release(&e->choice);
 	buffer_release(&e->input);
 	buffer_release(&e->output);
 	hello_release(&e->hello);

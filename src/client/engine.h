@@ -137,6 +137,8 @@ struct engine_options {
 	/* engine_input and engine_continue handle one packet each, not all that is there: for an
 	 * application that may end between two of them. */
 	bool stops_after_packet;
+	/* 5.0: so many topics, those used most, get an alias, if the server takes so many. */
+	uint16_t aliases_max;
 	/* A store keeps all messages of QoS 1 and 2: they come by engine_publish_kept alone. */
 	bool is_kept;
 };

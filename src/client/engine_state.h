@@ -7,6 +7,7 @@
 #define NIGHTJAR_CLIENT_ENGINE_STATE_H
 
 #include "base/buffer.h"
+#include "client/alias_choice.h"
 #include "client/aliases.h"
 #include "client/engine.h"
 #include "client/held.h"
@@ -62,7 +63,8 @@ struct engine {
 	enum engine_state state;
 	struct engine_closed closed; /* why, once state is ENGINE_CLOSING */
 	struct server_limits server;
-	struct aliases aliases;
+	struct aliases aliases;     /* of the server */
+	struct alias_choice choice; /* ours */
 
 	uint64_t now_ms;
 	bool expires;        /* engine_set_now is used */

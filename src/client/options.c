@@ -222,6 +222,7 @@ static int new_engine(nj_client *c, const struct nj_options *o)
 	options.drops_duplicates = o->drops_duplicates;
 	options.stops_after_packet = o->one_by_one;
 	options.receive_maximum_slack = RECEIVE_MAXIMUM_SLACK;
+	options.aliases_max = o->topic_aliases_max;
 	options.is_kept = c->kept != NULL;
 	/* what the store has, it gives: once */
 	options.drops_duplicates = o->drops_duplicates || c->kept;

@@ -105,9 +105,10 @@ static int strip_alias(struct publish *p, struct buffer *kept)
 	return 0;
 }
 
-static bool has_alias_to_drop(const struct outgoing *o, uint8_t version,
-			      const struct sending_way *way)
+static bool changes_alias(const struct outgoing *o, uint8_t version, const struct sending_way *way)
 {
+	if (way->alias > 0)
+		return true;
 	if (!way->drops_alias || version != MQTT_5)
 		return false;
 	struct publish p;
@@ -117,7 +118,7 @@ static bool has_alias_to_drop(const struct outgoing *o, uint8_t version,
 
 size_t outgoing_size(const struct outgoing *o, uint8_t version, const struct sending_way *way)
 {
-	if (!has_alias_to_drop(o, version, way))
+	if (!changes_alias(o, version, way))
 		return o->len;
 	struct buffer packet = {0};
 	size_t len = outgoing_write(o, version, way, &packet) ? o->len : buffer_len(&packet);
@@ -137,6 +138,11 @@ static int write_changed(const struct outgoing *o, uint8_t version, const struct
 	p.packet_id = way->packet_id ? way->packet_id : p.packet_id;
 	p.dup = way->dup;
 	p.retain = p.retain && !way->drops_retain;
+	if (way->alias > 0) {
+		p.properties.present = UINT64_C(1) << PROPERTY_TOPIC_ALIAS;
+		p.properties.topic_alias = way->alias;
+		p.topic = way->omits_topic ? SPAN_NONE : p.topic;
+	}
 	size_t len = publish_size(&p, version);
 	error = buffer_reserve(output, len);
 	if (!error)
@@ -149,7 +155,7 @@ done:
 int outgoing_write(const struct outgoing *o, uint8_t version, const struct sending_way *way,
 		   struct buffer *output)
 {
-	if (has_alias_to_drop(o, version, way))
+	if (changes_alias(o, version, way))
 		return write_changed(o, version, way, output);
 	int error = buffer_reserve(output, o->len);
 	if (error)

@@ -50,6 +50,8 @@ struct sending_way {
 	bool dup;
 	bool drops_retain; /* the server keeps no retained messages [MQTT-3.2.2-14] */
 	bool drops_alias;  /* the alias is beyond the server's maximum [MQTT-3.2.2-17] */
+	uint16_t alias;    /* one that we have chosen; 0: none. Then the message has none itself */
+	bool omits_topic;  /* the server knows what the alias stands for */
 };
 /* Notes when it expires: its interval begins now. */
 void outgoing_start_expiry(struct outgoing *o, uint8_t version, uint64_t now_ms);

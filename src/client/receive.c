@@ -124,6 +124,9 @@ static void accept(struct engine *e, const struct connack *p)
 		engine_fail_memory(e);
 		return;
 	}
+	uint16_t most = e->server.topic_alias_maximum;
+	alias_choice_begin(&e->choice,
+			   most < e->options.aliases_max ? most : e->options.aliases_max);
 	remember_session(e, p);
 	resume_session(e, session_present);
 	if (e->state != ENGINE_CONNECTING)

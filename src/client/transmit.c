@@ -73,29 +73,67 @@ static struct sending_way way_of(const struct engine *e, const struct outgoing *
 	return way;
 }
 
-static void show_publish(struct engine *e, struct span packet)
+/* Those who watch see the topic, also where an alias of our choice stands for it. */
+static void show_publish(struct engine *e, struct span packet, struct span topic)
 {
 	struct fixed_header header;
 	const struct flaw *flaw;
 	struct publish p;
-	if (!e->events.packet || fixed_header_decode(packet, &header, &flaw) != HEADER_OK ||
+	if (fixed_header_decode(packet, &header, &flaw) != HEADER_OK ||
 	    publish_decode(header.flags,
 			   span_of(packet.ptr + header.header_len, header.remaining_length),
 			   e->version, &p))
 		return;
+	p.topic = topic;
 	engine_show(e, true, PACKET_PUBLISH, &p, packet.len);
 }
 
+/* An alias and a property's identifier; the length in front may grow by one, and the fixed header. */
+#define ALIAS_BYTES 5
+
+static void choose_alias(struct engine *e, const struct outgoing *o, const struct publish *p,
+			 struct sending_way *way)
+{
+	if (e->choice.maximum == 0)
+		return;
+	if (properties_has(&p->properties, PROPERTY_TOPIC_ALIAS)) {
+		alias_choice_forget(&e->choice, p->properties.topic_alias);
+		return;
+	}
+	way->alias = alias_choice_use(&e->choice, p->topic, &way->omits_topic);
+	if (way->alias == 0 || way->omits_topic ||
+	    o->len + ALIAS_BYTES <= e->server.packet_bytes_max)
+		return;
+	alias_choice_forget(&e->choice, way->alias); /* it would be too large by it */
+	way->alias = 0;
+}
+
+static int write_with_alias(struct engine *e, const struct outgoing *o, struct sending_way *way)
+{
+	if (way->alias > 0 && outgoing_write(o, e->version, way, &e->output) == 0)
+		return 0;
+	alias_choice_forget(&e->choice, way->alias); /* no memory for it */
+	way->alias = 0;
+	return outgoing_write(o, e->version, way, &e->output);
+}
+
 /* Puts the packet out; false when there is no memory, and the connection ends. */
-static bool write_publish(struct engine *e, const struct outgoing *o, const struct sending_way *way)
+static bool write_publish(struct engine *e, const struct outgoing *o, struct sending_way *way)
 {
 	size_t before = buffer_len(&e->output);
-	if (outgoing_write(o, e->version, way, &e->output)) {
+	struct publish p;
+	if (e->choice.maximum > 0 || e->events.packet)
+		outgoing_message(o, e->version, &p);
+	choose_alias(e, o, &p, way);
+	int error = way->alias > 0 ? write_with_alias(e, o, way)
+				   : outgoing_write(o, e->version, way, &e->output);
+	if (error) {
 		engine_fail_memory(e);
 		return false;
 	}
 	struct span all = buffer_content(&e->output);
-	show_publish(e, span_of(all.ptr + before, all.len - before));
+	if (e->events.packet)
+		show_publish(e, span_of(all.ptr + before, all.len - before), p.topic);
 	return true;
 }
 
