@@ -32,7 +32,7 @@ enum password_method {
 #define PASSWORD_ARGON2_PASSES_MAX 64u
 #define PASSWORD_ARGON2_LANES_MAX 16u
 
-/* How dear a new one is; 0: the default (mosquitto's 101 iterations are for small machines). */
+/* How dear a new one is; 0: the default. */
 struct password_cost {
 	uint32_t iterations; /* PASSWORD_PBKDF2 */
 	uint32_t kib;        /* PASSWORD_ARGON2ID: memory, and passes over it */

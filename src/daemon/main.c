@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One program: the first word, or the name it is called by, says what it is. */
 #include "admin/journal_tool.h"
+#include "admin/passwd.h"
 #include "base/nearest.h"
 #include "cli/bench.h"
 #include "cli/pub.h"
@@ -26,6 +27,7 @@ static const struct command {
 	{"rr", "nightjar rr", rr_main, "send a request and print the response"},
 	{"bench", "nightjar bench", bench_main, "put a load on a broker and measure it"},
 	{"simulate", "nightjar simulate", simulate_main, "simulate devices from a script"},
+	{"passwd", "nightjar passwd", passwd_main, "set passwords in a password file"},
 	{"journal", "nightjar journal", journal_main, "look at a store"},
 	{"help", "nightjar help", help_main, "show this"},
 	{"version", "nightjar version", version_main, "show the version"},
@@ -40,6 +42,7 @@ static const struct alias {
 	{"mosquitto_pub", pub_main},
 	{"mosquitto_sub", sub_main},
 	{"mosquitto_rr", rr_main},
+	{"mosquitto_passwd", passwd_main},
 };
 
 static void write_help(FILE *to)
