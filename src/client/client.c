@@ -308,7 +308,7 @@ static int disconnect(nj_client *c, uint8_t reason_code, struct span properties,
 	if (c->link == LINK_WAITING || c->link == LINK_ASKING ||
 	    (c->link == LINK_OPENING && c->fd >= 0))
 		cancel(c);
-	else if (c->link == LINK_OPEN && client_is_driver(c))
+	else if (c->link == LINK_OPEN && (client_is_driver(c) || inbox_is_answering(c)))
 		c->disconnects_soon = true;
 	else if (c->link == LINK_OPEN)
 		client_say_farewell(c);

@@ -105,7 +105,14 @@ int inbox_let_go(nj_client *c, const struct nj_message *m, uint8_t reason_code)
 	if (client_store_health(&c->kept->store) == LOG_FAILED)
 		return NJ_ERROR_STORE;
 	client_store_acked(&c->kept->store, e, reason_code);
+	c->kept->answer_count++;
 	return 0;
+}
+
+bool inbox_is_answering(const nj_client *c)
+{
+	return c->kept && c->kept->answer_count > 0 &&
+	       client_store_health(&c->kept->store) != LOG_FAILED;
 }
 
 /* In a session that has ended there is nobody to give it back to. */
@@ -155,6 +162,8 @@ void inbox_happened(nj_client *c, const struct store_record *r, struct store_in 
 		kept(c, e, error);
 		return;
 	}
+	if (r->kind == STORE_ACKED)
+		c->kept->answer_count--;
 	if (error || c->is_freed)
 		return; /* the server is told by the next process */
 	if (r->kind == STORE_ACKED && e->handle != 0)

@@ -20,10 +20,11 @@ struct kept {
 	struct client_store store;
 	bool keeps_qos_0;
 	bool is_open;
-	uint64_t mark_taken; /* the highest that nj_publish was given */
-	unsigned wait_count; /* records that hold back what is to be sent */
-	uint64_t sendable;   /* as the store's state, but put, not durable yet */
-	uint64_t connection; /* counts them, so that an answer does not go to another one */
+	unsigned answer_count; /* acknowledgements on their way to the disk */
+	uint64_t mark_taken;   /* the highest that nj_publish was given */
+	unsigned wait_count;   /* records that hold back what is to be sent */
+	uint64_t sendable;     /* as the store's state, but put, not durable yet */
+	uint64_t connection;   /* counts them, so that an answer does not go to another one */
 	void (*stored)(nj_client *client, void *context, const struct nj_stored *stored);
 	void (*says)(void *context, const char *text);
 };
@@ -72,6 +73,8 @@ int inbox_restore(nj_client *c, const struct store_record *r, struct store_in *e
 bool inbox_owes(const nj_client *c, const struct nj_message *m);
 int inbox_let_go(nj_client *c, const struct nj_message *m, uint8_t reason_code) MUST_USE;
 int inbox_give_back(nj_client *c, const struct nj_message *m) MUST_USE;
+/* Something was let go, and the server is not told yet. */
+bool inbox_is_answering(const nj_client *c);
 bool inbox_pubrel(void *context, uint16_t packet_id);
 void inbox_happened(nj_client *c, const struct store_record *r, struct store_in *e, int error);
 

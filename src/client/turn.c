@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/client_state.h"
+#include "client/kept.h"
 
 uint64_t client_now_ms(void)
 {
@@ -119,6 +119,16 @@ static void poll_and_work(nj_client *c, uint64_t until_ms)
 	}
 }
 
+/* What was acknowledged is told the server before. */
+static void part(nj_client *c)
+{
+	if (c->link == LINK_OPEN && inbox_is_answering(c))
+		return;
+	if (c->disconnects_soon && c->link == LINK_OPEN)
+		client_say_farewell(c);
+	c->disconnects_soon = false;
+}
+
 /* One turn; sleeps until then at most, and not at all when that which is waited for is there
  * (`is_done` may be NULL). Nobody else may be driving. */
 static void take_turn(nj_client *c, uint64_t until_ms, bool (*is_done)(nj_client *c, void *subject),
@@ -130,9 +140,7 @@ static void take_turn(nj_client *c, uint64_t until_ms, bool (*is_done)(nj_client
 	prepare(c, client_now_ms());
 	poll_and_work(c, is_done && is_done(c, subject) ? 0 : until_ms);
 	events_hand_out(c);
-	if (c->disconnects_soon && c->link == LINK_OPEN)
-		client_say_farewell(c);
-	c->disconnects_soon = false;
+	part(c);
 	subscribe_pending(c);
 	link_write(c, client_now_ms());
 	link_watch(c);

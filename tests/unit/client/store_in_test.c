@@ -87,6 +87,26 @@ static void test_acknowledgement_leaves_when_it_is_durable(void **state)
 	rig_end();
 }
 
+/* Also when the application leaves at once. */
+static void test_acknowledgement_leaves_before_disconnect(void **state)
+{
+	(void)state;
+	rig_prepare(NJ_MQTT_5);
+	rig_begin();
+	rig_connect();
+	assert_true(server_publish(&rig.host.server, 1, 1));
+	nj_message *m = receive();
+	assert_int_equal(nj_ack(m), 0);
+	assert_int_equal(nj_disconnect(rig.client, 0), 0);
+	settle(&rig.host, rig.client);
+	assert_false(rig_has_come(PACKET_DISCONNECT));
+	rig_settle();
+	assert_true(rig_has_come(PACKET_PUBACK));
+	assert_int_equal(rig.host.server.order[rig.host.server.order_count - 1], PACKET_DISCONNECT);
+	nj_message_unref(m);
+	rig_end();
+}
+
 static void test_skip(void **state)
 {
 	(void)state;
@@ -246,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_in_is_given_again_until_it_is_let_go),
 		cmocka_unit_test(test_acknowledgement_leaves_when_it_is_durable),
+		cmocka_unit_test(test_acknowledgement_leaves_before_disconnect),
 		cmocka_unit_test(test_skip),
 		cmocka_unit_test(test_give_back_and_refuse),
 		cmocka_unit_test(test_in_survives_a_lost_session),
