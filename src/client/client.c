@@ -205,12 +205,13 @@ int client_new_on_disk(const struct nj_options *given, struct disk *disk, uint64
 		       nj_client **client_out)
 {
 	struct nj_options options;
-	if (!complete_options(given, &options))
-		return ERROR_INVALID;
-	nj_client *c = new_client();
+	bool is_known = complete_options(given, &options);
+	nj_client *c = is_known ? new_client() : NULL;
+	int error = c ? open_descriptors(c) : is_known ? ERROR_NO_MEMORY : ERROR_INVALID;
+	if (error && disk)
+		disk->ops->free(disk);
 	if (!c)
-		return ERROR_NO_MEMORY;
-	int error = open_descriptors(c);
+		return error;
 	if (!error)
 		error = open_store(c, &options, disk, store_id);
 	if (!error)

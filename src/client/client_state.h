@@ -273,8 +273,8 @@ void client_wake(nj_client *c);
 /* Unlocks, and drops a reference. */
 void client_unref(nj_client *c);
 struct disk;
-/* As nj_new; with a disk, which is taken over but when options or memory are wrong, on that one and
- * without threads of the store's: for tests, which then call client_store_step. */
+/* As nj_new; with a disk, which is taken over, also on failure, on that one and without threads of
+ * the store's: for tests, which then call client_store_step. */
 int client_new_on_disk(const struct nj_options *given, struct disk *disk, uint64_t store_id,
 		       nj_client **client_out) MUST_USE;
 /* DISCONNECT, as nj_disconnect was told; locked. */
