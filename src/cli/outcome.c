@@ -3,6 +3,7 @@
 
 #include "mqtt/reason.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,13 +21,16 @@ void outcome_print(const struct options *o, const char *format, ...)
 
 static int unreachable(const struct options *o, const struct nj_disconnected *end)
 {
-	if (end->system_error)
+	bool is_of_tls = end->system_error == EPROTO && end->text;
+	if (is_of_tls)
+		outcome_print(o, "Error: %s.\n", end->text);
+	else if (end->system_error)
 		outcome_print(o, "Error: %s\n", strerror(end->system_error));
 	else if (o->unix_path && end->text)
 		outcome_print(o, "Error: %s\n", end->text);
 	else
 		outcome_print(o, "Unable to connect (Lookup error.).\n");
-	return OUTCOME_FAILED;
+	return is_of_tls ? OUTCOME_TLS : OUTCOME_FAILED;
 }
 
 static const char *return_code_text(uint8_t code)
@@ -71,6 +75,8 @@ int outcome_of_end(const struct options *o, const struct nj_disconnected *end)
 		outcome_print(o, "Error: The client is not currently connected.\n");
 		return OUTCOME_NOT_CONNECTED;
 	case NJ_END_LOST:
+		if (end->text)
+			outcome_print(o, "Error: %s.\n", end->text);
 		outcome_print(o, "Error: The connection was lost.\n");
 		return OUTCOME_LOST;
 	case NJ_END_SILENT:

@@ -12,6 +12,7 @@ enum outcome {
 	OUTCOME_PROTOCOL = 2,
 	OUTCOME_NOT_CONNECTED = 4,
 	OUTCOME_LOST = 7,
+	OUTCOME_TLS = 8, /* no connection, because of what TLS has found */
 	OUTCOME_SILENT = 19,
 	OUTCOME_QOS = 24,
 	OUTCOME_TOO_LARGE = 25,

@@ -86,6 +86,7 @@ static void release(nj_client *c)
 	engine_free(c->engine);
 	c->engine = NULL;
 	client_forget_endpoints(c);
+	carry_release(&c->carry);
 	mem_free(c->slots);
 	mem_free((void *)c->connack_properties.ptr);
 	mem_free((void *)c->farewell_properties.ptr);

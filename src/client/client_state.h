@@ -7,6 +7,7 @@
  *	easy.c           one-line calls, failures in words
  *	turn.c           one turn of whoever drives; waiting
  *	link.c           the socket: open, read, write, close
+ *	carry.c          what lies between it and MQTT: TLS
  *	connect.c        where to, and when again
  *	events.c         what the engine reports, and how callbacks get it
  *	packet.c         packets, for those who watch
@@ -31,6 +32,7 @@
 
 #include "access/scram.h"
 #include "base/list.h"
+#include "client/carry.h"
 #include "client/engine.h"
 #include "client/transport.h"
 #include "nightjar/client.h"
@@ -121,7 +123,8 @@ enum link_state {
 	LINK_DOWN,
 	LINK_WAITING, /* for the time to try again */
 	LINK_OPENING,
-	LINK_ASKING, /* how authentication is to begin */
+	LINK_SHAKING, /* connected; what lies between (carry.h) is not open yet */
+	LINK_ASKING,  /* how authentication is to begin */
 	LINK_OPEN,
 	LINK_LINGERING, /* all is written; the server is to close */
 };
@@ -220,7 +223,8 @@ struct nj_client {
 
 	/* the socket */
 	enum link_state link;
-	int fd;            /* -1: none */
+	int fd; /* -1: none */
+	struct carry carry;
 	uint32_t interest; /* of epoll */
 	bool wants_connection;
 	bool connects_anew;              /* nj_connect came while a connection was ending */
@@ -313,6 +317,7 @@ void link_timers(nj_client *c, uint64_t now_ms);
 void link_watch(nj_client *c); /* tells epoll what is wanted */
 void link_close(nj_client *c, uint64_t now_ms);
 bool link_reads(const nj_client *c);
+bool link_holds_bytes(const nj_client *c); /* a layer has some to be read */
 
 /* events.c */
 extern const struct engine_events client_engine_events;

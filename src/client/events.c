@@ -81,7 +81,9 @@ static void on_closed(void *context, const struct engine_closed *closed)
 	auth_lost(c, closed);
 	subscribe_lost(c);
 	delivery_unwritten_lost(c);
-	events_disconnected(c, ends[closed->end], closed->reason_code, closed->text);
+	bool has_reason = closed->end == ENGINE_END_LOST && c->carry.reason[0];
+	events_disconnected(c, ends[closed->end], closed->reason_code,
+			    has_reason ? c->carry.reason : closed->text);
 }
 
 static void on_message(void *context, const struct publish *message, uint64_t handle)

@@ -29,6 +29,7 @@ static bool is_passing(int error)
 
 static void drop_socket(nj_client *c)
 {
+	carry_end(&c->carry);
 	if (c->fd >= 0)
 		close(c->fd); /* epoll forgets it by itself */
 	c->fd = -1;
@@ -54,6 +55,12 @@ static void begin(nj_client *c, uint64_t now_ms)
 		link_begin_mqtt(c, now_ms);
 }
 
+/* What the layers say of why it ended; NULL: nothing. */
+static const char *reason_of(const nj_client *c)
+{
+	return c->carry.reason[0] ? c->carry.reason : NULL;
+}
+
 static void open_failed(nj_client *c, int error, uint64_t now_ms)
 {
 	c->system_error = error;
@@ -61,7 +68,30 @@ static void open_failed(nj_client *c, int error, uint64_t now_ms)
 	if (connect_next_candidate(c, now_ms))
 		return;
 	connect_later(c, now_ms);
-	events_disconnected(c, NJ_END_UNREACHABLE, 0, NULL);
+	events_disconnected(c, NJ_END_UNREACHABLE, 0, reason_of(c));
+}
+
+static void shake(nj_client *c, uint64_t now_ms)
+{
+	int error = carry_open(&c->carry);
+	if (error == 0)
+		begin(c, now_ms);
+	else if (error != ERROR_AGAIN)
+		open_failed(c, error == ERROR_NO_MEMORY ? ENOMEM : EPROTO, now_ms);
+}
+
+static void connected(nj_client *c, uint64_t now_ms)
+{
+	const struct endpoint *e = &c->endpoints[c->endpoint_at];
+	if (carry_begin(&c->carry, e->transport, c->fd, e->name, NULL) != 0) {
+		open_failed(c, ENOMEM, now_ms);
+		return;
+	}
+	c->link = LINK_SHAKING;
+	if (carry_is_used(&c->carry))
+		shake(c, now_ms);
+	else
+		begin(c, now_ms);
 }
 
 void link_opened(nj_client *c, int fd, bool is_connected, uint64_t now_ms)
@@ -73,7 +103,7 @@ void link_opened(nj_client *c, int fd, bool is_connected, uint64_t now_ms)
 	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		open_failed(c, errno, now_ms);
 	else if (is_connected)
-		begin(c, now_ms);
+		connected(c, now_ms);
 }
 
 /* --- close --- */
@@ -84,7 +114,7 @@ void link_close(nj_client *c, uint64_t now_ms)
 	c->link = LINK_DOWN;
 	connect_later(c, now_ms);
 	if (engine_is_idle(c->engine))
-		events_disconnected(c, NJ_END_UNREACHABLE, 0, NULL);
+		events_disconnected(c, NJ_END_UNREACHABLE, 0, reason_of(c));
 	else
 		engine_lost(c->engine, now_ms);
 }
@@ -98,6 +128,7 @@ static void finish(nj_client *c, uint64_t now_ms)
 	if (c->cannot_write) {
 		link_close(c, now_ms);
 	} else if (engine_output(c->engine).len == 0) {
+		carry_finish(&c->carry);
 		transport_of(c)->finish(c->fd);
 		c->link = LINK_LINGERING;
 		c->deadline_ms = now_ms + LINGER_MS;
@@ -106,15 +137,30 @@ static void finish(nj_client *c, uint64_t now_ms)
 
 /* --- read and write --- */
 
+static ssize_t link_put(nj_client *c, struct span bytes)
+{
+	if (carry_is_used(&c->carry))
+		return carry_write(&c->carry, bytes.ptr, bytes.len);
+	return transport_of(c)->write(c->fd, bytes.ptr, bytes.len);
+}
+
+static ssize_t link_take(nj_client *c, struct room room)
+{
+	if (carry_is_used(&c->carry))
+		return carry_read(&c->carry, room.ptr, room.len);
+	return transport_of(c)->read(c->fd, room.ptr, room.len);
+}
+
 void link_write(nj_client *c, uint64_t now_ms)
 {
 	if (c->link != LINK_OPEN)
 		return;
+	layer_flush(c->carry.top);
 	for (;;) {
 		struct span output = engine_output(c->engine);
 		if (output.len == 0 || c->cannot_write)
 			break;
-		ssize_t len = transport_of(c)->write(c->fd, output.ptr, output.len);
+		ssize_t len = link_put(c, output);
 		if (len < 0 && is_passing(errno))
 			break;
 		if (len < 0) {
@@ -135,7 +181,7 @@ void link_write(nj_client *c, uint64_t now_ms)
 static void ended(nj_client *c, ssize_t len, uint64_t now_ms)
 {
 	if (len < 0)
-		c->system_error = errno;
+		c->system_error = reason_of(c) ? 0 : errno;
 	link_close(c, now_ms);
 }
 
@@ -143,7 +189,7 @@ static void read_some(nj_client *c, uint64_t now_ms)
 {
 	uint8_t bytes[READ_BYTES];
 	for (unsigned i = 0; i < READS_MAX && c->link == LINK_OPEN && link_reads(c); i++) {
-		ssize_t len = transport_of(c)->read(c->fd, bytes, sizeof(bytes));
+		ssize_t len = link_take(c, (struct room){bytes, sizeof(bytes)});
 		if (len < 0 && is_passing(errno))
 			return;
 		if (len <= 0) {
@@ -171,7 +217,9 @@ void link_ready(nj_client *c, uint32_t epoll_events, uint64_t now_ms)
 		if (error)
 			open_failed(c, error, now_ms);
 		else if (epoll_events & EPOLLOUT)
-			begin(c, now_ms);
+			connected(c, now_ms);
+	} else if (c->link == LINK_SHAKING) {
+		shake(c, now_ms);
 	} else if (c->link == LINK_ASKING) {
 		if (epoll_events & (EPOLLERR | EPOLLHUP))
 			link_close(c, now_ms);
@@ -193,12 +241,18 @@ bool link_reads(const nj_client *c)
 	       !engine_has_more(c->engine);
 }
 
+/* The socket would not tell of it. */
+bool link_holds_bytes(const nj_client *c)
+{
+	return c->link == LINK_OPEN && layer_has_more(c->carry.top) && link_reads(c);
+}
+
 /* --- time --- */
 
 static void timed_out(nj_client *c, uint64_t now_ms)
 {
 	c->is_late = true;
-	if (c->link == LINK_OPENING)
+	if (c->link == LINK_OPENING || c->link == LINK_SHAKING)
 		open_failed(c, ETIMEDOUT, now_ms);
 	else
 		link_close(c, now_ms);
@@ -225,7 +279,10 @@ static uint32_t wanted(const nj_client *c)
 		return 0;
 	if (c->link == LINK_LINGERING)
 		return EPOLLIN;
-	bool writes = engine_output(c->engine).len > 0 && !c->cannot_write;
+	bool is_blocked = layer_is_blocked(c->carry.top);
+	if (c->link == LINK_SHAKING)
+		return is_blocked ? EPOLLOUT : EPOLLIN;
+	bool writes = is_blocked || (engine_output(c->engine).len > 0 && !c->cannot_write);
 	return (link_reads(c) ? (uint32_t)EPOLLIN : 0) | (writes ? (uint32_t)EPOLLOUT : 0);
 }
 

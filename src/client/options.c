@@ -12,7 +12,11 @@
 static const struct {
 	const char *scheme;
 	const struct transport *transport;
-} schemes[] = {{"mqtt", &transport_tcp}, {"tcp", &transport_tcp}, {"unix", &transport_unix}};
+} schemes[] = {{"mqtt", &transport_tcp},
+	       {"tcp", &transport_tcp},
+	       {"unix", &transport_unix},
+	       {"mqtts", &transport_tls},
+	       {"ssl", &transport_tls}};
 
 /* "scheme://rest"; without a scheme it is TCP. NULL for a scheme that is not known. */
 static const struct transport *split_scheme(const char *text, const char **rest_out)
@@ -68,7 +72,9 @@ static const char *split_address(const char *text, const struct transport **tran
 	const char *rest;
 	const struct transport *transport = split_scheme(text, &rest);
 	if (!transport)
-		return "an address begins with mqtt://, tcp://, unix://, or the name of a host";
+		return "an address begins with mqtt://, mqtts://, tcp://, unix://, or the name of "
+		       "a "
+		       "host";
 	*transport_out = transport;
 	*port_out = transport->port;
 	*name_out = span_of_text(rest);
@@ -121,6 +127,22 @@ static const char *addresses_flaw(const struct nj_options *o)
 	for (size_t i = 0; !flaw && i < o->more_address_count; i++)
 		flaw = split_address(o->more_addresses[i], &transport, &name, &port);
 	return flaw;
+}
+
+static bool is_with_tls(const char *address)
+{
+	const char *rest;
+	const struct transport *transport = address ? split_scheme(address, &rest) : NULL;
+	return transport && transport->has_tls;
+}
+
+/* Any of its addresses. */
+static bool needs_tls(const struct nj_options *o)
+{
+	bool needs = is_with_tls(o->address);
+	for (size_t i = 0; i < o->more_address_count; i++)
+		needs |= is_with_tls(o->more_addresses[i]);
+	return needs;
 }
 
 void client_forget_endpoints(nj_client *c)
@@ -302,6 +324,8 @@ const char *client_options_problem(const struct nj_options *o)
 	const char *flaw = range_flaw(o);
 	if (!flaw)
 		flaw = addresses_flaw(o);
+	if (!flaw)
+		flaw = carry_problem(o, needs_tls(o));
 	if (o->store_path && (!o->client_id || !*o->client_id))
 		tried.client_id = "in the store";
 	if (!flaw && try_engine(&tried) == ERROR_INVALID)
@@ -328,6 +352,8 @@ int client_configure(nj_client *c, const struct nj_options *o)
 	c->acknowledges_early = o->acknowledges_early;
 	c->one_by_one = o->one_by_one;
 	int error = read_addresses(c, o);
+	if (!error)
+		error = carry_init(&c->carry, o, needs_tls(o));
 	if (!error)
 		error = auth_configure(c, o);
 	if (!error)

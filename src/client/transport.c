@@ -106,6 +106,18 @@ const struct transport transport_tcp = {
 	.finish = finish_stream,
 };
 
+const struct transport transport_tls = {
+	.scheme = "mqtts",
+	.port = 8883,
+	.has_tls = true,
+	.resolve = resolve_host,
+	.open = open_stream,
+	.opened = stream_opened,
+	.read = read_stream,
+	.write = write_stream,
+	.finish = finish_stream,
+};
+
 const struct transport transport_unix = {
 	.scheme = "unix",
 	.resolve = resolve_path,

@@ -19,6 +19,7 @@ struct address_list {
 struct transport {
 	const char *scheme; /* of an address, without "://" */
 	uint16_t port;      /* when the address names none; 0: there are no ports */
+	bool has_tls;
 	/* Fills in the addresses of the server; may wait. NULL, or why there are none. */
 	const char *(*resolve)(const char *name, uint16_t port, struct address_list *out);
 	/* A descriptor on its way to that address (`is_connected_out`: there already), from one of
@@ -36,5 +37,6 @@ struct transport {
 
 extern const struct transport transport_tcp;
 extern const struct transport transport_unix;
+extern const struct transport transport_tls; /* its bytes go through carry.h */
 
 #endif

@@ -69,7 +69,8 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 	if (c->fd >= 0)
 		due = c->deadline_ms;
 	if (c->link == LINK_OPEN)
-		due = goes_on(c) ? now_ms : earliest(due, engine_deadline(c->engine));
+		due = goes_on(c) || link_holds_bytes(c) ? now_ms
+							: earliest(due, engine_deadline(c->engine));
 	for (struct link *at = c->again.next; at != &c->again; at = at->next)
 		due = earliest(due, CONTAINER_OF(at, struct nj_message, event.link)->again_ms);
 	return earliest(due, request_deadline(c));
@@ -117,6 +118,8 @@ static void poll_and_work(nj_client *c, uint64_t until_ms)
 		else if (ready[i].data.fd == c->fd && !has_packet)
 			link_ready(c, ready[i].events, now_ms);
 	}
+	if (!has_packet && link_holds_bytes(c))
+		link_ready(c, EPOLLIN, now_ms);
 }
 
 /* What was acknowledged is told the server before. */

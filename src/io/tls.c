@@ -5,6 +5,7 @@
  */
 #include "io/tls_inside.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -253,6 +254,13 @@ static const struct stream_peer *tls_peer(const struct layer *l)
 
 /* --- the layer --- */
 
+/* An address is no name to be asked for (RFC 6066, 3). */
+static bool is_address(const char *text)
+{
+	uint8_t room[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, text, room) == 1 || inet_pton(AF_INET6, text, room) == 1;
+}
+
 static int start(struct tls *t)
 {
 	BIO *bio = bio_new(t);
@@ -268,7 +276,8 @@ static int start(struct tls *t)
 		return 0;
 	}
 	SSL_set_connect_state(t->ssl);
-	if (t->server_name && SSL_set_tlsext_host_name(t->ssl, t->server_name) != 1)
+	bool is_name = t->server_name && !is_address(t->server_name);
+	if (is_name && SSL_set_tlsext_host_name(t->ssl, t->server_name) != 1)
 		return ERROR_NO_MEMORY;
 	if (t->server_name && t->checks_name && SSL_set1_host(t->ssl, t->server_name) != 1)
 		return ERROR_NO_MEMORY;

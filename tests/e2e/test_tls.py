@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from support import packets as p
-from support.broker import IS_MOSQUITTO, PROGRAM, Broker
+from support.broker import IS_MOSQUITTO, PROGRAM, Broker, command
 from support.certificates import Authority
 from support.client import Client, unique
 from support.process import DEADLINE, Process, run
@@ -86,7 +86,8 @@ def s_client(port, *more):
         capture_output=True, text=True, timeout=DEADLINE, check=False).stdout
 
 
-def test_mosquitto_clients_over_every_kind(authority):
+@pytest.mark.parametrize("origin", ["mosquitto", "nightjar"])
+def test_clients_over_every_kind(authority, origin):
     psk = ["listener 0 127.0.0.1", "psk_hint hello", "use_identity_as_username true"]
     with Doors(server(authority), mutual(authority, "use_identity_as_username true"),
                mutual(authority, "use_subject_as_username true"), psk,
@@ -95,13 +96,13 @@ def test_mosquitto_clients_over_every_kind(authority):
         ca = ["--cafile", authority.path]
         alice = [*ca, "--cert", authority.certificate("alice"), "--key", authority.key("alice")]
         topic = unique("all")
-        reader = Process(["mosquitto_sub", "-h", "localhost", "-p", str(tls), *ca, "-t", topic,
+        reader = Process([*command(origin, "sub"), "-h", "localhost", "-p", str(tls), *ca, "-t", topic,
                           "-q", "2", "-C", "4"])
         doors.broker.wait_for_line("Sending SUBACK")
         for port, options in ((tls, ca), (named, alice), (subject, alice),
                               (shared, ["--psk", PSK, "--psk-identity", "lamp"])):
-            status, _out, err = run(["mosquitto_pub", "-h", "localhost", "-p", str(port), "-t",
-                                     topic, "-m", str(port), "-q", "2", *options])
+            status, _out, err = run([*command(origin, "pub"), "-h", "localhost", "-p",
+                                     str(port), "-t", topic, "-m", str(port), "-q", "2", *options])
             assert status == 0, err
         assert reader.wait() == 0
         assert reader.out.all() == [str(port) for port in (tls, named, subject, shared)]
@@ -149,6 +150,31 @@ def test_wrong_port_is_named(authority):
                 while client.socket.recv(4096):
                     pass  # an alert, perhaps
             doors.refused(why)
+
+
+def test_our_client_says_what_tls_found(authority, tmp_path):
+    stranger = Authority(tmp_path / "stranger")
+    other = ["listener 0 127.0.0.1", f"certfile {authority.certificate('other')}",
+             f"keyfile {authority.key('other')}"]
+    with Doors(server(authority), mutual(authority), other) as doors:
+        plain, tls, mutually, elsewhere = doors.ports
+
+        def publish(host, port, *more):
+            status, _out, err = run([*command("nightjar", "pub"), "-h", host, "-p", str(port),
+                                     "-t", "t", "-m", "m", *more])
+            return status, err[0] if err else ""
+        ca = ["--cafile", authority.path]
+        assert publish("127.0.0.1", tls, *ca)[0] == 0
+        assert publish("127.0.0.1", tls, "--cafile", stranger.path) == (
+            8, "Error: TLS handshake failed: unable to get local issuer certificate.")
+        assert publish("localhost", elsewhere, *ca) == (
+            8, "Error: TLS handshake failed: hostname mismatch.")
+        assert publish("127.0.0.1", elsewhere, *ca) == (
+            8, "Error: TLS handshake failed: IP address mismatch.")
+        assert publish("localhost", elsewhere, *ca, "--insecure")[0] == 0
+        assert publish("127.0.0.1", plain, *ca)[0] == 8
+        status, error = publish("127.0.0.1", mutually, *ca)
+        assert status in (7, 8) and "certificate required" in error
 
 
 def test_versions_and_ciphers(authority):
