@@ -64,6 +64,10 @@ static bool refuse(struct parser *p, uint32_t line, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(p->problem + len, p->problem_len - (size_t)len, format, arguments);
 	va_end(arguments);
+	/* it quotes the file, and goes to a terminal */
+	for (char *at = p->problem; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
 	return false;
 }
 
@@ -230,18 +234,14 @@ static bool open_group(struct parser *p, const char *name, bool is_publisher)
 static bool take_line(struct parser *p, char *line)
 {
 	static const char blank[] = " \t\r";
-	for (char *at = line; (at = strchr(at, '#')) != NULL; at++)
-		if (at == line || strchr(blank, at[-1])) { /* a filter may end in # */
-			*at = 0;
-			break;
-		}
 	char *rest, *name = strtok_r(line, blank, &rest);
-	if (!name)
+	if (!name || *name == '#')
 		return true;
 	char *value = strtok_r(NULL, blank, &rest);
 	if (!value)
 		return refuse(p, p->line, "'%s' has no value", name);
-	if (strtok_r(NULL, blank, &rest))
+	const char *more = strtok_r(NULL, blank, &rest);
+	if (more && *more != '#')
 		return refuse(p, p->line, "'%s' takes one value", name);
 	bool is_publisher = strcmp(name, "publishers") == 0;
 	if (is_publisher || strcmp(name, "subscribers") == 0)

@@ -13,8 +13,8 @@
  *		qos 1
  *		session persistent
  *
- * One word and its value per line; `#` begins a comment; indentation means nothing. Every group
- * that bench_plan_parse lets through can be run.
+ * One word and its value per line; behind them, or at the beginning, `#` begins a comment;
+ * indentation means nothing. Every group that bench_plan_parse lets through can be run.
  */
 #ifndef NIGHTJAR_CLI_BENCH_PLAN_H
 #define NIGHTJAR_CLI_BENCH_PLAN_H

@@ -58,6 +58,9 @@ class Faulty:
                     self._take(connection, head[0], stream.read(self._length(stream)))
         except (OSError, ValueError):
             pass  # stopped, or the client has gone
+        with self._lock:
+            if connection in self._subscribers:
+                self._subscribers.remove(connection)
 
     @staticmethod
     def _length(stream):

@@ -162,6 +162,73 @@ static void test_help_wins(void **state)
 	assert_string_equal(parse("p2p --qos 9 --help", &o), "help");
 }
 
+static void test_open_loop(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("p2p -q 1", &o));
+	assert_int_equal(o.outstanding, 4000);
+	/* a rate is kept whatever comes back */
+	assert_null(parse("p2p -q 1 -r 500", &o));
+	assert_true(o.outstanding >= 1000000000);
+	assert_int_equal(o.window, 0);
+	assert_null(parse("p2p -q 1 -r 500 --outstanding 5 -w 7", &o));
+	assert_int_equal(o.outstanding, 5);
+	assert_int_equal(o.window, 7);
+}
+
+static void test_ramp(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("--ramp 10:50:20:2", &o));
+	assert_string_equal(o.scenario->name, "p2p");
+	assert_int_equal(o.ramp.from, 10);
+	assert_int_equal(o.ramp.to, 50);
+	assert_int_equal(o.ramp.step, 20);
+	assert_int_equal(o.ramp.step_ms, 2000);
+	assert_int_equal(bench_options_rate_max(&o), 50);
+	assert_null(parse("fan-out --ramp 10:10:1:1", &o));
+	static const char *const bad[] = {
+		"--ramp 10",           "--ramp 10:5:1:1",       "--ramp 10:20:0:1",
+		"--ramp 1:2:1:",       "--ramp 1:2:1:1x",       "--ramp -1:2:1:1",
+		"--ramp 1:201:1:1",    "--ramp 1:2:1:1 -r 5",   "--ramp 1:2:1:1 -n 5",
+		"idle --ramp 1:2:1:1", "absent --ramp 1:2:1:1", "--ramp 1:2:1:1 --compare-qos",
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		assert_non_null(parse(bad[i], &o));
+}
+
+static void test_other_ways(void **state)
+{
+	(void)state;
+	struct bench_options o;
+	assert_null(parse("--compare-qos", &o));
+	assert_string_equal(o.scenario->name, "p2p");
+	assert_true(o.compares_qos);
+	assert_null(parse("--verify-durability --kill 5", &o));
+	assert_int_equal(o.qos, 2);
+	assert_null(parse("--verify-durability --kill 5 -q 1 --away --restart x", &o));
+	assert_int_equal(o.qos, 1);
+	static const char *const bad[] = {
+		"--compare-qos -q 1",
+		"churn --compare-qos",
+		"--verify-durability",
+		"--verify-durability --kill 5 -q 0",
+		"--verify-durability --kill 1",
+		"p2p --verify-durability --kill 5",
+		"--verify-durability --kill 5 --html x",
+		"p2p --kill 5",
+		"p2p --restart x",
+		"p2p --away",
+		"--file /nonexistent/plan",
+		"p2p --file /nonexistent/plan",
+		"--file /nonexistent/plan -q 1",
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		assert_non_null(parse(bad[i], &o));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +240,9 @@ int main(void)
 		cmocka_unit_test(test_counted_run_has_no_warmup),
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_help_wins),
+		cmocka_unit_test(test_open_loop),
+		cmocka_unit_test(test_ramp),
+		cmocka_unit_test(test_other_ways),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
