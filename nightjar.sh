@@ -31,6 +31,16 @@ die()
 	exit 1
 }
 
+# In front of Debian's own in the PATH; those of /usr/bin stay as they are.
+link_as_mosquitto()
+{
+	for name in mosquitto_pub mosquitto_sub mosquitto_rr mosquitto_passwd; do
+		as_root ln -sf nightjar "${DESTDIR-}/usr/local/bin/$name" ||
+			die "cannot make the link $name: the reason is above."
+	done
+	say "mosquitto_pub, mosquitto_sub, mosquitto_rr and mosquitto_passwd are nightjar now"
+}
+
 usage()
 {
 	cat <<'TEXT'
@@ -45,7 +55,8 @@ usage: ./nightjar.sh <command>
                     with --library: libnightjar beside libmosquitto and Paho C
                     with --storm: 10,000 of its clients lose their broker at once
   install           install the program and libnightjar under /usr/local (DESTDIR is
-                    honoured)
+                    honoured); with --as-mosquitto: also as mosquitto_pub, mosquitto_sub,
+                    mosquitto_rr and mosquitto_passwd
   clean             remove what build and test left in the tree
 
 What is missing is installed with apt, as root or through sudo.
@@ -236,12 +247,17 @@ bench)
 	exec /usr/bin/python3 "$top/tests/bench/bench.py" "$@"
 	;;
 install)
+	case ${2-} in
+	'' | --as-mosquitto) ;;
+	*) die "unknown option '$2' of install: there is --as-mosquitto." ;;
+	esac
 	build
 	as_root env DESTDIR="${DESTDIR-}" meson install -C "$top/build" --no-rebuild --quiet ||
 		die 'cannot install: the reason is above.'
 	# else the loader does not know libnightjar yet
 	[ -n "${DESTDIR-}" ] || as_root ldconfig
 	say "installed nightjar"
+	[ "${2-}" != --as-mosquitto ] || link_as_mosquitto
 	;;
 clean)
 	rm -rf "$top/build" "$top/build-test"

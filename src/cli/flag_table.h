@@ -14,6 +14,7 @@ enum flag_kind {
 	FLAG_EXEC,     /* "exec" and a value, which is given to `take` */
 	FLAG_HELP,
 	FLAG_VERSION,
+	FLAG_HEADING,       /* no option: `help` stands above those that follow */
 	FLAG_REFUSED,       /* mosquitto's, and not ours; `help` says why, and what to do */
 	FLAG_REFUSED_VALUE, /* the same, with a value */
 };

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cli/flag_table.h"
+#include "cli/help.h"
 #include "cli/options_file.h"
 #include "mqtt/wire.h"
 
@@ -317,20 +318,5 @@ enum options_result options_parse(struct options *o, enum tool tool, int argc, c
 
 void options_print_help(const struct options *o)
 {
-	bool is_pub = o->tool == TOOL_PUB;
-	printf("usage: %s [options] -t topic %s\n\n", o->program,
-	       is_pub ? "{-m message | -n | -f file | -s | -l}" : "[-t topic ...]");
-	printf("%s\n\n",
-	       is_pub ? "Publishes messages to an MQTT broker."
-		      : "Subscribes to topics of an MQTT broker and prints what arrives.");
-	for (size_t i = 0; i < flag_table_count; i++) {
-		const struct flag_row *row = &flag_table[i];
-		if (flag_is_refused(row) || !(row->tools & o->tool))
-			continue;
-		char names[48];
-		snprintf(names, sizeof(names), "%s%s%s", row->short_name ? row->short_name : "    ",
-			 row->short_name && row->long_name ? ", " : "",
-			 row->long_name ? row->long_name : "");
-		printf("  %-29s %s\n", names, row->help);
-	}
+	help_print(o->tool, o->program, stdout, help_wants_colours(stdout));
 }

@@ -4,6 +4,7 @@
 #include "admin/passwd.h"
 #include "base/nearest.h"
 #include "cli/bench.h"
+#include "cli/completion.h"
 #include "cli/pub.h"
 #include "cli/rr.h"
 #include "cli/simulate.h"
@@ -12,6 +13,7 @@
 
 #include <stdio.h>
 
+static int completion_main(int argc, char **argv);
 static int help_main(int argc, char **argv);
 static int version_main(int argc, char **argv);
 
@@ -29,6 +31,8 @@ static const struct command {
 	{"simulate", "nightjar simulate", simulate_main, "simulate devices from a script"},
 	{"passwd", "nightjar passwd", passwd_main, "set passwords in a password file"},
 	{"journal", "nightjar journal", journal_main, "look at a store"},
+	{"completion", "nightjar completion", completion_main,
+	 "print what bash, zsh or fish completes"},
 	{"help", "nightjar help", help_main, "show this"},
 	{"version", "nightjar version", version_main, "show the version"},
 };
@@ -49,7 +53,7 @@ static void write_help(FILE *to)
 {
 	fputs("usage: nightjar <command> [options]\n\n", to);
 	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n\"nightjar <command> --help\" tells more about a command.\n", to);
 }
 
@@ -59,6 +63,17 @@ static int help_main(int argc, char **argv)
 	(void)argv;
 	write_help(stdout);
 	return 0;
+}
+
+static int completion_main(int argc, char **argv)
+{
+	struct completion_command offered[ARRAY_COUNT(commands)];
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		offered[i] = (struct completion_command){commands[i].name, commands[i].summary};
+	if (argc == 2 && completion_print(argv[1], offered, ARRAY_COUNT(offered), stdout))
+		return 0;
+	fputs("usage: nightjar completion {bash | zsh | fish}\n", stderr);
+	return 1;
 }
 
 static int version_main(int argc, char **argv)

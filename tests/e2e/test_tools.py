@@ -335,3 +335,126 @@ def test_called_as_mosquittos(port, tmp_path, name):
     status, out, err = run([str(link), "-h", "127.0.0.1", "-p", str(port), *arguments])
     assert (status, err) == (0, [])
     assert out == (["x"] if name == "mosquitto_rr" else [])
+
+
+# Completion
+
+def options_of(what):
+    """Those that --help lists, but not those that it refuses."""
+    out = "\n".join(run([OUR_PROGRAM, what, "--help"])[1])
+    return set(re.findall(r"^ +(-\w)\b", out, re.M)) | set(re.findall(r"^ .{0,6}(--[\w-]+)", out, re.M))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_has_each_option(shell):
+    status, out, err = run([OUR_PROGRAM, "completion", shell])
+    assert (status, err) == (0, [])
+    for what in ("pub", "sub", "rr"):
+        lines = part_of("\n".join(out), shell, what)
+        for option in options_of(what):
+            name = option.lstrip("-")
+            wanted = {"bash": rf"(^|[ '|\t]){option}[ )|]", "zsh": rf"'\*{option}\[",
+                      "fish": rf" -{'s' if len(option) == 2 else 'l'} {name} "}[shell]
+            assert re.search(wanted, lines, re.M), (what, option)
+
+
+def part_of(text, shell, what):
+    if shell == "fish":
+        return "\n".join(line for line in text.splitlines() if f"from {what}'" in line)
+    return text.split(f"\t{what})\n", 1)[1].split(";;\n\t" if shell == "zsh" else "' ;;\n", 1)[0]
+
+
+@pytest.mark.parametrize("line,wanted", [
+    ("nightjar s", ["sub", "simulate"]), ("nightjar pub --js", ["--json-lines"]),
+    ("nightjar sub -q ", ["0", "1", "2"]), ("nightjar rr --lat", ["--latency"]),
+    ("nightjar sub --cafile /etc/host", ["/etc/host.conf", "/etc/hostname", "/etc/hosts"]),
+    ("nightjar pub --watch", []), ("nightjar sub -t ", []),
+])
+def test_bash_completes(line, wanted):
+    cut = line.split(" ")
+    script = (f"source <('{OUR_PROGRAM}' completion bash); COMP_WORDS=({' '.join(map(repr, cut))}); "
+              f"COMP_CWORD={len(cut) - 1}; _nightjar; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    found = [word for word in done.stdout.splitlines() if word]
+    assert done.stderr == ""
+    if "/etc/host" in line:
+        assert found and all(word.startswith("/etc/host") for word in found)
+    else:
+        assert sorted(found) == sorted(wanted)
+
+
+def test_completion_of_an_unknown_shell():
+    assert run([OUR_PROGRAM, "completion", "tcsh"])[0] == 1
+
+
+# Help
+
+@pytest.mark.parametrize("what", ["pub", "sub", "rr"])
+def test_help_has_examples_and_statuses(what):
+    status, out, err = run([OUR_PROGRAM, what, "--help"])
+    assert (status, err) == (0, [])
+    text = "\n".join(out)
+    assert "\033" not in text
+    assert "\nExamples\n  nightjar " + what in text and "\nExit status\n  0 " in text
+
+
+def test_help_has_colours_on_a_terminal(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert b"\033[1mExamples\033[0m" in screen_of([OUR_PROGRAM, "pub", "--help"], b"man ")[0]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert b"\033" not in screen_of([OUR_PROGRAM, "pub", "--help"], b"man ")[0]
+
+
+# The page that compares
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "TOOLS.md"
+
+
+def rows_of_page():
+    """{option: (tools, verdict, words)} of the table."""
+    rows = {}
+    for line in PAGE.read_text().splitlines():
+        match = re.fullmatch(r"\| (`-.*`) \| ([a-z ]+) \| (\w+) \| ?(.*)\|", line)
+        if match:
+            for option in re.findall(r"`(-[^`]+)`", match.group(1)):
+                rows[option] = (match.group(2).split(), match.group(3), match.group(4).strip())
+    return rows
+
+
+def options_of_mosquitto(what):
+    """What its --help and its manual page describe."""
+    usage = "\n".join(run([f"mosquitto_{what}", "--help"])[1])
+    described = set(re.findall(r"^ (-\w|--[\w-]+) :", usage, re.M))
+    page = subprocess.run(f"zcat -f /usr/share/man/man1/mosquitto_{what}.1.gz", shell=True,
+                          capture_output=True, text=True, check=False).stdout
+    for line in page.splitlines():
+        if re.fullmatch(r"(\\fB\\-[\w\\-]+\\fR(, )?)+", line):
+            described |= set(re.findall(r"-[\w-]+", line.replace("\\-", "-").replace("\\fB", " ")
+                                        .replace("\\fR", "")))
+    assert len(described) > 30
+    return described
+
+
+@pytest.mark.parametrize("what", ["pub", "sub", "rr"])
+def test_page_has_each_option_of_mosquitto(what):
+    rows = rows_of_page()
+    missing = [option for option in options_of_mosquitto(what)
+               if option not in rows or what not in rows[option][0]]
+    assert missing == []
+
+
+@pytest.mark.parametrize("what", ["pub", "sub", "rr"])
+def test_page_says_what_the_program_does(what):
+    """Same and better: --help has it. Refused: one sentence, and not in --help."""
+    offered = options_of(what)
+    for option, (tools, verdict, reason) in rows_of_page().items():
+        if what not in tools:
+            assert option not in offered, option
+            continue
+        assert verdict in ("same", "better", "refused")
+        assert (option in offered) == (verdict != "refused"), option
+        if verdict != "same":
+            assert reason, option
+        if verdict == "refused":
+            status, _, err = run([OUR_PROGRAM, what, option, "value"])
+            assert status == 1 and err[0].startswith(f"Error: {option} is not supported: "), err

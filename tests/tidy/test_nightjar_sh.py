@@ -76,9 +76,10 @@ def test_missing_packages_are_installed_and_named(machine):
     machine.stub('meson', 'exit 1')
     status, out, _ = machine.run('build')
     assert status == 1
-    assert 'installing ninja-build libxxhash-dev libjansson-dev to build nightjar\n' in out
+    missing = 'ninja-build libxxhash-dev libjansson-dev libssl-dev libargon2-dev'
+    assert f'installing {missing} to build nightjar\n' in out
     install, = machine.calls('apt-get')
-    assert install.endswith('install -y --no-install-recommends ninja-build libxxhash-dev libjansson-dev')
+    assert install.endswith(f'install -y --no-install-recommends {missing}')
 
 
 def test_command_of_another_origin_needs_no_package(machine):
@@ -86,7 +87,7 @@ def test_command_of_another_origin_needs_no_package(machine):
     machine.stub('meson', 'exit 1')
     machine.stub('ninja')
     machine.stub('pkg-config')
-    machine.installed('libc6-dev libxxhash-dev libjansson-dev')
+    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev')
     machine.run('build')
     assert machine.calls('apt-get') == []
 
@@ -143,3 +144,24 @@ def test_system_without_apt_is_told(machine):
     (machine.bin / 'apt-get').unlink()
     status, _, err = machine.run('build')
     assert status == 1 and 'this system has no apt-get' in err and err.count('\n') == 1
+
+
+NAMES = ['mosquitto_pub', 'mosquitto_sub', 'mosquitto_rr', 'mosquitto_passwd']
+
+
+@pytest.mark.parametrize('option,names', [([], []), (['--as-mosquitto'], NAMES)])
+def test_install_under_other_names(machine, option, names):
+    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev')
+    for command in ('cc', 'pkg-config', 'meson', 'ninja', 'ldconfig', 'ln'):
+        machine.stub(command)
+    (machine.folder / 'build').mkdir()
+    (machine.folder / 'build' / 'nightjar').touch(0o755)
+    status, _, err = machine.run('install', *option)
+    assert (status, err) == (0, '')
+    assert machine.calls('ln ') == [f'ln -sf nightjar /usr/local/bin/{name}' for name in names]
+
+
+def test_install_with_an_unknown_option(machine):
+    status, _, err = machine.run('install', '--bogus')
+    assert status == 1
+    assert "'--bogus'" in err
