@@ -194,5 +194,5 @@ def page(rows, servers, results, mosquitto_version, busy):
     yield '## Run it again'
     yield ''
     yield '`./nightjar.sh bench` takes seven minutes; `./nightjar.sh bench --quick` one,'
-    yield 'prints the tables and leaves this page alone. One load by hand: `nightjar bench --help`.'
+    yield 'prints the tables and leaves this page alone. One load by hand, and your own server: `docs/MEASURING.md`.'
     yield ''
