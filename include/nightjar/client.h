@@ -554,6 +554,33 @@ NJ_API int nj_again(nj_message *message, uint32_t after_ms);
  * server sends again what was not acknowledged, if it keeps the session. */
 NJ_API int nj_give_back(nj_message *message);
 
+/* --- faults on purpose, for tests --- */
+
+enum nj_fault_kind {
+	NJ_FAULT_DROP,
+	NJ_FAULT_DUPLICATE,
+	NJ_FAULT_DELAY, /* the packet, and so all behind it */
+	NJ_FAULT_CUT    /* the connection, within or behind the packet */
+};
+
+/* What is to happen to packets between the library and the socket. */
+struct nj_fault {
+	enum nj_fault_kind kind;
+	bool is_outgoing;
+	uint8_t type;         /* enum nj_packet_type; 0: any */
+	uint32_t skip;        /* let so many pass first */
+	uint32_t count;       /* then so many have it; 0 as 1 */
+	uint32_t delay_ms;    /* NJ_FAULT_DELAY */
+	uint32_t after_bytes; /* NJ_FAULT_CUT: so many still pass, from the packet's first on */
+};
+/* In force from now on, over all connections; the first rule that is for a packet happens to it.
+ * NJ_ERROR_LIMIT: 32 are outstanding. */
+NJ_API int nj_fault_add(nj_client *client, const struct nj_fault *fault);
+/* Nothing happens any more, but for what is held up or being cut. */
+NJ_API void nj_fault_clear(nj_client *client);
+/* So often something has happened. */
+NJ_API uint32_t nj_fault_count(nj_client *client);
+
 #ifdef __cplusplus
 }
 #endif

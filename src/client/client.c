@@ -92,6 +92,7 @@ static void release(nj_client *c)
 	mem_free((void *)c->farewell_properties.ptr);
 	auth_release(c);
 	request_release(c);
+	fault_release(c);
 	errno = saved;
 }
 

@@ -13,6 +13,7 @@
  *	packet.c         packets, for those who watch
  *	authenticate.c   enhanced authentication
  *	request.c        requests and responses
+ *	fault.c          faults on purpose
  *	delivery.c       publish, deliveries
  *	subscribe.c      subscriptions, made again when the server has lost them
  *	message.c        messages that came
@@ -171,6 +172,8 @@ struct responses {
 	struct link outstanding;
 };
 
+struct faults;
+
 struct nj_client {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;   /* outcomes, connections, who drives */
@@ -260,6 +263,7 @@ struct nj_client {
 
 	struct authentication auth;
 	struct responses responses;
+	struct faults *faults; /* NULL: none were ever wanted */
 
 	/* for callbacks */
 	struct link events;
@@ -340,6 +344,19 @@ void auth_lost(nj_client *c, const struct engine_closed *closed);
 void auth_call(nj_client *c);
 /* Is SCRAM built in? scram_built.c or scram_absent.c. */
 extern const bool client_has_scram;
+
+/* link.c: the socket, or what stands upon it; as write and read. */
+ssize_t link_put(nj_client *c, struct span bytes);
+ssize_t link_take(nj_client *c, struct room room);
+
+/* fault.c; locked. As link_put and link_take, through the faults that there are. */
+ssize_t fault_write(nj_client *c, struct span bytes);
+ssize_t fault_read(nj_client *c, struct room room);
+bool fault_has_output(const nj_client *c); /* now or later */
+bool fault_can_write(const nj_client *c);
+uint64_t fault_deadline(const nj_client *c);
+void fault_lost(nj_client *c); /* the connection */
+void fault_release(nj_client *c);
 
 /* packet.c */
 void packet_shown(void *context, const struct engine_packet *packet); /* from the engine */

@@ -30,6 +30,7 @@ static bool is_passing(int error)
 static void drop_socket(nj_client *c)
 {
 	carry_end(&c->carry);
+	fault_lost(c);
 	if (c->fd >= 0)
 		close(c->fd); /* epoll forgets it by itself */
 	c->fd = -1;
@@ -127,7 +128,7 @@ static void finish(nj_client *c, uint64_t now_ms)
 	c->is_finishing = true;
 	if (c->cannot_write) {
 		link_close(c, now_ms);
-	} else if (engine_output(c->engine).len == 0) {
+	} else if (engine_output(c->engine).len == 0 && !fault_has_output(c)) {
 		carry_finish(&c->carry);
 		transport_of(c)->finish(c->fd);
 		c->link = LINK_LINGERING;
@@ -137,18 +138,28 @@ static void finish(nj_client *c, uint64_t now_ms)
 
 /* --- read and write --- */
 
-static ssize_t link_put(nj_client *c, struct span bytes)
+ssize_t link_put(nj_client *c, struct span bytes)
 {
 	if (carry_is_used(&c->carry))
 		return carry_write(&c->carry, bytes.ptr, bytes.len);
 	return transport_of(c)->write(c->fd, bytes.ptr, bytes.len);
 }
 
-static ssize_t link_take(nj_client *c, struct room room)
+ssize_t link_take(nj_client *c, struct room room)
 {
 	if (carry_is_used(&c->carry))
 		return carry_read(&c->carry, room.ptr, room.len);
 	return transport_of(c)->read(c->fd, room.ptr, room.len);
+}
+
+static ssize_t put_bytes(nj_client *c, struct span bytes)
+{
+	return c->faults ? fault_write(c, bytes) : link_put(c, bytes);
+}
+
+static ssize_t get_bytes(nj_client *c, struct room room)
+{
+	return c->faults ? fault_read(c, room) : link_take(c, room);
 }
 
 void link_write(nj_client *c, uint64_t now_ms)
@@ -158,9 +169,9 @@ void link_write(nj_client *c, uint64_t now_ms)
 	layer_flush(c->carry.top);
 	for (;;) {
 		struct span output = engine_output(c->engine);
-		if (output.len == 0 || c->cannot_write)
+		if ((output.len == 0 && !fault_has_output(c)) || c->cannot_write)
 			break;
-		ssize_t len = link_put(c, output);
+		ssize_t len = put_bytes(c, output);
 		if (len < 0 && is_passing(errno))
 			break;
 		if (len < 0) {
@@ -170,7 +181,7 @@ void link_write(nj_client *c, uint64_t now_ms)
 		}
 		c->written += (uint64_t)len;
 		engine_sent(c->engine, (size_t)len, now_ms);
-		if ((size_t)len < output.len)
+		if ((size_t)len < output.len || len == 0)
 			break;
 	}
 	delivery_written(c);
@@ -189,7 +200,7 @@ static void read_some(nj_client *c, uint64_t now_ms)
 {
 	uint8_t bytes[READ_BYTES];
 	for (unsigned i = 0; i < READS_MAX && c->link == LINK_OPEN && link_reads(c); i++) {
-		ssize_t len = link_take(c, (struct room){bytes, sizeof(bytes)});
+		ssize_t len = get_bytes(c, (struct room){bytes, sizeof(bytes)});
 		if (len < 0 && is_passing(errno))
 			return;
 		if (len <= 0) {
@@ -266,6 +277,8 @@ void link_timers(nj_client *c, uint64_t now_ms)
 		engine_tick(c->engine, now_ms);
 		if (engine_is_connected(c->engine))
 			c->deadline_ms = UINT64_MAX;
+		if (now_ms >= fault_deadline(c))
+			read_some(c, now_ms);
 	}
 	if (c->fd >= 0 && now_ms >= c->deadline_ms)
 		timed_out(c, now_ms);
@@ -282,7 +295,8 @@ static uint32_t wanted(const nj_client *c)
 	bool is_blocked = layer_is_blocked(c->carry.top);
 	if (c->link == LINK_SHAKING)
 		return is_blocked ? EPOLLOUT : EPOLLIN;
-	bool writes = is_blocked || (engine_output(c->engine).len > 0 && !c->cannot_write);
+	bool writes = is_blocked || ((engine_output(c->engine).len > 0 || fault_can_write(c)) &&
+				     !c->cannot_write);
 	return (link_reads(c) ? (uint32_t)EPOLLIN : 0) | (writes ? (uint32_t)EPOLLOUT : 0);
 }
 

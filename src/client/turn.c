@@ -73,7 +73,7 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 							: earliest(due, engine_deadline(c->engine));
 	for (struct link *at = c->again.next; at != &c->again; at = at->next)
 		due = earliest(due, CONTAINER_OF(at, struct nj_message, event.link)->again_ms);
-	return earliest(due, request_deadline(c));
+	return earliest(earliest(due, fault_deadline(c)), request_deadline(c));
 }
 
 static void prepare(nj_client *c, uint64_t now_ms)
