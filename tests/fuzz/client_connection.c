@@ -170,10 +170,40 @@ static void see_incoming(const struct engine_packet *p)
 		close_id(p->ack->packet_id);
 }
 
+static void show_publish(struct nj_packet *shown, const struct publish *p, char **topic_out)
+{
+	*topic_out = mem_copy_text(p->topic);
+	CHECK(*topic_out);
+	shown->dup = p->dup;
+	shown->retain = p->retain;
+	shown->qos = p->qos;
+	shown->packet_id = p->packet_id;
+	shown->payload_len = p->payload.len;
+	shown->topic = *topic_out;
+}
+
+/* As the library shows it to pub and sub -d. */
+static void show(const struct engine_packet *p)
+{
+	char *id = mem_copy_text(engine_client_id(c.engine)), *topic = NULL;
+	CHECK(id);
+	struct nj_packet shown = {
+		.is_outgoing = p->is_outgoing, .type = p->type, .client_id = id, .topic = ""};
+	if (p->type == PACKET_PUBLISH)
+		show_publish(&shown, p->publish, &topic);
+	else if (p->type == PACKET_SUBACK)
+		shown.reason_codes = (struct nj_bytes){p->suback->codes.ptr, p->suback->codes.len};
+	else if (p->type >= PACKET_PUBACK && p->type <= PACKET_PUBCOMP)
+		shown.packet_id = p->ack->packet_id;
+	packet_lines_print(&c.lines, &shown);
+	mem_free(topic);
+	mem_free(id);
+}
+
 static void on_packet(void *context, const struct engine_packet *p)
 {
 	(void)context;
-	packet_lines_print(&c.lines, engine_client_id(c.engine), p);
+	show(p);
 	p->is_outgoing ? see_outgoing(p) : see_incoming(p);
 }
 
