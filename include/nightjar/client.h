@@ -268,7 +268,7 @@ struct nj_options {
 	const struct nj_property *properties; /* of CONNECT, beside those that options speak of */
 	size_t property_count;
 
-	bool stays_down; /* do not connect again by itself */
+	bool stays_down; /* do not connect again by itself: one round of the addresses, if need be */
 	/* The wait before another try is random, from 0 to min(max, base * 2^tries). */
 	uint32_t retry_base_ms;
 	uint32_t retry_max_ms;

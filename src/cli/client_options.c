@@ -33,6 +33,34 @@ static char *make_address(const struct options *o)
 	return address;
 }
 
+/* As -h is encrypted, so is one that does not say otherwise. */
+static char *make_fallback(const struct options *o, const char *place)
+{
+	size_t size = strlen(place) + 32;
+	char *address = mem_alloc(size);
+	if (address)
+		snprintf(address, size, "%s%s%s", strstr(place, "://") ? "" : scheme_of(o),
+			 strstr(place, "://") ? "" : "://", place);
+	return address;
+}
+
+static int make_addresses(const struct options *o, struct client_parts *parts)
+{
+	parts->address = make_address(o);
+	if (!parts->address)
+		return ERROR_NO_MEMORY;
+	if (o->fallbacks.count == 0)
+		return 0;
+	parts->fallbacks = mem_zalloc(o->fallbacks.count * sizeof(char *));
+	for (size_t i = 0; parts->fallbacks && i < o->fallbacks.count; i++) {
+		parts->fallbacks[i] = make_fallback(o, o->fallbacks.items[i]);
+		if (!parts->fallbacks[i])
+			return ERROR_NO_MEMORY;
+		parts->fallback_count++;
+	}
+	return parts->fallbacks ? 0 : ERROR_NO_MEMORY;
+}
+
 /* --- CONNECT --- */
 
 static void set_will(const struct options *o, struct client_parts *parts, struct nj_options *out)
@@ -99,6 +127,7 @@ static int set_connect(const struct options *o, struct client_parts *parts, stru
 	out->user_name = o->user_name;
 	out->password = o->password;
 	out->password_len = o->password ? strlen(o->password) : 0;
+	out->auth_method = o->has_scram ? "SCRAM-SHA-256" : NULL;
 	out->receive_maximum = receive_maximum_of(o);
 	out->properties = parts->connect.items;
 	out->property_count = parts->connect.count;
@@ -112,12 +141,14 @@ bool client_options_build(const struct options *o, struct client_parts *parts,
 			  struct nj_options *out)
 {
 	*out = (struct nj_options)NJ_OPTIONS_INIT;
-	*parts = (struct client_parts){.address = make_address(o)};
-	if (!parts->address || set_connect(o, parts, out)) {
+	*parts = (struct client_parts){0};
+	if (make_addresses(o, parts) || set_connect(o, parts, out)) {
 		fprintf(stderr, "Error: Out of memory.\n");
 		return false;
 	}
 	out->address = parts->address;
+	out->more_addresses = (const char *const *)parts->fallbacks;
+	out->more_address_count = parts->fallback_count;
 	out->bind_address = o->bind_address;
 	out->has_delay = !o->has_no_delay;
 	out->retry_base_ms = out->retry_max_ms = RETRY_MS;
@@ -129,6 +160,9 @@ bool client_options_build(const struct options *o, struct client_parts *parts,
 void client_parts_release(struct client_parts *parts)
 {
 	mem_free(parts->address);
+	for (size_t i = 0; i < parts->fallback_count; i++)
+		mem_free(parts->fallbacks[i]);
+	mem_free(parts->fallbacks);
 	property_list_release(&parts->connect);
 }
 

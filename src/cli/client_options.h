@@ -8,6 +8,8 @@
 /* What the library's options borrow. */
 struct client_parts {
 	char *address;
+	char **fallbacks;
+	size_t fallback_count;
 	struct nj_message_out will;
 	struct property_list connect;
 	struct tls_parts tls;

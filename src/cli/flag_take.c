@@ -58,6 +58,11 @@ bool take_port(struct options *o, const char *value)
 	return true;
 }
 
+bool take_fallback(struct options *o, const char *value)
+{
+	return add_text(&o->fallbacks, value);
+}
+
 static bool refuse_both_ids(void)
 {
 	fprintf(stderr, "Error: -i and -I argument cannot be used together.\n\n");

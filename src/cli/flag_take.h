@@ -7,6 +7,7 @@
 #include "cli/options.h"
 
 bool take_port(struct options *o, const char *value);
+bool take_fallback(struct options *o, const char *value);
 bool take_id(struct options *o, const char *value);
 bool take_id_prefix(struct options *o, const char *value);
 bool take_keep_alive(struct options *o, const char *value);

@@ -32,6 +32,7 @@ void options_release(struct options *o)
 {
 	mem_free(o->topics.items);
 	mem_free(o->filtered_out.items);
+	mem_free(o->fallbacks.items);
 	mem_free(o->unsubscribed.items);
 	for (size_t i = 0; i < o->owned_count; i++)
 		mem_free(o->owned[i]);
@@ -142,6 +143,17 @@ static bool check_retained(const struct options *o)
 static bool is_credential(const char *text)
 {
 	return !text || (strlen(text) <= UINT16_MAX && utf8_is_valid(span_of_text(text)));
+}
+
+/* The method is one of version 5 ([5] 4.12). */
+static bool check_scram(const struct options *o)
+{
+	bool is_good = !o->has_scram || (o->version == NJ_MQTT_5 && o->user_name && o->password);
+	if (!is_good)
+		fprintf(stderr,
+			"Error: --scram takes a user name (-u), a password (-P) and version 5 "
+			"(-V 5).\n");
+	return is_good;
 }
 
 /* mosquitto finds these later, and does not point to its help. */
@@ -294,7 +306,7 @@ static enum options_result take_defaults(struct options *o, int argc, char **arg
 
 static bool check_all(const struct options *o)
 {
-	return check_will(o) && check_session(o) && check_subscription(o) &&
+	return check_will(o) && check_session(o) && check_subscription(o) && check_scram(o) &&
 	       tls_options_check(&o->tls);
 }
 

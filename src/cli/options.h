@@ -39,6 +39,7 @@ struct options {
 	const char *bind_address;
 	const char *unix_path;
 	uint16_t port; /* 0: not given */
+	struct text_list fallbacks;
 	bool has_no_delay;
 	struct tls_options tls;
 
@@ -48,6 +49,7 @@ struct options {
 	const char *user_name;
 	const char *password;
 	uint16_t keep_alive;
+	bool has_scram;
 	bool keeps_session; /* -c */
 	bool has_session_expiry;
 	uint32_t session_expiry;

@@ -31,9 +31,10 @@ struct pub {
 	uint64_t line_count;
 	struct payload payload; /* else */
 	struct progress progress;
-	uint64_t repeat_at_ms; /* when the next repetition is due; UINT64_MAX: none is */
-	uint64_t began_ms;     /* --rate: the first message's time */
-	uint64_t due_ms;       /* the next one's */
+	uint64_t repeat_at_ms;  /* when the next repetition is due; UINT64_MAX: none is */
+	uint64_t began_ms;      /* --rate: the first message's time */
+	uint64_t due_ms;        /* the next one's */
+	size_t unreached_count; /* before the first connection */
 	uint32_t published_count;
 	bool was_connected;
 	bool is_over; /* the connection is to be ended, if there is one */
@@ -266,9 +267,17 @@ static void on_packet(nj_client *client, void *context, const struct nj_packet *
 	packet_lines_print(&p->debug, packet);
 }
 
-/* With -l what is left goes out over another connection; a single message is the user's to repeat. */
-static bool goes_on(const struct pub *p, const struct nj_disconnected *end)
+/* Each is tried once before the first connection. */
+static bool has_other_address(struct pub *p)
 {
+	return p->unreached_count++ < p->options.fallbacks.count;
+}
+
+/* With -l what is left goes out over another connection; a single message is the user's to repeat. */
+static bool goes_on(struct pub *p, const struct nj_disconnected *end)
+{
+	if (end->end == NJ_END_UNREACHABLE && !p->was_connected && has_other_address(p))
+		return true;
 	bool may_come_back =
 		end->end == NJ_END_LOST || end->end == NJ_END_SILENT ||
 		(end->end == NJ_END_UNREACHABLE && (p->was_connected || p->options.outbox));

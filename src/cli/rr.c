@@ -26,8 +26,9 @@ struct rr {
 	uint32_t run;                          /* tells our requests from those of others */
 	struct latencies latencies;
 	uint64_t asked_us;
-	uint64_t ask_at_ms;   /* UINT64_MAX: not now */
-	uint64_t deadline_ms; /* -W */
+	uint64_t ask_at_ms;     /* UINT64_MAX: not now */
+	uint64_t deadline_ms;   /* -W */
+	size_t unreached_count; /* addresses */
 	uint32_t asked_count;
 	uint8_t farewell; /* the reason code of our DISCONNECT */
 	bool was_connected;
@@ -186,7 +187,8 @@ static void on_disconnected(nj_client *client, void *context, const struct nj_di
 {
 	struct rr *r = context;
 	(void)client;
-	if (r->is_over)
+	if (r->is_over ||
+	    (end->end == NJ_END_UNREACHABLE && r->unreached_count++ < r->options.fallbacks.count))
 		return;
 	r->is_over = true;
 	r->status = outcome_of_end(&r->options, end);

@@ -31,6 +31,7 @@ struct sub {
 	struct watch watch;
 	struct sequence_check sequence;
 	struct jobs jobs;
+	size_t unreached_count; /* before the first connection */
 	uint32_t printed_count;
 	uint32_t done_count; /* --until: different ones, printed or acknowledged */
 	uint8_t farewell;    /* the reason code of our DISCONNECT */
@@ -283,11 +284,18 @@ static void show_farewell(struct sub *s)
 		packet_lines_print(&s->lines, &farewell);
 }
 
+/* Each is tried once before the first connection. */
+static bool has_other_address(struct sub *s)
+{
+	return s->unreached_count++ < s->options.fallbacks.count;
+}
+
 static void on_disconnected(nj_client *client, void *context, const struct nj_disconnected *why)
 {
 	struct sub *s = context;
-	bool may_come_back = why->end == NJ_END_LOST || why->end == NJ_END_SILENT ||
-			     (why->end == NJ_END_UNREACHABLE && s->was_connected);
+	bool may_come_back =
+		why->end == NJ_END_LOST || why->end == NJ_END_SILENT ||
+		(why->end == NJ_END_UNREACHABLE && (s->was_connected || has_other_address(s)));
 	(void)client;
 	if (s->is_over || may_come_back)
 		return;

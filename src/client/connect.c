@@ -48,7 +48,9 @@ void connect_later(nj_client *c, uint64_t now_ms)
 		c->retry_at_ms = now_ms;
 		return;
 	}
-	if (!c->wants_connection || c->stays_down) {
+	/* one round of the addresses is one attempt */
+	bool has_others = !was_connected && engine_is_idle(c->engine) && c->endpoint_at != 0;
+	if (!c->wants_connection || (c->stays_down && !has_others)) {
 		c->wants_connection = false;
 		c->connected_ms = 0;
 		c->link = LINK_DOWN;

@@ -320,6 +320,20 @@ def test_no_progress_elsewhere(port):
     assert publish(port, numbers(1, 3), "-t", "p", "-l", "--rate", "2") == (0, [])
 
 
+# Other brokers
+
+@pytest.mark.parametrize("what", [["pub", "-m", "x"], ["pub", "-l"], ["sub", "-E"],
+                                  ["rr", "-e", "b", "-m", "x"]])
+def test_fallback(port, what):
+    name, *arguments = what
+    if name == "rr":
+        arguments += ["-t", "b"]
+    dead = [*tool(name, 1, "-t", "b", *arguments), "--fallback", "127.0.0.1:1"]
+    status, _, err = run(dead)
+    assert (status, err) == (1, ["Error: Connection refused"])
+    assert run([*dead, "--fallback", f"mqtt://127.0.0.1:{port}"])[0] == 0
+
+
 # Other names
 
 @pytest.mark.parametrize("name", ["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"])

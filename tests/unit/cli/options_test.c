@@ -270,6 +270,22 @@ static void test_properties(void **state)
 	options_release(&o);
 }
 
+static void test_fallbacks(void **state)
+{
+	(void)state;
+	struct options o;
+	assert_good(&o, TOOL_PUB,
+		    "-t a -n -h one --fallback two --fallback three:7 "
+		    "--fallback unix:///run/x --scram -V 5 -u me -P word");
+	build(&o);
+	assert_int_equal(c.more_address_count, 3);
+	assert_string_equal(c.more_addresses[0], "mqtt://two");
+	assert_string_equal(c.more_addresses[1], "mqtt://three:7");
+	assert_string_equal(c.more_addresses[2], "unix:///run/x");
+	assert_string_equal(c.auth_method, "SCRAM-SHA-256");
+	options_release(&o);
+}
+
 static void test_addresses(void **state)
 {
 	(void)state;
@@ -370,6 +386,8 @@ static const struct {
 	{TOOL_RR, "-t a -e b -n --count 0"},
 	{TOOL_RR, "-t a -e b -n --interval -1"},
 	{TOOL_RR, "-t a -e b -n -C 1"},
+	{TOOL_PUB, "-t a -n --scram"},
+	{TOOL_PUB, "-t a -n --scram -u me -P word -V 311"},
 	{TOOL_PUB, "-t a -l --rate 0"},
 	{TOOL_PUB, "-t a -l --rate x"},
 	{TOOL_PUB, "-t a -l --json-lines"},
@@ -558,6 +576,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_subscription_options),
 		cmocka_unit_test(test_properties),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_fallbacks),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_tls_options),
 		cmocka_unit_test(test_lines_of_an_options_file),

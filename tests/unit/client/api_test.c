@@ -109,9 +109,8 @@ static int take_dead_port(char *address, size_t len)
 	return fd;
 }
 
-static void test_addresses_in_turn(void **state)
+static void try_addresses_in_turn(bool stays_down)
 {
-	(void)state;
 	struct host tcp;
 	char dead[64];
 	app_prepare(NJ_MQTT_5);
@@ -121,6 +120,7 @@ static void test_addresses_in_turn(void **state)
 	app.options.address = dead;
 	app.options.more_addresses = more;
 	app.options.more_address_count = 2;
+	app.options.stays_down = stays_down;
 	assert_int_equal(nj_new(&app.options, &app.client), 0);
 	assert_int_equal(nj_connect(app.client, 0), 0);
 	assert_true(step_until(&tcp, app.client, app_is_connected, NULL));
@@ -131,6 +131,30 @@ static void test_addresses_in_turn(void **state)
 	app_end();
 	host_close(&tcp);
 	close(fd);
+}
+
+static void test_addresses_in_turn(void **state)
+{
+	(void)state;
+	try_addresses_in_turn(false);
+	try_addresses_in_turn(true);
+}
+
+/* One round, not more. */
+static void test_all_addresses_fail(void **state)
+{
+	(void)state;
+	static const char *const more[] = {"unix:///nonexistent/other"};
+	app_prepare(NJ_MQTT_5);
+	app.options.address = "unix:///nonexistent/socket";
+	app.options.more_addresses = more;
+	app.options.more_address_count = 1;
+	app.options.stays_down = true;
+	assert_int_equal(nj_new(&app.options, &app.client), 0);
+	assert_int_equal(nj_connect(app.client, -1), NJ_ERROR_CLOSED);
+	assert_int_equal(app.disconnected_count, 2);
+	assert_int_equal(app.disconnected.retry_ms, -1);
+	app_end();
 }
 
 /* Waits are from 0 to base * 2^n, and never beyond the maximum. */
@@ -406,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_options_that_cannot_be),
 		cmocka_unit_test(test_options_of_an_older_header),
 		cmocka_unit_test(test_addresses_in_turn),
+		cmocka_unit_test(test_all_addresses_fail),
 		cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_deliveries_have_outcomes),
 		cmocka_unit_test(test_published_without_a_delivery),
