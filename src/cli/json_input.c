@@ -16,6 +16,9 @@ static bool PRINTF_LIKE(2, 3) refuse(struct json_message *m, const char *format,
 	va_start(arguments, format);
 	vsnprintf(m->problem, sizeof(m->problem), format, arguments);
 	va_end(arguments);
+	for (char *at = m->problem; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '.'; /* part of the line may stand there */
 	return false;
 }
 

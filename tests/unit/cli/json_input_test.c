@@ -144,6 +144,9 @@ static void test_what_is_refused(void **state)
 		json_message_release(&m);
 	}
 	struct json_message m;
+	assert_false(json_message_read(&m, span_of_text("{\033\x7f"), &defaults));
+	assert_null(strpbrk(m.problem, "\033\x7f\n"));
+	json_message_release(&m);
 	const struct nj_message_out none = {0};
 	assert_false(json_message_read(&m, span_of_text("{\"payload\":1}"), &none));
 	json_message_release(&m);
