@@ -14,7 +14,16 @@
 
 static const char *scheme_of(const struct options *o)
 {
-	return tls_options_are_wanted(&o->tls, o->port) ? "mqtts" : "mqtt";
+	bool is_encrypted = tls_options_are_wanted(&o->tls, o->port);
+	if (o->has_websocket)
+		return is_encrypted ? "wss" : "ws";
+	return is_encrypted ? "mqtts" : "mqtt";
+}
+
+/* Where brokers speak MQTT in a WebSocket. */
+static const char *path_of(const struct options *o)
+{
+	return o->has_websocket ? "/mqtt" : "";
 }
 
 static char *make_address(const struct options *o)
@@ -27,9 +36,9 @@ static char *make_address(const struct options *o)
 	if (o->unix_path)
 		snprintf(address, size, "unix://%s", place);
 	else if (strchr(place, ':'))
-		snprintf(address, size, "%s://[%s]:%u", scheme_of(o), place, o->port);
+		snprintf(address, size, "%s://[%s]:%u%s", scheme_of(o), place, o->port, path_of(o));
 	else
-		snprintf(address, size, "%s://%s:%u", scheme_of(o), place, o->port);
+		snprintf(address, size, "%s://%s:%u%s", scheme_of(o), place, o->port, path_of(o));
 	return address;
 }
 

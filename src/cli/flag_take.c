@@ -438,16 +438,33 @@ static bool take_authority(struct options *o, char *host)
 	return !port || take_port(o, port);
 }
 
-/* mqtt[s]://[user[:password]@]host[:port]/topic */
+static bool take_scheme(struct options *o, struct span scheme)
+{
+	static const struct {
+		struct span name;
+		bool is_encrypted, is_websocket;
+	} schemes[] = {{SPAN_LITERAL("mqtt"), false, false},
+		       {SPAN_LITERAL("mqtts"), true, false},
+		       {SPAN_LITERAL("ws"), false, true},
+		       {SPAN_LITERAL("wss"), true, true}};
+	for (size_t i = 0; i < ARRAY_COUNT(schemes); i++) {
+		if (!span_is_equal(schemes[i].name, scheme))
+			continue;
+		o->tls.has_scheme = schemes[i].is_encrypted;
+		o->has_websocket = schemes[i].is_websocket;
+		return true;
+	}
+	return false;
+}
+
+/* mqtt[s]://[user[:password]@]host[:port]/topic, or ws[s]:// */
 bool take_url(struct options *o, const char *value)
 {
 	const char *rest = strstr(value, "://");
-	bool is_encrypted = strncmp(value, "mqtts://", 8) == 0;
-	if (!rest || (!is_encrypted && strncmp(value, "mqtt://", 7) != 0)) {
+	if (!rest || !take_scheme(o, span_of(value, (size_t)(rest - value)))) {
 		fprintf(stderr, "Error: unsupported URL scheme.\n\n");
 		return false;
 	}
-	o->tls.has_scheme = is_encrypted;
 	char *copy = mem_copy_text(span_of_text(rest + 3));
 	if (!copy || o->owned_count == ARRAY_COUNT(o->owned)) {
 		mem_free(copy);

@@ -41,6 +41,7 @@ struct options {
 	uint16_t port; /* 0: not given */
 	struct text_list fallbacks;
 	bool has_no_delay;
+	bool has_websocket;
 	struct tls_options tls;
 
 	uint8_t version; /* enum nj_version */

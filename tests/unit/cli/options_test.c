@@ -293,13 +293,18 @@ static void test_addresses(void **state)
 		const char *line, *address;
 	} rows[] = {{"-h there -p 9", "mqtt://there:9"},
 		    {"-h ::1", "mqtt://[::1]:1883"},
+		    {"-h ::1 --ws", "ws://[::1]:1883/mqtt"},
+		    {"-h there --ws --tls-use-os-certs", "wss://there:8883/mqtt"},
+		    {"-L wss://there/t", "wss://there:8883/mqtt"},
+		    {"-L mqtts://there/t", "mqtts://there:8883"},
 		    {"--unix /run/x", "unix:///run/x"}};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		char line[64];
 		struct options o;
 		snprintf(line, sizeof(line), "-t a -n %s", rows[i].line);
 		assert_good(&o, TOOL_PUB, line);
-		build(&o);
+		client_parts_release(&parts);
+		assert_true(client_options_build(&o, &parts, &c));
 		assert_string_equal(c.address, rows[i].address);
 		options_release(&o);
 	}
