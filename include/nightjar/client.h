@@ -278,8 +278,9 @@ struct nj_options {
 	size_t outbox_bytes_max;
 	enum nj_full when_full;
 
-	uint16_t
-		receive_maximum; /* QoS 1 and 2 that are not acknowledged; 5.0: the server keeps it */
+	/* QoS 1 and 2 that are not acknowledged: in 5.0 the server keeps it, in 3.x nothing more is
+	 * read. */
+	uint16_t receive_maximum;
 	uint32_t packet_bytes_max; /* larger packets end the connection */
 	/* Messages that came and are not let go; beyond it nothing is read from the server. */
 	size_t inbox_bytes_max;
@@ -349,6 +350,9 @@ struct nj_options {
 	/* 5.0: so many topics, those published to most, are sent as an alias of two bytes, if the
 	 * server takes so many; at most 64. */
 	uint16_t topic_aliases_max;
+	/* 3.x: what is not acknowledged is sent again over the same connection after so long; 0:
+	 * with the next connection only. For servers that lose messages; 5.0 forbids it. */
+	uint32_t retry_interval_ms;
 };
 
 /* In the order of the fields. */
@@ -360,7 +364,7 @@ struct nj_options {
 			false, {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}, NULL, NULL,       \
 			false, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL,  \
 			NULL, NULL, 0, NULL, false, false, NULL, (uint64_t)128 << 20, false, NULL, \
-			NULL, NULL, NULL, 1000, 0                                                  \
+			NULL, NULL, NULL, 1000, 0, 0                                               \
 	}
 
 /* --- life --- */

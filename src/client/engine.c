@@ -44,6 +44,7 @@ int engine_new(const struct connect *connect, const struct engine_options *optio
 	incoming_init(&e->incoming);
 	list_init(&e->queue);
 	list_init(&e->requests);
+	e->expiry_ms = UINT64_MAX;
 	const struct properties *p = &e->hello.connect.properties;
 	bool has_aliases = properties_has(p, PROPERTY_TOPIC_ALIAS_MAXIMUM);
 	aliases_init(&e->aliases, has_aliases ? p->topic_alias_maximum : 0);
@@ -91,6 +92,8 @@ int engine_connect(struct engine *e, uint64_t now_ms)
 	e->now_ms = e->started_ms = e->sent_ms = e->received_ms = now_ms;
 	e->waits_for_pong = false;
 	e->waits_for_admission = e->is_admitted = false;
+	e->retry_at_ms = now_ms + e->options.retry_interval_ms;
+	e->retry_oldest = 0;
 	e->auth_turn = hello_has_method(&e->hello) ? AUTH_SERVER : AUTH_NONE;
 	e->state = ENGINE_CONNECTING;
 	e->closed = (struct engine_closed){.end = ENGINE_END_LOST};
@@ -219,6 +222,14 @@ static enum header_result decode_header(const struct engine *e, struct span byte
 static const struct flaw flaw_packet_too_large = {REASON_PACKET_TOO_LARGE,
 						  "the packet is larger than we take"};
 
+/* 3.x: the application has as many as it wants at a time. */
+static bool is_full(const struct engine *e)
+{
+	uint32_t count = e->incoming.arrived_count[0] + e->incoming.arrived_count[1];
+	return e->version != MQTT_5 && e->options.unacknowledged_max > 0 &&
+	       count >= e->options.unacknowledged_max;
+}
+
 /* Handles the whole packets at the start of `bytes`, or one; returns how many bytes they take. */
 static size_t handle_packets(struct engine *e, struct span bytes)
 {
@@ -247,7 +258,7 @@ static size_t handle_packets(struct engine *e, struct span bytes)
 		if (e->waits_for_admission && engine_is_up(e))
 			return done; /* it is handled again */
 		done += len;
-		if (e->options.stops_after_packet && engine_is_up(e)) {
+		if ((e->options.stops_after_packet || is_full(e)) && engine_is_up(e)) {
 			e->has_more = done < bytes.len;
 			return done;
 		}
@@ -285,7 +296,7 @@ void engine_input(struct engine *e, struct span bytes, uint64_t now_ms)
 
 bool engine_has_more(const struct engine *e)
 {
-	return e->has_more && engine_is_up(e);
+	return e->has_more && engine_is_up(e) && !is_full(e);
 }
 
 void engine_admit(struct engine *e, uint64_t now_ms)
@@ -320,7 +331,8 @@ void engine_continue(struct engine *e, uint64_t now_ms)
 
 bool engine_wants_input(const struct engine *e)
 {
-	return engine_is_up(e) && has_room_for_output(e) && !e->waits_for_admission;
+	return engine_is_up(e) && has_room_for_output(e) && !e->waits_for_admission &&
+	       !is_full(e) && !e->has_more;
 }
 
 void engine_not_reading(struct engine *e, uint64_t now_ms)
@@ -360,7 +372,7 @@ static uint64_t ping_deadline(const struct engine *e)
 	return since + interval - margin;
 }
 
-uint64_t engine_deadline(const struct engine *e)
+static uint64_t alive_deadline(const struct engine *e)
 {
 	if (e->state == ENGINE_CONNECTING) {
 		uint64_t wait = (uint64_t)e->hello.connect.keep_alive * 1000;
@@ -371,10 +383,18 @@ uint64_t engine_deadline(const struct engine *e)
 	return e->waits_for_pong ? e->ping_ms + keep_alive_ms(e) : ping_deadline(e);
 }
 
+uint64_t engine_deadline(const struct engine *e)
+{
+	uint64_t alive = alive_deadline(e), retry = transmit_retry_deadline(e);
+	return alive < retry ? alive : retry;
+}
+
 void engine_tick(struct engine *e, uint64_t now_ms)
 {
 	e->now_ms = now_ms;
-	if (now_ms < engine_deadline(e))
+	if (now_ms >= transmit_retry_deadline(e))
+		transmit_retry(e);
+	if (now_ms < alive_deadline(e))
 		return;
 	if (e->state == ENGINE_CONNECTING || e->waits_for_pong)
 		engine_fail(e, ENGINE_END_SILENT, REASON_UNSPECIFIED_ERROR, NULL);

@@ -139,6 +139,12 @@ struct engine_options {
 	bool stops_after_packet;
 	/* 5.0: so many topics, those used most, get an alias, if the server takes so many. */
 	uint16_t aliases_max;
+	/* 3.x: what is unacknowledged goes out again, on a live connection, when nothing was
+	 * acknowledged for so long; 0: never. Version 5 forbids it [MQTT-4.4.0-1]. */
+	uint32_t retry_interval_ms;
+	/* 3.x: so many messages of QoS 1 and 2 that the application has and has not let go, and no
+	 * more is looked at; 0: any number. In 5.0 the server keeps the Receive Maximum. */
+	uint16_t unacknowledged_max;
 	/* A store keeps all messages of QoS 1 and 2: they come by engine_publish_kept alone. */
 	bool is_kept;
 };
@@ -177,7 +183,7 @@ bool engine_is_closing(const struct engine *e);
 
 /* Bytes came from the server. */
 void engine_input(struct engine *e, struct span bytes, uint64_t now_ms);
-/* With stops_after_packet: there is more to handle, and the next packet of it. */
+/* With stops_after_packet or unacknowledged_max: there is more that can be handled now; do. */
 bool engine_has_more(const struct engine *e);
 void engine_continue(struct engine *e, uint64_t now_ms);
 /* False while so much output waits that the server's next requests had better wait too. */
@@ -189,6 +195,11 @@ void engine_not_reading(struct engine *e, uint64_t now_ms);
 struct span engine_output(const struct engine *e);
 /* So many of them were written. */
 void engine_sent(struct engine *e, size_t len, uint64_t now_ms);
+
+/* Messages in the queue whose Message Expiry Interval is over are told of: call at or after the
+ * deadline, connected or not. */
+uint64_t engine_expiry_deadline(const struct engine *e);
+void engine_expire(struct engine *e, uint64_t now_ms);
 
 /* Time passes: call at or after the deadline; UINT64_MAX when there is none. */
 uint64_t engine_deadline(const struct engine *e);

@@ -73,6 +73,9 @@ struct engine {
 	uint64_t received_ms;
 	uint64_t ping_ms; /* when the last PINGREQ was given out */
 	bool waits_for_pong;
+	uint64_t retry_at_ms;  /* retry_interval_ms: the next look */
+	uint64_t retry_oldest; /* the oldest open position then, plus 1; 0: none */
+	uint64_t expiry_ms;    /* nothing in the queue expires before */
 	enum auth_turn auth_turn;
 	bool waits_for_admission; /* CONNACK lies in `input` */
 	bool is_admitted;
@@ -115,6 +118,12 @@ void engine_fail(struct engine *e, enum engine_end end, uint8_t reason_code, con
 void engine_fail_flaw(struct engine *e, const struct flaw *flaw);
 void engine_fail_memory(struct engine *e);
 void engine_show(struct engine *e, bool is_outgoing, uint8_t type, const void *packet, size_t len);
+
+/* transmit.c: the message may expire in the queue. */
+void transmit_note_expiry(struct engine *e, const struct outgoing *o);
+/* Nothing was acknowledged since the last look: all that is open goes out again. */
+void transmit_retry(struct engine *e);
+uint64_t transmit_retry_deadline(const struct engine *e);
 
 /* receive.c: one whole packet; PUBACK, PUBREC or PUBCOMP; PUBREL of an id that is known. */
 void engine_handle(struct engine *e, const struct fixed_header *header, struct span body);

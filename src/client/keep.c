@@ -57,6 +57,7 @@ int engine_publish_kept(struct engine *e, const struct publish *message, uint32_
 	e->keep_next = keep->position + 1;
 	e->unfinished_count++;
 	e->unfinished_bytes += o->len;
+	transmit_note_expiry(e, o);
 	list_append(&e->queue, &o->link);
 	*outgoing_out = o;
 	return 0;

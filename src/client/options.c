@@ -245,6 +245,8 @@ static int new_engine(nj_client *c, const struct nj_options *o)
 	options.stops_after_packet = o->one_by_one;
 	options.receive_maximum_slack = RECEIVE_MAXIMUM_SLACK;
 	options.aliases_max = o->topic_aliases_max;
+	options.retry_interval_ms = o->retry_interval_ms;
+	options.unacknowledged_max = o->receive_maximum;
 	options.is_kept = c->kept != NULL;
 	/* what the store has, it gives: once */
 	options.drops_duplicates = o->drops_duplicates || c->kept;
@@ -292,6 +294,8 @@ static const char *range_flaw(const struct nj_options *o)
 	if (o->response_topic &&
 	    (!*o->response_topic || !topic_name_is_valid(span_of_text(o->response_topic))))
 		return "response_topic is empty or has wildcards";
+	if (o->retry_interval_ms > 0 && o->version == NJ_MQTT_5)
+		return "retry_interval_ms is for MQTT 3.x: 5.0 forbids to send again";
 	return auth_options_flaw(o);
 }
 

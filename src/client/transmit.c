@@ -274,6 +274,72 @@ void transmit_pump(struct engine *e)
 	e->is_pumping = false;
 }
 
+/* --- time --- */
+
+void transmit_note_expiry(struct engine *e, const struct outgoing *o)
+{
+	if (o->expires_ms < e->expiry_ms)
+		e->expiry_ms = o->expires_ms;
+}
+
+uint64_t engine_expiry_deadline(const struct engine *e)
+{
+	return e->expiry_ms < UINT64_MAX ? e->expiry_ms + 1 : UINT64_MAX;
+}
+
+/* What was sent is finished, expired or not; what waits for the store is the store's. */
+static bool is_to_expire(const struct outgoing *o, uint64_t now_ms)
+{
+	return !o->was_sent && !o->waits && !o->is_released && outgoing_is_expired(o, now_ms);
+}
+
+void engine_expire(struct engine *e, uint64_t now_ms)
+{
+	if (now_ms < engine_expiry_deadline(e) || e->is_pumping)
+		return;
+	e->now_ms = now_ms;
+	e->expiry_ms = UINT64_MAX;
+	struct link expired;
+	list_init(&expired);
+	for (struct link *at = e->queue.next, *next; at != &e->queue; at = next) {
+		struct outgoing *o = outgoing_of(at);
+		next = at->next;
+		if (is_to_expire(o, now_ms)) {
+			link_remove(at);
+			list_append(&expired, at);
+		} else if (!outgoing_is_expired(o, now_ms)) {
+			transmit_note_expiry(e, o);
+		}
+	}
+	while (!list_is_empty(&expired)) {
+		struct outgoing *o = outgoing_of(expired.next);
+		struct engine_published published = {
+			.token = o->token, .position = o->position, .is_expired = true};
+		link_remove(&o->link);
+		transmit_finish(e, o, &published);
+	}
+}
+
+uint64_t transmit_retry_deadline(const struct engine *e)
+{
+	bool retries = e->version != MQTT_5 && e->options.retry_interval_ms > 0 &&
+		       e->state == ENGINE_CONNECTED && !send_is_idle(&e->send);
+	return retries ? e->retry_at_ms : UINT64_MAX;
+}
+
+/* Not while our own bytes wait for the server, who has not even seen them. */
+void transmit_retry(struct engine *e)
+{
+	bool is_stuck = e->retry_oldest == e->send.oldest + 1 && e->send.resend == e->send.next &&
+			buffer_len(&e->output) == 0;
+	e->retry_at_ms = e->now_ms + e->options.retry_interval_ms;
+	e->retry_oldest = e->send.oldest + 1;
+	if (!is_stuck)
+		return;
+	send_restart(&e->send, e->send.receive_maximum);
+	transmit_pump(e);
+}
+
 int engine_publish(struct engine *e, const struct publish *message, uint32_t token)
 {
 	struct outgoing *o;
@@ -288,6 +354,7 @@ int engine_publish(struct engine *e, const struct publish *message, uint32_t tok
 	}
 	if (e->expires)
 		outgoing_start_expiry(o, e->version, e->now_ms);
+	transmit_note_expiry(e, o);
 	e->unfinished_count++;
 	e->unfinished_bytes += o->len;
 	list_append(&e->queue, &o->link);

@@ -73,6 +73,7 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 							: earliest(due, engine_deadline(c->engine));
 	for (struct link *at = c->again.next; at != &c->again; at = at->next)
 		due = earliest(due, CONTAINER_OF(at, struct nj_message, event.link)->again_ms);
+	due = earliest(due, engine_expiry_deadline(c->engine));
 	return earliest(earliest(due, fault_deadline(c)), request_deadline(c));
 }
 
@@ -85,6 +86,7 @@ static void prepare(nj_client *c, uint64_t now_ms)
 	link_timers(c, now_ms);
 	message_again_due(c, now_ms);
 	request_due(c, now_ms);
+	engine_expire(c->engine, now_ms);
 	subscribe_pending(c);
 	link_write(c, now_ms);
 	link_watch(c);
