@@ -31,6 +31,8 @@ static int64_t member_of(const struct config *c, const struct option *option)
 		base = (const char *)&c->settings;
 	else if (option->target == OPTION_TO_LISTENER)
 		base = (const char *)&c->default_listener;
+	else if (option->target == OPTION_TO_ACCESS)
+		base = (const char *)&c->access;
 	const char *member = base + option->offset;
 	switch (option->size) {
 	case 1: return *(const uint8_t *)member;
@@ -164,7 +166,34 @@ static const char one_value_head[] = ".SH OPTIONS WITH ONE VALUE\n"
 static const char refused_head[] = ".SH OPTIONS OF MOSQUITTO THAT ARE REFUSED\n"
 				   "These are known, and an error, with the words below.\n";
 
-static const char tail[] = ".SH SEE ALSO\n.BR nightjar (1)\n";
+static const char access_files[] =
+	".SH ACCESS FILES\n"
+	"The file of acl_file has one rule a line; # begins a comment.\n"
+	".TP\n.B topic \\fR[\\fBread\\fR|\\fBwrite\\fR|\\fBreadwrite\\fR|\\fBdeny\\fR] "
+	"\\fIfilter\n"
+	"The user whose line stands above may do that with the topics that the filter matches;\n"
+	"above the first user line: clients without a user name. Without a word it is readwrite.\n"
+	".TP\n.B user \\fIname\n"
+	"The topic lines that follow are for this user.\n"
+	".TP\n.B pattern \\fR[\\fIword\\fR] \\fIfilter\n"
+	"The same for every client, wherever it stands; %c is its client id, %u its user name.\n"
+	"Whose name holds + or # gets nothing by patterns, nor whose name holds / where they use it.\n"
+	".TP\n.B role \\fIname\n"
+	"The topic lines that follow are the role's. Not of mosquitto.\n"
+	".TP\n.B member \\fIrole\n"
+	"The user above has that role, too. Not of mosquitto.\n"
+	".PP\n"
+	"A deny of a user's own lines and roles comes first, then what they allow, then the patterns\n"
+	"in the same order; what none of them allows is denied.\n"
+	"A filter that does not begin with $ says nothing about topics that do.\n"
+	".PP\n.EX\n"
+	"user lena\ntopic read home/#\ntopic deny home/cellar/#\nmember sensors\n"
+	"role sensors\ntopic write sensors/#\npattern readwrite devices/%c/#\n"
+	".EE\n"
+	".PP\n"
+	"The file of password_file is written by\n.BR nightjar\\-passwd (1).\n";
+
+static const char tail[] = ".SH SEE ALSO\n.BR nightjar (1),\n.BR nightjar\\-passwd (1)\n";
 
 int main(void)
 {
@@ -176,6 +205,7 @@ int main(void)
 	print_others(true);
 	fputs(refused_head, stdout);
 	print_others(false);
+	fputs(access_files, stdout);
 	fputs(tail, stdout);
 	config_release(&c);
 	return fflush(stdout) == 0 ? 0 : 1;

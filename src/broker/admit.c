@@ -117,8 +117,8 @@ static const struct flaw *ask_for_password(struct connection *c, const struct co
 const struct flaw *admit(struct connection *c, const struct connect *p, bool is_proved)
 {
 	const struct realm *realm = &c->shard->access->realms[c->realm];
-	uint8_t verdict = c->verdict;
-	c->verdict = VERDICT_NONE;
+	uint8_t verdict = c->home;
+	c->home = VERDICT_NONE;
 	if (realm->client_id_prefix && !has_prefix(p->client_id, realm->client_id_prefix))
 		return &flaw_prefix;
 	if (is_proved)
@@ -164,7 +164,7 @@ void admit_answered(struct shard *s, struct password_question *q)
 	c->pins--;
 	if (c->state == CONNECTION_CHECKING) {
 		c->question = NULL;
-		c->verdict = verdict_of(s, c, q);
+		c->home = verdict_of(s, c, q) & 0x3F;
 		c->state = CONNECTION_NEW;
 		connection_go_on(c);
 	}

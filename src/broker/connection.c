@@ -30,8 +30,9 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	c->stream = copy;
 	c->shard = s;
 	c->port = peer->port;
-	c->answer = peer->answer;
-	c->realm = peer->realm;
+	c->answer = peer->answer & 3;
+	ASSERT(peer->realm < REALMS_MAX);
+	c->realm = peer->realm & 0x3F;
 	c->is_named_by_user = peer->is_named_by_user;
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
@@ -201,8 +202,13 @@ void connection_end(struct connection *c, const struct farewell *why)
 	connection_mark_dirty(c);
 	if (!session)
 		return;
+	will_judge(s, session); /* while it is known whose it is */
 	c->session = NULL;
 	session->connection = NULL;
+	if (session->kept) {
+		session->kept->identity = c->identity;
+		c->identity = NULL;
+	}
 	session_detach(s, session, why);
 }
 

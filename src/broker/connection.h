@@ -38,8 +38,7 @@ struct connection {
 	struct session *session; /* from CONNECTION_OPEN on; NULL again when taken away */
 	union {
 		struct password_question *question; /* CONNECTION_CHECKING */
-		/* until CONNACK, when it goes to the session; NULL before it is known */
-		struct identity *identity;
+		struct identity *identity;          /* NULL before it is known */
 	};
 	struct output output;
 	uint8_t *input; /* a partial packet, owned; NULL when there is none */
@@ -58,13 +57,12 @@ struct connection {
 	uint16_t keep_alive;      /* seconds in force, 0 = none */
 	uint16_t topic_alias_max_out;
 	uint16_t port;
-	uint16_t pins;             /* commands under way that will come back to it */
-	uint8_t state;             /* enum connection_state */
-	uint8_t home;              /* CONNECTION_MOVING: shard it moves to */
-	uint8_t version : 4;       /* 0 before CONNECT */
-	uint8_t answer : 2;        /* enum answer, of its listener */
-	uint8_t verdict : 2;       /* enum verdict_of_password */
-	uint8_t realm;             /* of its listener */
+	uint16_t pins;        /* commands under way that will come back to it */
+	uint32_t state : 3;   /* enum connection_state */
+	uint32_t home : 6;    /* MOVING: shard it moves to; then NEW: enum verdict_of_password */
+	uint32_t version : 4; /* 0 before CONNECT */
+	uint32_t answer : 2;  /* enum answer, of its listener */
+	uint32_t realm : 6;   /* of its listener */
 	bool is_named_by_user : 1; /* its user name stands for its client id */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */

@@ -309,7 +309,7 @@ void handle_connect(struct connection *c, struct span body)
 	unsigned home = client_id.len ? shard_of(s->broker, client_id) : s->index;
 	if (home != s->index) {
 		s->connecting_id = SPAN_NONE;
-		c->home = (uint8_t)home;
+		c->home = home & 0x3F; /* below SHARDS_MAX */
 		c->state = CONNECTION_MOVING;
 		return;
 	}
@@ -402,9 +402,10 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	c->state = CONNECTION_OPEN;
 	c->session = session;
 	session->connection = c;
-	identity_unref(s, session->identity);
-	session->identity = c->identity;
-	c->identity = NULL;
+	if (session->kept) {
+		identity_unref(s, session->kept->identity);
+		session->kept->identity = NULL;
+	}
 	send_restart(&session->send, o->receive_maximum); /* [MQTT-4.9.0-1] */
 	open_aliases(c);
 	struct connack p = {.session_present = is_present, .code = REASON_SUCCESS};
@@ -420,6 +421,6 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	deliver_pump(s, session);
 	if (c->is_paused)
 		connection_unpause(c);
-	if (UNLIKELY(session->identity->is_revoked)) /* while its CONNECT was on the way */
+	if (UNLIKELY(c->identity->is_revoked)) /* while its CONNECT was on the way */
 		connection_end(c, &no_longer);
 }

@@ -138,7 +138,7 @@ static void disconnect_revoked(struct shard *s)
 	while (l != &s->connections) {
 		struct connection *c = CONTAINER_OF(l, struct connection, link);
 		l = l->next;
-		if (c->session && c->session->identity && c->session->identity->is_revoked)
+		if (c->session && c->identity->is_revoked)
 			connection_end(c, &why);
 	}
 }

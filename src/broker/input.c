@@ -194,8 +194,10 @@ static void process(struct connection *c, struct span bytes)
 	size_t used = handle_packets(c, bytes);
 	keep_rest(c, span_of(bytes.ptr + used, bytes.len - used));
 	if (c->state == CONNECTION_MOVING) {
+		unsigned home = c->home;
 		c->state = CONNECTION_NEW;
-		connection_move(c, c->home);
+		c->home = VERDICT_NONE;
+		connection_move(c, home);
 	}
 }
 

@@ -18,13 +18,22 @@ static const struct acl *acl_of(const struct shard *s, const struct identity *i)
 	return i ? s->access->realms[i->realm].acl : NULL;
 }
 
+/* Of the client that is there, or was last. */
+static const struct identity *identity_of_session(const struct session *session)
+{
+	if (session->connection)
+		return session->connection->identity;
+	return session->kept ? session->kept->identity : NULL;
+}
+
 bool rights_judge(const struct shard *s, const struct session *session, enum acl_right right,
 		  struct span topic)
 {
-	const struct acl *acl = acl_of(s, session->identity);
+	const struct identity *i = identity_of_session(session);
+	const struct acl *acl = acl_of(s, i);
 	if (!acl)
 		return true;
-	struct acl_client who = client_of(session->identity, session_client_id(session));
+	struct acl_client who = client_of(i, session_client_id(session));
 	return acl_allows(acl, &who, right, topic);
 }
 
@@ -40,11 +49,12 @@ bool may_write_will(const struct connection *c, struct span client_id, struct sp
 bool may_subscribe(const struct shard *s, const struct session *session, struct span filter)
 {
 	struct span name, inner = filter;
-	const struct acl *acl = acl_of(s, session->identity);
+	const struct identity *i = identity_of_session(session);
+	const struct acl *acl = acl_of(s, i);
 	if (!acl || !topic_filter_is_valid(filter)) /* said by another code */
 		return true;
 	(void)topic_filter_split_share(filter, &name, &inner);
-	struct acl_client who = client_of(session->identity, session_client_id(session));
+	struct acl_client who = client_of(i, session_client_id(session));
 	return acl_allows_filter(acl, &who, inner);
 }
 
@@ -67,7 +77,7 @@ void see_denied(struct shard *s, const struct session *session, uint8_t packet_t
 	struct event *e = shard_event(s, EVENT_DENIED, session->connection);
 	e->session = session->number;
 	e->packet_type = packet_type;
-	see(s, e, session->identity, session_client_id(session), topic);
+	see(s, e, identity_of_session(session), session_client_id(session), topic);
 }
 
 void see_denied_will(struct shard *s, const struct identity *i, struct span client_id,

@@ -173,8 +173,8 @@ void session_drop_will(struct session *session)
 
 static void release(struct shard *s, struct session *session)
 {
-	identity_unref(s, session->identity);
-	session->identity = NULL;
+	if (session->kept)
+		identity_unref(s, session->kept->identity);
 	routes_remove_subscriber(s->routes, &session->subscriber);
 	if (session->kept)
 		timer_cancel(&s->session_timers, &session->kept->timer);

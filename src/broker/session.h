@@ -47,10 +47,9 @@ struct session {
 	struct receive receive;
 	struct queue *queue;           /* &queue_none until something waits (session_queue) */
 	struct connection *connection; /* NULL while absent */
-	struct identity *identity; /* of its newest client; NULL when none came since the restart */
-	struct kept *kept;         /* NULL when it never was to survive its connection */
-	struct will *will;         /* NULL when there is none */
-	struct acks *acks;         /* answers under way; NULL when there are none */
+	struct kept *kept;             /* NULL when it never was to survive its connection */
+	struct will *will;             /* NULL when there is none */
+	struct acks *acks;             /* answers under way; NULL when there are none */
 	struct memberships *memberships;
 	struct holdings *holdings; /* acknowledgements of publishers that wait for this reader */
 	struct replay *replay;     /* retained messages still to be looked up for it */
@@ -72,8 +71,10 @@ struct session {
 /* What only a session needs that survives its connection, or was to. */
 struct kept {
 	struct session *session;
-	struct timer timer;   /* will delay or session expiry, whichever is next */
-	uint64_t expires_ms;  /* wall clock; meaningful while absent */
+	struct identity *identity; /* while absent: of its last client; NULL when none came since
+				      the restart */
+	struct timer timer;        /* will delay or session expiry, whichever is next */
+	uint64_t expires_ms;       /* wall clock; meaningful while absent */
 	uint64_t queue_next;  /* queue position of the next message; the first is 1. A message's
 	                        packet id follows from it */
 	uint64_t sent_to;     /* queue positions below it may have been sent: DUP when sent again */
@@ -125,6 +126,8 @@ void session_not_logged(struct shard *s, struct session *session, const struct c
 /* Its client is back before that was said again: said now, in front of its CONNECT. */
 void session_hurry_away(struct shard *s, struct session *session);
 void session_drop_will(struct session *session);
+/* Drops a will that its client may not publish by now. */
+void will_judge(struct shard *s, struct session *session);
 /* Publishes the will, once; the will of a session that survives stays until the log has it. */
 void session_publish_will(struct shard *s, struct session *session);
 

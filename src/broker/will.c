@@ -47,17 +47,24 @@ static void see_published(struct shard *s, const struct session *session, struct
 	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
 }
 
+void will_judge(struct shard *s, struct session *session)
+{
+	struct span topic = session->will ? message_topic(session->will->message) : SPAN_NONE;
+	if (!session->will || session->will->is_under_way || may_write(s, session, topic))
+		return;
+	see_denied(s, session, PACKET_CONNECT, topic);
+	session_drop_will(session);
+}
+
 void session_publish_will(struct shard *s, struct session *session)
 {
 	struct publication p;
 	struct will *will = session->will;
 	if (!will || will->is_under_way || s->is_recovering)
 		return;
-	if (!may_write(s, session, message_topic(will->message))) {
-		see_denied(s, session, PACKET_CONNECT, message_topic(will->message));
-		session_drop_will(session);
+	will_judge(s, session);
+	if (!session->will)
 		return;
-	}
 	publication_of_message(&p, will->message);
 	if (p.parts.has_expiry)
 		p.parts.expires_ms += s->now.wall_ms;
