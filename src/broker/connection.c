@@ -159,13 +159,23 @@ static void close_now(struct connection *c)
 	atomic_fetch_sub(&s->broker->connection_count, 1);
 }
 
+bool connection_aliases(struct connection *c)
+{
+	if (!c->aliases)
+		c->aliases = mem_zalloc(sizeof(*c->aliases));
+	return c->aliases != NULL;
+}
+
 void connection_free(struct connection *c)
 {
 	if (c->state != CONNECTION_CHECKING)
 		identity_unref(c->shard, c->identity);
 	output_release(&c->output, &c->shard->chunks);
-	aliases_in_free(c->aliases_in);
-	aliases_out_free(c->aliases_out);
+	if (c->aliases) {
+		aliases_in_free(c->aliases->in);
+		aliases_out_free(c->aliases->out);
+	}
+	mem_free(c->aliases);
 	mem_free(c->input);
 	mem_free(c);
 }

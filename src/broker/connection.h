@@ -16,6 +16,7 @@
 struct aliases_in;
 struct aliases_out;
 struct identity;
+struct kept_input;
 struct session;
 struct shard;
 
@@ -32,6 +33,12 @@ enum connection_state {
 	CONNECTION_CLOSED,     /* stream gone; memory goes at the end of the turn */
 };
 
+/* Two that few connections have. */
+struct alias_pair {
+	struct aliases_in *in;   /* topic aliases of the client's PUBLISHes; or NULL */
+	struct aliases_out *out; /* those we assigned; or NULL */
+};
+
 struct connection {
 	struct stream stream;
 	struct shard *shard;
@@ -41,11 +48,8 @@ struct connection {
 		struct identity *identity;          /* NULL before it is known */
 	};
 	struct output output;
-	uint8_t *input; /* a partial packet, owned; NULL when there is none */
-	uint32_t input_len;
-	uint32_t input_capacity;
-	struct aliases_in *aliases_in;   /* topic aliases of the client's PUBLISHes */
-	struct aliases_out *aliases_out; /* those we assigned */
+	struct kept_input *input;        /* of a partial packet, owned; NULL when there is none */
+	struct alias_pair *aliases;         /* NULL: neither end has set one */
 	struct timer timer;              /* connect timeout, keep alive, or end of closing */
 	uint64_t last_packet_ms;         /* steady clock */
 	struct link link;                /* all connections of the shard, or its graveyard */
@@ -77,6 +81,8 @@ struct connection {
 	char address[]; /* of the peer, with NUL */
 };
 
+/* Room for its topic aliases; false without memory. */
+bool connection_aliases(struct connection *c);
 /* Takes over the stream; NULL (and the stream closed) without memory or when it can't attach. */
 struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer);

@@ -387,8 +387,8 @@ static void put_answers(const struct connection *c, const struct connect_options
 
 static void open_aliases(struct connection *c)
 {
-	if (c->topic_alias_max_out > 0)
-		c->aliases_out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
+	if (c->topic_alias_max_out > 0 && connection_aliases(c))
+		c->aliases->out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
 }
 
 /* The one CONNACK [MQTT-3.1.4-5, 3.2.0-1, -2], which says whether there was a session

@@ -63,13 +63,16 @@ static const struct flaw *resolve_alias(struct connection *c, struct publish *p)
 	uint16_t alias = p->properties.topic_alias;
 	if (alias == 0 || alias > alias_max)
 		return &flaw_alias; /* [MQTT-3.3.2-9] */
-	if (!c->aliases_in)
-		c->aliases_in = aliases_in_new(alias_max);
-	if (!c->aliases_in)
+	if (!connection_aliases(c))
+		return &flaw_memory;
+	struct alias_pair *all = c->aliases;
+	if (!all->in)
+		all->in = aliases_in_new(alias_max);
+	if (!all->in)
 		return &flaw_memory;
 	if (p->topic.len > 0)
-		return aliases_in_set(c->aliases_in, alias, p->topic) ? &flaw_memory : NULL;
-	p->topic = aliases_in_get(c->aliases_in, alias);
+		return aliases_in_set(all->in, alias, p->topic) ? &flaw_memory : NULL;
+	p->topic = aliases_in_get(all->in, alias);
 	return p->topic.len == 0 ? &flaw_alias_unknown : NULL; /* [5] 3.3.4 */
 }
 

@@ -153,22 +153,41 @@ static size_t handle_packets(struct connection *c, struct span bytes)
 	return used;
 }
 
+/* The rest of a packet that has not fully come. */
+struct kept_input {
+	uint32_t len;
+	uint32_t capacity;
+	uint8_t bytes[];
+};
+
+static size_t input_len(const struct connection *c)
+{
+	return c->input ? c->input->len : 0;
+}
+
+static struct span input_kept(const struct connection *c)
+{
+	return span_of(c->input->bytes, c->input->len);
+}
+
 static void input_free(struct connection *c)
 {
 	mem_free(c->input);
 	c->input = NULL;
-	c->input_len = c->input_capacity = 0;
 }
 
 static int input_reserve(struct connection *c, size_t capacity)
 {
-	if (capacity <= c->input_capacity)
+	struct kept_input *input = c->input;
+	if (input && capacity <= input->capacity)
 		return 0;
-	uint8_t *input = mem_realloc(c->input, capacity);
+	input = mem_realloc(input, sizeof(*input) + capacity);
 	if (!input)
 		return ERROR_NO_MEMORY;
+	if (!c->input)
+		input->len = 0;
+	input->capacity = (uint32_t)capacity;
 	c->input = input;
-	c->input_capacity = (uint32_t)capacity;
 	return 0;
 }
 
@@ -179,14 +198,15 @@ static void keep_rest(struct connection *c, struct span rest)
 		input_free(c);
 		return;
 	}
-	bool is_own = c->input && rest.ptr >= c->input && rest.ptr < c->input + c->input_capacity;
+	bool is_own = c->input && rest.ptr >= c->input->bytes &&
+		      rest.ptr < c->input->bytes + c->input->capacity;
 	if (!is_own && input_reserve(c, rest.len)) { /* [3.1.1 MQTT-4.8.0-2] */
 		connection_end(c, &out_of_memory);
 		input_free(c);
 		return;
 	}
-	memmove(c->input, rest.ptr, rest.len);
-	c->input_len = (uint32_t)rest.len;
+	memmove(c->input->bytes, rest.ptr, rest.len);
+	c->input->len = (uint32_t)rest.len;
 }
 
 static void process(struct connection *c, struct span bytes)
@@ -206,7 +226,7 @@ static size_t expected_len(const struct connection *c)
 {
 	struct fixed_header h;
 	const struct flaw *flaw;
-	if (decode_header(c, span_of(c->input, c->input_len), &h, &flaw) != HEADER_OK)
+	if (decode_header(c, input_kept(c), &h, &flaw) != HEADER_OK)
 		return 0;
 	return (size_t)h.header_len + h.remaining_length;
 }
@@ -228,7 +248,7 @@ static long read_into(struct connection *c, uint8_t *ptr, size_t len)
 /* The packet is larger than the scratch area: read it to where it is kept. */
 static void read_large(struct connection *c, size_t expected)
 {
-	size_t capacity = (size_t)c->input_len * 2;
+	size_t capacity = input_len(c) * 2;
 	if (capacity < c->shard->scratch_len)
 		capacity = c->shard->scratch_len;
 	if (capacity > expected)
@@ -238,10 +258,11 @@ static void read_large(struct connection *c, size_t expected)
 		input_free(c);
 		return;
 	}
-	long n = read_into(c, c->input + c->input_len, c->input_capacity - c->input_len);
-	c->input_len += (uint32_t)n;
-	if (c->input_len == expected)
-		process(c, span_of(c->input, c->input_len));
+	struct kept_input *input = c->input;
+	long n = read_into(c, input->bytes + input->len, input->capacity - input->len);
+	input->len += (uint32_t)n;
+	if (input->len == expected)
+		process(c, input_kept(c));
 	else if (c->state >= CONNECTION_CLOSING)
 		input_free(c);
 }
@@ -251,15 +272,15 @@ void connection_readable(struct connection *c)
 	struct shard *s = c->shard;
 	if (!may_go_on(c))
 		return;
-	size_t expected = c->input_len > 0 ? expected_len(c) : 0;
+	size_t expected = input_len(c) > 0 ? expected_len(c) : 0;
 	if (expected > s->scratch_len) {
 		read_large(c, expected);
 		return;
 	}
-	size_t kept = c->input_len;
+	size_t kept = input_len(c);
 	ASSERT(kept < s->scratch_len);
 	if (kept > 0)
-		memcpy(s->scratch, c->input, kept);
+		memcpy(s->scratch, c->input->bytes, kept);
 	long n = read_into(c, s->scratch + kept, s->scratch_len - kept);
 	if (n > 0)
 		process(c, span_of(s->scratch, kept + (size_t)n));
@@ -269,6 +290,6 @@ void connection_readable(struct connection *c)
 
 void connection_resume_input(struct connection *c)
 {
-	if (c->input_len > 0 && may_go_on(c))
-		process(c, span_of(c->input, c->input_len));
+	if (input_len(c) > 0 && may_go_on(c))
+		process(c, input_kept(c));
 }
