@@ -81,18 +81,29 @@ void rig_init(struct rig *r)
 	r->medium = simdisk_new(7, 0);
 }
 
-static int ignore_image(void *context, uint64_t position, struct span image)
+static int recover_image(void *context, uint64_t position, struct span image)
 {
-	(void)context;
+	struct rig *r = context;
 	(void)position;
 	(void)image;
+	r->recovered_images++;
 	return 0;
 }
 
-static int ignore_damage(void *context, const struct journal_damage *damage)
+static int recover_record(void *context, uint64_t position, struct span body)
 {
-	(void)context;
+	struct rig *r = context;
+	(void)position;
+	(void)body;
+	r->recovered_records++;
+	return 0;
+}
+
+static int note_damage(void *context, const struct journal_damage *damage)
+{
+	struct rig *r = context;
 	(void)damage;
+	r->damages++;
 	return 0;
 }
 
@@ -106,9 +117,10 @@ int rig_try(struct rig *r, struct disk *disk, char reason[JOURNAL_REASON_MAX])
 				      .say = say,
 				      .now_ms = now_ms};
 	struct journal_recovery recovery = {.context = r,
-					    .image = ignore_image,
-					    .record = ignore_image,
-					    .damage = ignore_damage};
+					    .image = recover_image,
+					    .record = recover_record,
+					    .damage = note_damage};
+	r->recovered_images = r->recovered_records = r->damages = 0;
 	int error = journal_open(disk, &r->options, &hooks, &r->journal, reason);
 	if (!error)
 		error = journal_recover(r->journal, &recovery, reason);
@@ -207,6 +219,22 @@ int rig_read(struct rig *r, uint64_t position, unsigned number, unsigned index, 
 	log_read_release(request);
 	mem_free(request);
 	return error;
+}
+
+void rig_checkpoint(struct rig *r, const uint64_t *positions, unsigned count)
+{
+	size_t len = (size_t)8 * count;
+	struct log_image *image = mem_zalloc(sizeof(*image) + sizeof(struct room));
+	assert_non_null(image);
+	image->count = 1;
+	image->parts[0] = (struct room){mem_alloc(len + 1), len};
+	assert_non_null(image->parts[0].ptr);
+	for (unsigned i = 0; i < count; i++)
+		store_le64(image->parts[0].ptr + (size_t)8 * i, positions[i]);
+	rig_append(r, 1, 10, RIG_EAGER);
+	rig_work(r);
+	r->log->ops->checkpoint(r->log, r->committed[r->count - 1].first, image);
+	rig_work(r);
 }
 
 struct log_status rig_status(struct rig *r)

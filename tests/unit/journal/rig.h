@@ -29,6 +29,8 @@ struct rig {
 	unsigned health_changes;
 	unsigned warnings;
 	unsigned wanted; /* checkpoints asked for */
+	/* Of the last start: what was given back, and what is said to be lost. */
+	unsigned recovered_images, recovered_records, damages;
 };
 
 /* A new store with small segments. Options may be changed between init and open. */
@@ -49,6 +51,8 @@ void rig_work(struct rig *r);
 uint64_t rig_write(struct rig *r, uint32_t len);
 /* Reads the record back and compares: byte `i` of record `index` in batch `number`. */
 int rig_read(struct rig *r, uint64_t position, unsigned number, unsigned index, uint32_t len);
+/* A record, and a checkpoint behind it that refers to these; works. */
+void rig_checkpoint(struct rig *r, const uint64_t *positions, unsigned count);
 struct log_status rig_status(struct rig *r);
 
 #endif
