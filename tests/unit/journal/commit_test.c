@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include "base/mem.h"
+#include "journal/commit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -497,6 +498,57 @@ static void test_no_file_can_be_made_is_the_end(void **state)
 	simdisk_fail(rig.medium, SIMDISK_OPEN, 0, 0, 0);
 }
 
+/* --- who wakes the committer; here it has no thread --- */
+
+static unsigned wakes;
+
+void __real_journal_wake_committer(struct journal *j);
+void __wrap_journal_wake_committer(struct journal *j);
+void __wrap_journal_wake_committer(struct journal *j)
+{
+	wakes++;
+	__real_journal_wake_committer(j);
+}
+
+static unsigned wakes_of(enum rig_kind kind)
+{
+	unsigned before = wakes;
+	rig_append(&rig, 1, 10, kind);
+	return wakes - before;
+}
+
+static void test_batch_wakes_a_committer_that_sleeps(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	rig_work(&rig);
+	assert_int_equal(wakes_of(RIG_EAGER), 0);      /* it is awake */
+	assert_false(commit_fall_asleep(rig.journal)); /* and stays so: there is work */
+	rig_work(&rig);
+	assert_true(commit_fall_asleep(rig.journal));
+	assert_int_equal(wakes_of(RIG_EAGER), 1);
+	assert_int_equal(wakes_of(RIG_EAGER), 0);
+	rig_work(&rig);
+	assert_true(commit_fall_asleep(rig.journal));
+	assert_int_equal(wakes_of(RIG_LAZY), 1); /* when to sleep until is not known yet */
+}
+
+/* It has a lazy one, and sleeps until that has waited long enough. */
+static void test_eager_batch_wakes_from_lazy_sleep(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	rig_work(&rig);
+	rig_append(&rig, 1, 10, RIG_LAZY);
+	rig_work(&rig);
+	assert_int_equal(rig.count, 0);
+	assert_true(commit_fall_asleep(rig.journal));
+	assert_int_equal(wakes_of(RIG_LAZY), 0);
+	assert_int_equal(wakes_of(RIG_EAGER), 1);
+	rig_work(&rig);
+	assert_int_equal(rig.count, 3);
+}
+
 int main(void)
 {
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -522,6 +574,8 @@ int main(void)
 		ON_RIG(test_damaged_record_is_not_given_out),
 		ON_RIG(test_record_is_read_again_from_the_device),
 		ON_RIG(test_no_file_can_be_made_is_the_end),
+		ON_RIG(test_batch_wakes_a_committer_that_sleeps),
+		ON_RIG(test_eager_batch_wakes_from_lazy_sleep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal with its threads, on the disk of this machine. */
 #include "base/mem.h"
-#include "journal/journal.h"
+#include "journal/committer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -38,7 +39,16 @@ struct test {
 	atomic_bool is_inside;
 	uint64_t positions[THREADS][BATCHES];
 	sem_t answered;
+	unsigned damages;
 };
+
+/* A batch that comes when the committer has decided to sleep. */
+static struct {
+	struct journal *journal;
+	_Atomic(struct batch *) batch; /* NULL: it was appended, or there is none */
+	pthread_t committer;
+	atomic_bool has_committer, is_under_way, is_slept_over;
+} late;
 
 static uint64_t now_ms(void *context)
 {
@@ -60,6 +70,9 @@ static void committed(void *context, struct log_batch *batch)
 		t->newest = e->position;
 	}
 	t->positions[batch->origin][mine->number] = batch->first->position;
+	late.committer = pthread_self();
+	atomic_store(&late.has_committer, true);
+	atomic_store(&late.is_under_way, false);
 	unsigned origin = batch->origin;
 	mem_free(mine);
 	atomic_store(&t->is_inside, false);
@@ -96,10 +109,11 @@ static int ignore_record(void *context, uint64_t position, struct span body)
 	return 0;
 }
 
-static int ignore_damage(void *context, const struct journal_damage *damage)
+static int note_damage(void *context, const struct journal_damage *damage)
 {
-	(void)context;
+	struct test *t = context;
 	(void)damage;
+	t->damages++;
 	return 0;
 }
 
@@ -156,7 +170,7 @@ static void open_journal(struct test *t, enum durability durability)
 	struct journal_recovery recovery = {.context = t,
 					    .image = ignore_record,
 					    .record = ignore_record,
-					    .damage = ignore_damage};
+					    .damage = note_damage};
 	struct journal_options options;
 	struct disk *disk = NULL;
 	journal_options_server(&options);
@@ -268,12 +282,118 @@ static void test_close_writes_what_waits(void **state)
 	sem_destroy(&t.room[0]);
 }
 
+static void flip_byte(uint64_t position)
+{
+	char path[200], name[DISK_NAME_MAX];
+	uint8_t byte;
+	file_name(name, FILE_SEGMENT, position_segment(position));
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	int fd = open(path, O_RDWR);
+	off_t offset = (off_t)position_offset(position) + LOG_RECORD_ROOM;
+	assert_int_equal(pread(fd, &byte, 1, offset), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
+	close(fd);
+}
+
+/* The end says that the last batch was written: what is wrong with it later is no torn write. */
+static void test_close_vouches_for_the_last_batch(void **state)
+{
+	static struct test t;
+	(void)state;
+	t = (struct test){0};
+	sem_init(&t.room[0], 0, 0);
+	open_journal(&t, DURABILITY_ALWAYS);
+	journal_log(t.journal)->ops->append(journal_log(t.journal), &make_batch(0, 0)->batch);
+	journal_close(t.journal);
+	flip_byte(t.positions[0][0]);
+	open_journal(&t, DURABILITY_ALWAYS);
+	journal_close(t.journal);
+	assert_int_equal(t.damages, 1);
+	sem_destroy(&t.room[0]);
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *out);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *out);
+int __real_pthread_cond_timedwait(pthread_cond_t *changed, pthread_mutex_t *lock,
+				  const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *changed, pthread_mutex_t *lock,
+				  const struct timespec *until);
+int __real_pthread_cond_wait(pthread_cond_t *changed, pthread_mutex_t *lock);
+int __wrap_pthread_cond_wait(pthread_cond_t *changed, pthread_mutex_t *lock);
+
+static bool is_committer(void)
+{
+	return late.journal && atomic_load(&late.has_committer) &&
+	       pthread_equal(pthread_self(), late.committer);
+}
+
+/* It asks the time before it sleeps. */
+int __wrap_clock_gettime(clockid_t clock, struct timespec *out)
+{
+	struct batch *b = NULL;
+	if (is_committer() && atomic_load(&late.journal->committer->sleep) != COMMIT_AWAKE)
+		b = atomic_exchange(&late.batch, NULL);
+	if (b) {
+		struct log *log = journal_log(late.journal);
+		atomic_store(&late.is_under_way, true);
+		log->ops->append(log, &b->batch);
+	}
+	return __real_clock_gettime(clock, out);
+}
+
+static void note_sleep(void)
+{
+	if (is_committer() && atomic_load(&late.is_under_way))
+		atomic_store(&late.is_slept_over, true);
+}
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *changed, pthread_mutex_t *lock,
+				  const struct timespec *until)
+{
+	note_sleep();
+	return __real_pthread_cond_timedwait(changed, lock, until);
+}
+
+int __wrap_pthread_cond_wait(pthread_cond_t *changed, pthread_mutex_t *lock)
+{
+	note_sleep();
+	return __real_pthread_cond_wait(changed, lock);
+}
+
+static void test_committer_does_not_sleep_over_a_batch(void **state)
+{
+	static struct test t;
+	(void)state;
+	t = (struct test){0};
+	sem_init(&t.room[0], 0, 0);
+	open_journal(&t, DURABILITY_ALWAYS);
+	atomic_store(&late.has_committer, false);
+	late.journal = t.journal;
+	for (unsigned i = 0; i < 40; i += 2) {
+		struct batch *b = make_batch(0, i + 1);
+		b->batch.is_lazy = false; /* that one it may sleep over */
+		atomic_store(&late.batch, b);
+		journal_log(t.journal)->ops->append(journal_log(t.journal),
+						    &make_batch(0, i)->batch);
+		for (unsigned back = 0; back < 2; back++)
+			while (sem_wait(&t.room[0]) != 0)
+				;
+	}
+	late.journal = NULL;
+	journal_close(t.journal);
+	assert_false(atomic_load(&late.is_slept_over));
+	sem_destroy(&t.room[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(test_threads_append_and_each_keeps_its_order),
 		IN_FOLDER(test_threads_append_with_an_interval),
 		IN_FOLDER(test_close_writes_what_waits),
+		IN_FOLDER(test_close_vouches_for_the_last_batch),
+		IN_FOLDER(test_committer_does_not_sleep_over_a_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
