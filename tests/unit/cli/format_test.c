@@ -47,6 +47,8 @@ static void test_parts_of_a_message(void **state)
 	check("", &m, "");
 	m.payload = SPAN_NONE;
 	check("[%p|%x|%5x|%5p|%l]", &m, "[||     |     |0]");
+	m.payload = span_of("\x00\x0a\xff", 3);
+	check("[%x|%X]", &m, "[000aff|000AFF]");
 }
 
 static void test_fields(void **state)

@@ -375,6 +375,40 @@ static void test_queue_fill_knows_what_is_wanted(void **state)
 	assert_int_equal(mem_count_live(), 0);
 }
 
+/* What comes before them lets the queue be looked through again: not what is being read. */
+static void test_queue_asks_for_each_once(void **state)
+{
+	struct queue q = {0};
+	struct queued e[2] = {entry(5, false), entry(6, false)};
+	uint64_t positions[4];
+	(void)state;
+	mem_count_start();
+	struct queued front = entry(4, true);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(queue_push(&q, &e[i]), 0);
+	assert_int_equal(queue_fetch(&q, 8, positions, 4), 2);
+	assert_int_equal(queue_push_front(&q, &front), 0);
+	assert_int_equal(queue_fetch(&q, 8, positions, 4), 0);
+	queue_release(&q);
+	assert_int_equal(mem_count_live(), 0);
+}
+
+/* A page that is not in use any more is the next one that is written, while others are in use. */
+static void test_pages_are_used_again(void **state)
+{
+	struct queue_pager pager;
+	uint32_t first, page;
+	(void)state;
+	pager_init(&pager, &pages_new()->file, 0);
+	assert_int_equal(pager_write(&pager, SPAN_LITERAL("stays"), &first), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_equal(pager_write(&pager, SPAN_LITERAL("goes"), &page), 0);
+		pager_free_page(&pager, page);
+	}
+	assert_int_equal(pager.page_count, 2);
+	pager_release(&pager);
+}
+
 /* Each allocation fails in turn: nothing is lost that was taken, nothing is kept twice. */
 static void test_stored_queue_without_memory(void **state)
 {
@@ -433,6 +467,8 @@ int main(void)
 		cmocka_unit_test(test_queue_of_half_a_million_is_small),
 		cmocka_unit_test(test_queue_of_one_is_small),
 		cmocka_unit_test(test_queue_fill_knows_what_is_wanted),
+		cmocka_unit_test(test_queue_asks_for_each_once),
+		cmocka_unit_test(test_pages_are_used_again),
 		cmocka_unit_test(test_stored_queue_without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,27 @@ static void test_routes_subscribe_again_replaces(void **state)
 }
 
 /* [MQTT-3.8.3-3] */
+/* What other shards are told of a filter follows the sessions that have it. */
+static void test_routes_survival_changes(void **state)
+{
+	(void)state;
+	struct routes *r = routes_new(1, 0);
+	struct subscriber s = {0}, other = {0};
+	subscribe(r, &s, "a/#");
+	subscribe(r, &other, "a/#");
+	assert_false(routes_interest(r, SPAN_LITERAL("a/#")).surviving);
+	routes_set_survives(r, &s, true);
+	assert_true(routes_interest(r, SPAN_LITERAL("a/#")).surviving);
+	routes_set_survives(r, &other, true);
+	routes_set_survives(r, &s, false);
+	assert_true(routes_interest(r, SPAN_LITERAL("a/#")).surviving);
+	routes_set_survives(r, &other, false);
+	assert_false(routes_interest(r, SPAN_LITERAL("a/#")).surviving);
+	routes_remove_subscriber(r, &s);
+	routes_remove_subscriber(r, &other);
+	routes_free(r);
+}
+
 static void test_routes_no_local(void **state)
 {
 	(void)state;
@@ -328,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_routes_standard_filters),
 		cmocka_unit_test(test_routes_merges_overlapping),
 		cmocka_unit_test(test_routes_subscribe_again_replaces),
+		cmocka_unit_test(test_routes_survival_changes),
 		cmocka_unit_test(test_routes_no_local),
 		cmocka_unit_test(test_routes_many_subscribers_of_one_filter),
 		cmocka_unit_test(test_routes_many_subscriptions_of_one_session),
