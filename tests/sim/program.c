@@ -71,6 +71,7 @@ static void run_step(struct world *w, const struct step *s)
 {
 	w->random.state = s->seed;
 	w->kit.random.state = random_next(&w->random);
+	w->kit.wakes_at_once = w->wakes_at_once;
 	act(w, s);
 }
 

@@ -55,6 +55,7 @@ static void choose_memory(struct world *w)
 	struct random r = {.state = w->seed * 0x9e3779b97f4a7c15};
 	if (random_chance(&r, 40))
 		set->queue_memory_bytes_max = 1 + random_below(&r, 4000);
+	w->wakes_at_once = random_chance(&r, 25) ? 40 : 0;
 	w->has_small_memory = random_chance(&r, 8) && !w->has_hostile;
 	if (!w->has_small_memory)
 		return;

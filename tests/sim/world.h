@@ -248,6 +248,7 @@ struct world {
 	uint64_t trace_hash;
 	bool has_groups;
 	bool has_retained;
+	uint8_t wakes_at_once; /* of the kit */
 	bool is_traced;
 	bool is_quiet; /* a checkpoint: no faults, everybody answers */
 	uint32_t connections;

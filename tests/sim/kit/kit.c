@@ -2,6 +2,7 @@
 #include "kit/kit.h"
 
 #include "base/buffer.h"
+#include "broker/shard.h"
 #include "broker/snapshot.h"
 #include "kit/kit_disk.h"
 #include "kit/kit_pages.h"
@@ -15,10 +16,30 @@
 #define PAUSE_MAX_MS 100000      /* doubled for ever it would become 0 */
 #define SETTLE_TURNS_MAX 2000000 /* a broker that is busy for so long never ends */
 
+static void begin(struct kit *k, unsigned i);
+static void end(struct kit *k, unsigned i);
+
+/* As fast as another thread may be: before who woke it does what it does next. */
+static void run_meanwhile(struct kit *k, unsigned shard)
+{
+	unsigned running = k->running;
+	bool is_idle = !k->shards[shard].is_in_turn && !(k->frozen >> shard & 1) &&
+		       atomic_load(&broker_shard(k->broker, shard)->holder) == TURN_FREE;
+	if (!running || k->is_nested || !is_idle || !random_chance(&k->random, k->wakes_at_once))
+		return;
+	k->is_nested = true; /* those that it wakes do not go on at once */
+	begin(k, shard);
+	end(k, shard);
+	k->is_nested = false;
+	k->running = running;
+}
+
 static void wake(void *context, unsigned shard)
 {
 	struct kit *k = context;
 	k->shards[shard].is_woken = true;
+	if (k->wakes_at_once)
+		run_meanwhile(k, shard);
 }
 
 static int attach(void *context, unsigned shard, struct stream *stream)
@@ -104,6 +125,7 @@ void kit_start_on(struct kit *k, const struct settings *settings, unsigned shard
 static void begin(struct kit *k, unsigned i)
 {
 	k->turns++;
+	k->running = i + 1;
 	k->shards[i].is_woken = false;
 	shard_turn_begin(broker_shard(k->broker, i), k->now);
 }
@@ -114,7 +136,9 @@ static void end(struct kit *k, unsigned i)
 	struct shard *s = broker_shard(k->broker, i);
 	struct kit_shard *mine = &k->shards[i];
 	mine->is_in_turn = false;
+	k->running = i + 1;
 	shard_turn_end(s);
+	k->running = 0;
 	uint64_t wait = shard_wait_ms(s);
 	mine->wake_at_ms = wait == UINT64_MAX ? UINT64_MAX : k->now.steady_ms + wait;
 	bool is_late = k->shard_count > 1 && random_chance(&k->random, LATE_SLEEPERS);
@@ -178,6 +202,7 @@ static void take_turn(struct kit *k, unsigned i)
 	k->shards[i].is_in_turn = k->shard_count > 1 && random_chance(&k->random, HALF_TURNS);
 	if (!k->shards[i].is_in_turn)
 		end(k, i);
+	k->running = 0;
 }
 
 static bool step_log(struct kit *k)

@@ -21,6 +21,9 @@ struct kit {
 	struct random random;
 	uint64_t turns;
 	uint64_t frozen;       /* bits of shards whose threads the system keeps from running */
+	uint8_t wakes_at_once; /* per cent: who is woken in another's turn takes its own meanwhile */
+	unsigned running;      /* the shard that takes a turn now, + 1; 0 = none */
+	bool is_nested;        /* that one was woken by another */
 	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
 	uint64_t events[EVENT_KIND_COUNT];
 	/* Takes passwords to be verified, as broker_hooks.verify does; NULL: that is done at once. */
