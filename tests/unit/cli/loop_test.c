@@ -16,7 +16,11 @@ static int make_client(void **state)
 {
 	struct nj_options o = NJ_OPTIONS_INIT;
 	(void)state;
-	return nj_new(&o, &client);
+	if (nj_new(&o, &client))
+		return -1;
+	struct loop_wait first = {.readable_fd = -1};
+	loop_turn(client, &first); /* who asks for its descriptor is woken once */
+	return 0;
 }
 
 static int free_client(void **state)
