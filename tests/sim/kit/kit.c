@@ -19,7 +19,8 @@
 static void begin(struct kit *k, unsigned i);
 static void end(struct kit *k, unsigned i);
 
-/* As fast as another thread may be: before who woke it does what it does next. */
+/* As fast as another thread may be: before who woke it does what it does next. Not where the log is
+ * in memory, which wakes while it holds its lock. */
 static void run_meanwhile(struct kit *k, unsigned shard)
 {
 	unsigned running = k->running;
@@ -38,7 +39,7 @@ static void wake(void *context, unsigned shard)
 {
 	struct kit *k = context;
 	k->shards[shard].is_woken = true;
-	if (k->wakes_at_once)
+	if (k->wakes_at_once && k->broker->log->is_kept)
 		run_meanwhile(k, shard);
 }
 
