@@ -66,6 +66,7 @@ int engine_publish_kept(struct engine *e, const struct publish *message, uint32_
 void engine_kept(struct engine *e, struct outgoing *o)
 {
 	o->waits = false;
+	transmit_note_expiry(e, o);
 	transmit_pump(e);
 }
 

@@ -258,10 +258,10 @@ static void test_a_message_that_waits_too_long(void **state)
 	app_prepare(NJ_MQTT_5);
 	assert_int_equal(nj_new(&app.options, &app.client), 0);
 	assert_int_equal(nj_publish(app.client, &m, &d), 0);
-	assert_int_equal(nj_delivery_wait(d, 5), NJ_ERROR_TIMED_OUT);
+	assert_int_equal(nj_delivery_wait(d, 20000), 0);
+	assert_int_equal(nj_delivery_outcome(d, NULL), NJ_EXPIRED);
 	nj_connect(app.client, 0);
 	settle(&app.host, app.client);
-	assert_int_equal(nj_delivery_outcome(d, NULL), NJ_EXPIRED);
 	assert_int_equal(app.published[0].outcome, NJ_EXPIRED);
 	assert_int_equal(app.host.server.packet_count[PACKET_PUBLISH], 0);
 	nj_delivery_free(d);
