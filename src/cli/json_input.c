@@ -280,6 +280,8 @@ static bool read_property(struct json_message *m, const char *name, json_t *valu
 	struct nj_property property = {.id = kind->id};
 	bool is_good = kind->is_number ? read_number(m, kind, value, &property.number)
 				       : read_text(m, name, value, &property.text);
+	if (is_good && kind->id == NJ_RESPONSE_TOPIC && !topic_name_is_valid(text_of(value)))
+		return refuse(m, "property \"%s\" is not a topic without wildcards", kind->name);
 	return is_good && add(m, &property);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "mqtt/properties.h"
+#include "mqtt/topic.h"
 #include "mqtt/types.h"
 
 #include <errno.h>
@@ -154,6 +155,10 @@ static bool read_text(const struct property_kind *kind, const char *value, struc
 		fprintf(stderr, "Error: Property value too long for property %s.\n\n", kind->name);
 	else if (!kind->is_binary && !utf8_is_valid(text))
 		fprintf(stderr, "Error: Malformed UTF-8 in property %s.\n\n", kind->name);
+	else if (kind->id == NJ_RESPONSE_TOPIC && !topic_name_is_valid(text)) /* [MQTT-3.3.2-14] */
+		fprintf(stderr,
+			"Error: Invalid response topic '%s', does it contain '+' or '#'?\n\n",
+			value);
 	else {
 		*out = (struct nj_bytes){text.ptr, text.len};
 		return true;

@@ -131,6 +131,7 @@ static void test_what_is_refused(void **state)
 		"{\"properties\":{\"payload-format-indicator\":2}}",
 		"{\"properties\":{\"message-expiry-interval\":-1}}",
 		"{\"properties\":{\"content-type\":1}}",
+		"{\"properties\":{\"response-topic\":\"a/+\"}}",
 		"{\"properties\":{\"content-type\":\"\\u0000\"}}",
 		"{\"properties\":{\"user-properties\":{\"n\":1}}}",
 		"{\"properties\":{\"user-properties\":[]}}",

@@ -360,6 +360,7 @@ static const struct {
 	{TOOL_PUB, "-t a -n -D"},
 	{TOOL_PUB, "-t a -n -D publish topic-alias"},
 	{TOOL_PUB, "-t a -n -D publish user-property n"},
+	{TOOL_PUB, "-t a -n -D publish response-topic a/+"},
 	{TOOL_PUB, "-t a -n -D bogus topic-alias 1"},
 	{TOOL_PUB, "-t a -n -D pubrec reason-string x"},
 	{TOOL_PUB, "-t a -n -D publish bogus 1"},
@@ -446,34 +447,6 @@ static void test_tls_options(void **state)
 	assert_memory_equal(key, "\0\xff\xab", 3);
 	assert_int_equal(tls_options_psk(&o.tls, key, 2), 0);
 	options_release(&o);
-}
-
-static void check_line(const char *text, const char *const *wanted)
-{
-	char line[128], *words[OPTIONS_WORDS_MAX];
-	snprintf(line, sizeof(line), "%s", text);
-	int count = options_file_cut(line, words);
-	for (int i = 0; i < count; i++) {
-		assert_non_null(wanted[i]);
-		assert_string_equal(words[i], wanted[i]);
-	}
-	assert_null(wanted[count]);
-}
-
-static void test_lines_of_an_options_file(void **state)
-{
-	(void)state;
-	check_line("", (const char *const[]){NULL});
-	check_line("  \t", (const char *const[]){NULL});
-	check_line("# -t a", (const char *const[]){NULL});
-	check_line("-d\r", (const char *const[]){"-d", NULL});
-	check_line("-m hello big  world ", (const char *const[]){"-m", "hello big  world", NULL});
-	check_line(" --topic\ta", (const char *const[]){"--topic", "a", NULL});
-	check_line("-D publish content-type a b",
-		   (const char *const[]){"-D", "publish", "content-type", "a b", NULL});
-	check_line("-D publish user-property n a b",
-		   (const char *const[]){"-D", "publish", "user-property", "n", "a b", NULL});
-	check_line("-D publish", (const char *const[]){"-D", "publish", NULL});
 }
 
 static void parse_with_file(struct options *o, const char *text, const char *line,
@@ -584,7 +557,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fallbacks),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_tls_options),
-		cmocka_unit_test(test_lines_of_an_options_file),
 		cmocka_unit_test(test_options_file),
 		cmocka_unit_test(test_help_and_version_end_it),
 		cmocka_unit_test(test_manuals_name_every_option),
