@@ -61,6 +61,11 @@ def test_manual_page_names_every_function():
     assert named == declared()
 
 
+def test_every_call_is_made_under_the_thread_sanitizer():
+    used = (TOP / 'tests' / 'unit' / 'client' / 'every_call_test.c').read_text()
+    assert set(re.findall(r'\b(nj_\w+)\(', used)) >= declared()
+
+
 def test_shared_library_has_a_version():
     assert 'Library soname: [libnightjar.so.0]' in run('readelf', '-d', SHARED)
 
