@@ -2,7 +2,7 @@
 /*
  * Who is here? Each takes part with presence/NAME: retained "here" when it comes, removed when it
  * leaves, and by its will when it is cut off. A will of MQTT 5.0 can wait: who is back within
- * three seconds never was away.
+ * a second never was away.
  *
  *	presence mqtt://localhost anna
  *	presence mqtt://localhost berta
@@ -47,7 +47,7 @@ static void on_message(nj_client *client, void *context, nj_message *message)
 
 static void prepare(struct nj_options *options, struct nj_message_out *will, char *topic)
 {
-	static const struct nj_property delay[] = {NJ_NUMBER(NJ_WILL_DELAY_INTERVAL, 3)};
+	static const struct nj_property delay[] = {NJ_NUMBER(NJ_WILL_DELAY_INTERVAL, 1)};
 	will->topic = topic;
 	will->qos = 1;
 	will->retain = true; /* and empty: it takes away what is retained */

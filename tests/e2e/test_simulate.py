@@ -35,16 +35,16 @@ def simulate(port, script, *words):
 def test_what_is_sent_is_acknowledged_and_received(broker, tmp_path, version):
     """Fifty devices, each QoS; a subscriber in the same script sees every message once."""
     script = written(tmp_path, f"""
-duration 1s
+duration 600ms
 device logger
   version {version}
   subscribe v{version}/# qos 2
 device sensor 50
   version {version}
-  start over 200ms
-  publish v{version}/{{id}}/0 every 300ms payload {{walk 15 25 0.5}}
-  publish v{version}/{{id}}/1 every 300ms jitter 50% qos 1 payload {{count}}
-  publish v{version}/{{id}}/2 every 300ms qos 2 payload {{"id":{{id}}}}
+  start over 100ms
+  publish v{version}/{{id}}/0 every 200ms payload {{walk 15 25 0.5}}
+  publish v{version}/{{id}}/1 every 200ms jitter 50% qos 1 payload {{count}}
+  publish v{version}/{{id}}/2 every 200ms qos 2 payload {{"id":{{id}}}}
 """)
     status, result, err = simulate(broker.port, script)
     assert status == 0, err
