@@ -17,7 +17,7 @@ test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	strace e2fsprogs libsqlite3-dev
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
-bench_storm_packages='python3 gcc@cc libc6-dev'
+bench_storm_packages='python3 gcc@cc libc6-dev libssl-dev'
 bench_library_packages='python3 gcc@cc libc6-dev libmosquitto-dev libpaho-mqtt-dev'
 
 say()

@@ -44,7 +44,7 @@ static void retry_later(struct simulate_device *d)
 	longest = longest < RETRY_MAX_MS ? longest : RETRY_MAX_MS;
 	d->tries++;
 	d->state = DEVICE_WAITING;
-	d->wait_ms = d->field->now_ms + simulate_random(&d->random) % (longest + 1);
+	d->wait_ms = d->field->now_ms + simulate_random(&d->chance) % (longest + 1);
 }
 
 /* Nothing is open any more. */
@@ -165,7 +165,7 @@ static void read_in(struct simulate_device *d)
 /* Some ends are as a cut cable's: the server is to find out, and publishes the will. */
 static void turn_off(struct simulate_device *d)
 {
-	bool is_cut = simulate_random(&d->random) % 100 < d->kind->cut;
+	bool is_cut = simulate_random(&d->chance) % 100 < d->kind->cut;
 	d->is_on = false;
 	if (d->state == DEVICE_OPEN && !is_cut && d->is_connected)
 		engine_disconnect(d->engine, NULL);
@@ -263,13 +263,14 @@ int simulate_device_init(struct simulate_device *d, struct simulate_field *field
 {
 	*d = (struct simulate_device){
 		.field = field, .kind = kind, .id = id, .fd = -1, .random = seed};
+	d->chance = simulate_random(&d->random);
 	d->cells = mem_zalloc((kind->cell_count + 1) * sizeof(*d->cells));
 	d->due_ms = mem_zalloc((kind->flow_count + 1) * sizeof(*d->due_ms));
 	if (!d->cells || !d->due_ms)
 		return ERROR_NO_MEMORY;
 	d->change_ms = field->now_ms;
 	if (kind->start_ms > 0)
-		d->change_ms += simulate_random(&d->random) % kind->start_ms;
+		d->change_ms += simulate_random(&d->chance) % kind->start_ms;
 	timer_set(&field->wheel, &d->timer, d->change_ms);
 	return simulate_engine_new(d);
 }

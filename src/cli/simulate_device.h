@@ -68,8 +68,9 @@ struct simulate_device {
 	const struct simulate_kind *kind;
 	struct engine *engine;
 	double *cells;
-	uint64_t *due_ms; /* of each flow */
-	uint64_t random;
+	uint64_t *due_ms;   /* of each flow */
+	uint64_t random;    /* for what it says */
+	uint64_t chance;    /* for when: so that a late turn changes no payload */
 	uint64_t change_ms; /* on or off; UINT64_MAX: never */
 	uint64_t wait_ms;   /* to try again, or no longer to linger */
 	uint32_t id;

@@ -21,7 +21,7 @@ bool simulate_render(struct simulate_device *d, const struct template *t, struct
 
 uint64_t simulate_jitter(struct simulate_device *d, uint64_t ms, uint32_t percent)
 {
-	double share = percent / 100.0 * (2 * simulate_random_fraction(&d->random) - 1);
+	double share = percent / 100.0 * (2 * simulate_random_fraction(&d->chance) - 1);
 	double value = (double)ms * (1 + share);
 	return value < 1 ? 1 : (uint64_t)value;
 }
@@ -65,7 +65,7 @@ void simulate_publish_first(struct simulate_device *d)
 	for (uint32_t i = 0; i < k->flow_count; i++)
 		if (d->due_ms[i] == 0)
 			d->due_ms[i] = d->field->now_ms +
-				       simulate_random(&d->random) % k->flows[i].every_ms;
+				       simulate_random(&d->chance) % k->flows[i].every_ms;
 }
 
 void simulate_publish_due(struct simulate_device *d)

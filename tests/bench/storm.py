@@ -53,7 +53,7 @@ class Fleet:
         library = options.program.parent / 'src' / 'client' / 'libnightjar.a'
         program = folder / 'storm'
         subprocess.run(['gcc', '-O2', f'-I{TOP / "include"}', TOP / 'tests' / 'bench' / 'storm.c',
-                        library, '-pthread', '-lcrypto', '-o', program], check=True)
+                        library, '-pthread', '-lssl', '-lcrypto', '-o', program], check=True)
         each = options.clients // options.processes
         self.outputs = [folder / f'clients-{i}' for i in range(options.processes)]
         self.processes = []

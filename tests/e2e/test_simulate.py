@@ -102,7 +102,8 @@ device s 20
     broker = Broker(port=port, state=tmp_path / "store")
     try:
         process = Process(command(port, script))
-        broker.wait_for_line("Received PUBLISH from s-1 ")
+        for i in range(1, 21):
+            broker.wait_for_line(f"Received PUBLISH from s-{i} ")
         broker.process.kill()
         broker = Broker(port=port, state=tmp_path / "store")
         for i in range(1, 21):
