@@ -248,8 +248,8 @@ struct nj_callbacks {
 struct nj_options {
 	size_t size; /* of this struct, as the program was compiled */
 
-	/* Where: "mqtt://host:port", "mqtts://host:port", "host", "host:port", "[::1]:1883",
-	 * "unix:///path"; NULL: "localhost". Names are resolved by whoever drives, who waits for that. */
+	/* Where: "mqtt://host:port", "mqtts://host:port", "ws://host:port/path", "wss://...",
+	 * "host", "host:port", "[::1]:1883", "unix:///path"; NULL: "localhost". Names are resolved by whoever drives, who waits for that. */
 	const char *address;
 	const char *const *more_addresses; /* tried in turn when `address` fails */
 	size_t more_address_count;

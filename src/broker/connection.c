@@ -21,7 +21,9 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer)
 {
 	size_t address_len = strnlen(peer->address, sizeof(peer->address) - 1);
-	struct connection *c = mem_zalloc(offsetof(struct connection, address) + address_len + 1);
+	/* what lies between may know better where it comes from */
+	size_t room = stream->layered ? sizeof(peer->address) : address_len + 1;
+	struct connection *c = mem_zalloc(offsetof(struct connection, address) + room);
 	struct stream copy = *stream;
 	if (!c) {
 		copy.ops->close(&copy);

@@ -104,21 +104,29 @@ static const struct flaw *take_proved_name(const struct connection *c, struct co
 	static const struct flaw flaw_no_proof = {
 		REASON_BAD_USER_NAME_OR_PASSWORD,
 		"its certificate holds no name that could be a user's"};
-	const struct stream_peer *peer = stream_peer(&c->stream);
-	if (!peer || (!peer->user_name && !peer->lacks_user_name))
+	struct stream_peer peer = stream_peer(&c->stream);
+	if (!peer.user_name && !peer.lacks_user_name)
 		return NULL;
-	if (!peer->user_name || !utf8_is_valid(span_of_text(peer->user_name)))
+	if (!peer.user_name || !utf8_is_valid(span_of_text(peer.user_name)))
 		return &flaw_no_proof;
 	p->has_user_name = true;
-	p->user_name = span_of_text(peer->user_name);
+	p->user_name = span_of_text(peer.user_name);
 	p->has_password = false;
 	return NULL;
 }
 
 static bool has_proved_name(const struct connection *c)
 {
-	const struct stream_peer *peer = stream_peer(&c->stream);
-	return peer && peer->user_name;
+	return stream_peer(&c->stream).user_name != NULL;
+}
+
+/* A proxy may have told where the client really comes from; the room is there (connection_new). */
+static void take_address(struct connection *c)
+{
+	struct stream_peer peer = stream_peer(&c->stream);
+	size_t len = peer.address ? strlen(peer.address) : 0;
+	if (len > 0 && len < sizeof(((struct peer *)0)->address))
+		memcpy(c->address, peer.address, len + 1);
 }
 
 /* May it come in [MQTT-3.1.4-2]? Any text is a client id [MQTT-3.1.3-5]. */
@@ -304,6 +312,7 @@ void handle_connect(struct connection *c, struct span body)
 	}
 	if (c->is_named_by_user)
 		p.client_id = p.user_name;
+	take_address(c);
 	struct span client_id = p.client_id;
 	s->connecting_id = client_id;
 	unsigned home = client_id.len ? shard_of(s->broker, client_id) : s->index;

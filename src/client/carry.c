@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "io/tls.h"
+#include "io/websocket.h"
 #include "nightjar/client.h"
 
 /* --- options --- */
@@ -120,26 +121,40 @@ static long socket_write(struct stream *s, const struct span *parts, unsigned co
 
 /* --- a connection --- */
 
-static void push(struct carry *c, struct layer *layer)
+/* False without memory. */
+static bool push(struct carry *c, struct layer *layer)
 {
+	if (!layer)
+		return false;
 	layer->below = c->top;
 	c->top = layer;
+	return true;
 }
 
-int carry_begin(struct carry *c, const struct transport *t, int fd, const char *host,
-		const char *path)
+/* "host:port", as the head of an HTTP request names it. */
+static struct layer *make_websocket(const struct endpoint *e)
+{
+	char host[320];
+	bool has_colon = strchr(e->name, ':') != NULL;
+	snprintf(host, sizeof(host), "%s%.255s%s:%u", has_colon ? "[" : "", e->name,
+		 has_colon ? "]" : "", e->port);
+	return websocket_client_new(host, e->path);
+}
+
+int carry_begin(struct carry *c, const struct endpoint *e, int fd)
 {
 	static const struct stream_ops ops = {.read = socket_read, .write = socket_write};
-	(void)path;
+	const struct transport *t = e->transport;
 	c->reason[0] = '\0';
-	if (!t->has_tls)
+	if (!t->has_tls && !t->has_websocket)
 		return 0;
 	layer_bottom_init(&c->bottom, &(struct stream){.ops = &ops, .fd = fd});
 	c->top = &c->bottom.layer;
-	struct layer *tls = tls_new(c->tls, c->server_name ? c->server_name : host, c->checks_name);
-	if (!tls)
+	const char *name = c->server_name ? c->server_name : e->name;
+	if (t->has_tls && !push(c, tls_new(c->tls, name, c->checks_name)))
 		return ERROR_NO_MEMORY;
-	push(c, tls);
+	if (t->has_websocket && !push(c, make_websocket(e)))
+		return ERROR_NO_MEMORY;
 	return 0;
 }
 

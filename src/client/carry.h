@@ -13,6 +13,14 @@
 
 struct nj_options;
 
+/* Where a server is. */
+struct endpoint {
+	const struct transport *transport;
+	char *name; /* host, or path of a socket */
+	char *path; /* of a WebSocket; else NULL */
+	uint16_t port;
+};
+
 /* Of a client, for all its connections. */
 struct carry {
 	struct tls_context *tls; /* NULL: none of its addresses needs it */
@@ -31,8 +39,7 @@ int carry_init(struct carry *c, const struct nj_options *o, bool needs_tls) MUST
 void carry_release(struct carry *c);
 
 /* A connection has come about on that descriptor, which stays the caller's. */
-int carry_begin(struct carry *c, const struct transport *t, int fd, const char *host,
-		const char *path) MUST_USE;
+int carry_begin(struct carry *c, const struct endpoint *e, int fd) MUST_USE;
 /* A step towards being open: 0, ERROR_AGAIN, or another error with the reason. */
 int carry_open(struct carry *c);
 /* As read and write. */

@@ -113,12 +113,6 @@ struct subscription {
 	char filter[];
 };
 
-struct endpoint {
-	const struct transport *transport;
-	char *name; /* host, or path */
-	uint16_t port;
-};
-
 /* A socket's way from nothing to nothing. */
 enum link_state {
 	LINK_DOWN,

@@ -84,7 +84,7 @@ static void shake(nj_client *c, uint64_t now_ms)
 static void connected(nj_client *c, uint64_t now_ms)
 {
 	const struct endpoint *e = &c->endpoints[c->endpoint_at];
-	if (carry_begin(&c->carry, e->transport, c->fd, e->name, NULL) != 0) {
+	if (carry_begin(&c->carry, e, c->fd) != 0) {
 		open_failed(c, ENOMEM, now_ms);
 		return;
 	}

@@ -12,11 +12,10 @@
 static const struct {
 	const char *scheme;
 	const struct transport *transport;
-} schemes[] = {{"mqtt", &transport_tcp},
-	       {"tcp", &transport_tcp},
-	       {"unix", &transport_unix},
-	       {"mqtts", &transport_tls},
-	       {"ssl", &transport_tls}};
+} schemes[] = {{"mqtt", &transport_tcp},         {"tcp", &transport_tcp},
+	       {"unix", &transport_unix},        {"mqtts", &transport_tls},
+	       {"ssl", &transport_tls},          {"ws", &transport_websocket},
+	       {"wss", &transport_websocket_tls}};
 
 /* "scheme://rest"; without a scheme it is TCP. NULL for a scheme that is not known. */
 static const struct transport *split_scheme(const char *text, const char **rest_out)
@@ -45,24 +44,55 @@ static bool read_port(const char *text, uint16_t *port_out)
 	return true;
 }
 
-/* "host", "host:port", "[v6]", "[v6]:port", and a bare v6 address, which has several colons. */
-static bool split_host(const char *text, struct span *host_out, uint16_t *port_out)
+static size_t find(struct span text, char letter)
 {
-	const char *end = text + strlen(text), *rest = end;
-	const char *colon = strchr(text, ':');
-	if (*text == '[') {
-		end = strchr(text, ']');
-		if (!end)
+	const uint8_t *at = text.len ? memchr(text.ptr, letter, text.len) : NULL;
+	return at ? (size_t)(at - text.ptr) : text.len;
+}
+
+static struct span behind(struct span text, size_t at)
+{
+	return span_of(text.ptr + at, text.len - at);
+}
+
+/* It would end the line of a request, or begin another. */
+static bool has_blank(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] == 0x7F)
+			return true;
+	return false;
+}
+
+static bool take_port(struct span text, uint16_t *port_out)
+{
+	char digits[8];
+	if (text.len >= sizeof(digits))
+		return false;
+	memcpy(digits, text.ptr, text.len);
+	digits[text.len] = '\0';
+	return read_port(digits, port_out);
+}
+
+/* "host", "host:port", "[v6]", "[v6]:port", and a bare v6 address, which has several colons. */
+static bool split_host(struct span text, struct span *host_out, uint16_t *port_out)
+{
+	struct span rest = behind(text, text.len);
+	size_t colon = find(text, ':');
+	*host_out = text;
+	if (text.len > 0 && *text.ptr == '[') {
+		size_t end = find(text, ']');
+		if (end == text.len)
 			return false;
-		text++;
-		rest = end + 1;
-	} else if (colon && !strchr(colon + 1, ':')) {
-		end = rest = colon;
+		*host_out = span_of(text.ptr + 1, end - 1);
+		rest = behind(text, end + 1);
+	} else if (colon < text.len && find(behind(text, colon + 1), ':') == text.len - colon - 1) {
+		*host_out = span_of(text.ptr, colon);
+		rest = behind(text, colon);
 	}
-	*host_out = span_of(text, (size_t)(end - text));
-	if (*rest == ':')
-		return read_port(rest + 1, port_out);
-	return *rest == '\0';
+	if (rest.len == 0)
+		return true;
+	return *rest.ptr == ':' && take_port(behind(rest, 1), port_out);
 }
 
 /* NULL, or what is wrong. `name_out` is part of the text. */
@@ -78,7 +108,11 @@ static const char *split_address(const char *text, const struct transport **tran
 	*transport_out = transport;
 	*port_out = transport->port;
 	*name_out = span_of_text(rest);
-	if (transport->port > 0 && !split_host(rest, name_out, port_out))
+	if (transport->has_websocket && has_blank(*name_out))
+		return "an address holds a blank or a control character";
+	if (transport->has_websocket) /* the path begins there */
+		name_out->len = find(*name_out, '/');
+	if (transport->port > 0 && !split_host(*name_out, name_out, port_out))
 		return "an address is host, host:port or [host]:port, the port from 1 to 65535";
 	if (name_out->len == 0)
 		return "an address lacks the host or path";
@@ -95,11 +129,15 @@ static int read_address(const char *text, struct endpoint *out)
 	uint16_t port;
 	if (split_address(text, &transport, &name, &port))
 		return ERROR_INVALID;
-	char *copy = mem_copy_text(name);
-	if (!copy)
-		return ERROR_NO_MEMORY;
-	*out = (struct endpoint){transport, copy, port};
-	return 0;
+	const char *slash = transport->has_websocket ? strchr(strstr(text, "://") + 3, '/') : NULL;
+	*out = (struct endpoint){transport, mem_copy_text(name), NULL, port};
+	if (transport->has_websocket)
+		out->path = mem_copy_text(span_of_text(slash ? slash : "/mqtt"));
+	if (out->name && (!transport->has_websocket || out->path))
+		return 0;
+	mem_free(out->name);
+	mem_free(out->path);
+	return ERROR_NO_MEMORY;
 }
 
 static int read_addresses(nj_client *c, const struct nj_options *o)
@@ -147,8 +185,10 @@ static bool needs_tls(const struct nj_options *o)
 
 void client_forget_endpoints(nj_client *c)
 {
-	for (size_t i = 0; i < c->endpoint_count; i++)
+	for (size_t i = 0; i < c->endpoint_count; i++) {
 		mem_free(c->endpoints[i].name);
+		mem_free(c->endpoints[i].path);
+	}
 	mem_free(c->endpoints);
 	mem_free(c->bind_name);
 }

@@ -118,6 +118,31 @@ const struct transport transport_tls = {
 	.finish = finish_stream,
 };
 
+const struct transport transport_websocket = {
+	.scheme = "ws",
+	.port = 80,
+	.has_websocket = true,
+	.resolve = resolve_host,
+	.open = open_stream,
+	.opened = stream_opened,
+	.read = read_stream,
+	.write = write_stream,
+	.finish = finish_stream,
+};
+
+const struct transport transport_websocket_tls = {
+	.scheme = "wss",
+	.port = 443,
+	.has_tls = true,
+	.has_websocket = true,
+	.resolve = resolve_host,
+	.open = open_stream,
+	.opened = stream_opened,
+	.read = read_stream,
+	.write = write_stream,
+	.finish = finish_stream,
+};
+
 const struct transport transport_unix = {
 	.scheme = "unix",
 	.resolve = resolve_path,

@@ -20,6 +20,7 @@ struct transport {
 	const char *scheme; /* of an address, without "://" */
 	uint16_t port;      /* when the address names none; 0: there are no ports */
 	bool has_tls;
+	bool has_websocket;
 	/* Fills in the addresses of the server; may wait. NULL, or why there are none. */
 	const char *(*resolve)(const char *name, uint16_t port, struct address_list *out);
 	/* A descriptor on its way to that address (`is_connected_out`: there already), from one of
@@ -37,6 +38,9 @@ struct transport {
 
 extern const struct transport transport_tcp;
 extern const struct transport transport_unix;
-extern const struct transport transport_tls; /* its bytes go through carry.h */
+/* Their bytes go through carry.h. */
+extern const struct transport transport_tls;
+extern const struct transport transport_websocket;
+extern const struct transport transport_websocket_tls;
 
 #endif

@@ -63,6 +63,12 @@ struct config_store {
 	int64_t budget_bytes_per_day; /* written to the device; 0: any; -1: the profile's */
 };
 
+/* What is spoken on a listener. */
+enum config_protocol {
+	CONFIG_PROTOCOL_MQTT,
+	CONFIG_PROTOCOL_WEBSOCKETS, /* MQTT over WebSocket */
+};
+
 /* TLS of a listener; texts as options have them, NULL: not said. */
 struct config_tls {
 	char *ca_file, *ca_path;
@@ -105,6 +111,11 @@ struct config_listener {
 	uint8_t answer;              /* enum answer: `durability` below the listener */
 	bool is_named_by_user;       /* use_username_as_clientid */
 	struct config_access access; /* with per_listener_settings */
+	uint8_t protocol;            /* enum config_protocol */
+	char *origins;               /* of pages that may open WebSockets, with commas; NULL: any */
+	uint32_t head_bytes;         /* of the head of a WebSocket at most; 0: not said */
+	bool trusts_forwarded;       /* X-Forwarded-For of a proxy */
+	bool has_proxy;              /* PROXY protocol: each connection begins with its header */
 	struct config_tls tls;
 };
 

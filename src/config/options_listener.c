@@ -10,6 +10,12 @@ static const char *const socket_families[] = {
 	NULL,
 };
 
+static const char *const protocols[] = {
+	[CONFIG_PROTOCOL_MQTT] = "mqtt",
+	[CONFIG_PROTOCOL_WEBSOCKETS] = "websockets",
+	NULL,
+};
+
 static const struct option rows[] = {
 	{.name = "listener",
 	 .type = OPTION_SPECIAL,
@@ -34,12 +40,45 @@ static const struct option rows[] = {
 	 .text = "The address or host name of the default listener. Better written as a listener "
 		 "line."},
 	{.name = "protocol",
-	 .type = OPTION_TEXT,
-	 .status = OPTION_ONLY,
-	 .only = "mqtt",
+	 .type = OPTION_CHOICE,
+	 LISTENER(protocol),
 	 .group = OPTION_GROUP_LISTENERS,
-	 .value = "mqtt",
-	 .text = "this version speaks MQTT over TCP and has no WebSockets"},
+	 .choices = protocols,
+	 .value = "mqtt|websockets",
+	 .text = "What is spoken on the listener above: MQTT, or MQTT over WebSocket, for programs "
+		 "in browsers. With certfile both go through TLS."},
+	{.name = "websockets_origin",
+	 .type = OPTION_TEXT,
+	 LISTENER(origins),
+	 .group = OPTION_GROUP_LISTENERS,
+	 .value = "origin,...",
+	 .default_text = "any",
+	 .text = "From where pages may come that open a WebSocket, as https://example.org, several "
+		 "with commas. Pages from elsewhere are answered with 403."},
+	{.name = "websockets_headers_size",
+	 NUMBER(512, 65536),
+	 LISTENER(head_bytes),
+	 .group = OPTION_GROUP_LISTENERS,
+	 .value = "bytes",
+	 .default_text = "8192",
+	 .text = "How large the head of a request for a WebSocket may be; a larger one is answered "
+		 "with 431."},
+	{.name = "websockets_forwarded",
+	 BOOL,
+	 LISTENER(trusts_forwarded),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_LISTENERS,
+	 .text = "Does a proxy stand in front whose word about a client's address is good? It is "
+		 "the last one of X-Forwarded-For, or X-Real-IP."},
+	{.name = "proxy_protocol",
+	 BOOL,
+	 LISTENER(has_proxy),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_LISTENERS,
+	 .text = "Does each connection begin with a header of the PROXY protocol, version 1 or 2, "
+		 "that says which client it is for? Only for listeners that nobody but the proxy "
+		 "reaches. With use_identity_as_username the certificate's name that the proxy has "
+		 "verified is the user name."},
 	{.name = "socket_domain",
 	 .type = OPTION_CHOICE,
 	 LISTENER(family),

@@ -17,7 +17,7 @@
 #define ENGINES "OpenSSL 3 has given engines up, so the key must be in keyfile: remove the line"
 #define PLUGINS "this version loads no plugins: remove the line"
 #define BRIDGES "this version has no bridges: remove the section of the bridge"
-#define WEBSOCKETS "this version has no WebSockets: remove the line"
+#define PAGES "the broker serves no pages and logs WebSockets as everything else: remove the line"
 
 static const struct option rows[] = {
 	LATER("check_retain_source",
@@ -30,9 +30,8 @@ static const struct option rows[] = {
 	LATER("auth_plugin_deny_special_chars", PLUGINS),
 	LATER("tls_engine", ENGINES),
 	LATER("tls_engine_kpass_sha1", ENGINES),
-	LATER("http_dir", WEBSOCKETS),
-	LATER("websockets_log_level", WEBSOCKETS),
-	LATER("websockets_headers_size", WEBSOCKETS),
+	LATER("http_dir", PAGES),
+	LATER("websockets_log_level", PAGES),
 	LATER("connection", BRIDGES),
 	LATER("address", BRIDGES),
 	LATER("addresses", BRIDGES),

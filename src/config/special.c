@@ -79,8 +79,9 @@ bool listener_is_plain(const struct config_listener *l)
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
 	       !l->is_named_by_user && l->access.allow_anonymous < 0 &&
-	       !l->tls.requires_certificate && !l->tls.uses_identity && !l->tls.uses_subject &&
-	       !l->tls.has_no_tickets && !has_text(l);
+	       l->protocol == CONFIG_PROTOCOL_MQTT && l->head_bytes == 0 && !l->trusts_forwarded &&
+	       !l->has_proxy && !l->tls.requires_certificate && !l->tls.uses_identity &&
+	       !l->tls.uses_subject && !l->tls.has_no_tickets && !has_text(l);
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)

@@ -58,6 +58,12 @@ static const char *any_option(const struct config_tls *t)
 	return NULL;
 }
 
+/* A proxy may have looked at certificates in our place. */
+static bool is_names_of_proxy(const struct config_listener *l)
+{
+	return l->has_proxy && strcmp(any_option(&l->tls), "use_identity_as_username") == 0;
+}
+
 static bool is_version(const char *text)
 {
 	return strcmp(text, "tlsv1.2") == 0 || strcmp(text, "tlsv1.3") == 0;
@@ -76,7 +82,7 @@ static struct finding find_mistake(const struct config *c, const struct config_l
 		return (struct finding){"certfile", "its key is missing: a keyfile line"};
 	if (t->key_file && !t->certificate_file)
 		return (struct finding){"keyfile", "its certificate is missing: a certfile line"};
-	if (!config_listener_has_tls(l) && any_option(t))
+	if (!config_listener_has_tls(l) && any_option(t) && !is_names_of_proxy(l))
 		return (struct finding){any_option(t),
 					"the listener speaks no TLS: certfile and keyfile are "
 					"missing, or psk_hint"};
@@ -99,7 +105,8 @@ void tls_check(struct config *c, struct config_report *report, const struct conf
 {
 	const struct config_tls *t = &l->tls;
 	struct finding found = find_mistake(c, l);
-	if ((t->uses_identity || t->uses_subject) && !t->requires_certificate && !t->psk_hint)
+	if ((t->uses_identity || t->uses_subject) && !t->requires_certificate && !t->psk_hint &&
+	    !l->has_proxy)
 		report_notice(report,
 			      "Nobody can come in by a listener: user names shall come from "
 			      "certificates, and none is asked for without "

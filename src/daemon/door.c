@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "io/layered.h"
+#include "io/proxy_header.h"
 #include "io/tls.h"
 
 #define DEFAULT_ALPN "mqtt"
@@ -96,6 +97,13 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 		.answer = from->answer,
 		.realm = (uint8_t)(c->has_access_per_listener ? index : 0),
 		.is_named_by_user = from->is_named_by_user,
+		.has_proxy = from->has_proxy,
+		.takes_proxys_name = from->tls.uses_identity && !tls,
+		.has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS,
+		.websocket = {.head_bytes_max =
+				      from->head_bytes ? from->head_bytes : WEBSOCKET_HEAD_BYTES,
+			      .origins = from->origins,
+			      .trusts_forwarded = from->trusts_forwarded},
 	};
 	pthread_mutex_init(&d->mutex, NULL);
 	return 0;
@@ -132,18 +140,31 @@ static struct layer *make_tls_layer(struct door *d)
 	return layer;
 }
 
+/* False without memory. */
+static bool put_on(struct layered *l, struct layer *layer)
+{
+	if (layer)
+		layered_push(l, layer);
+	return layer != NULL;
+}
+
+/* From the socket up. */
+static bool put_layers(struct door *d, struct layered *l)
+{
+	return (!d->has_proxy || put_on(l, proxy_layer_new(d->takes_proxys_name))) &&
+	       (!d->tls || put_on(l, make_tls_layer(d))) &&
+	       (!d->has_websocket || put_on(l, websocket_server_new(&d->websocket)));
+}
+
 int door_furnish(struct door *d, struct stream *s)
 {
-	if (!d->tls)
+	if (!d->tls && !d->has_proxy && !d->has_websocket)
 		return 0;
 	struct layered *l = layered_init(s);
-	struct layer *layer = l ? make_tls_layer(d) : NULL;
-	if (!layer) {
-		s->ops->close(s);
-		return ERROR_NO_MEMORY;
-	}
-	layered_push(l, layer);
-	return 0;
+	if (l && put_layers(d, l))
+		return 0;
+	s->ops->close(s);
+	return ERROR_NO_MEMORY;
 }
 
 static void watch_more(const char *more, struct file_watch *w)

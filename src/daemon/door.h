@@ -12,6 +12,7 @@
 #include "daemon/file_watch.h"
 #include "io/stream.h"
 #include "io/tls_context.h"
+#include "io/websocket.h"
 
 #define DOOR_REASON_MAX TLS_REASON_MAX
 
@@ -19,8 +20,12 @@ struct door {
 	pthread_mutex_t mutex;
 	struct tls_context *tls; /* guarded by the mutex; NULL: none */
 	uint8_t answer;          /* enum answer of the listener */
-	uint8_t realm;           /* by which its clients are judged */
-	bool is_named_by_user;   /* their user names stand for their client ids */
+	bool has_proxy;          /* each connection begins with a proxy's header */
+	bool takes_proxys_name;  /* of the certificate that the proxy has verified */
+	bool has_websocket;
+	struct websocket_settings websocket;
+	uint8_t realm;         /* by which its clients are judged */
+	bool is_named_by_user; /* their user names stand for their client ids */
 };
 
 /* Reads what the listener's options name. 0, or an error with the reason. */

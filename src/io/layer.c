@@ -54,14 +54,11 @@ const char *layer_reason(const struct layer *top)
 	return NULL;
 }
 
-const struct stream_peer *layer_peer(const struct layer *top)
+void layer_peer(const struct layer *top, struct stream_peer *peer)
 {
-	for (; top; top = top->below) {
-		const struct stream_peer *peer = top->ops->peer ? top->ops->peer(top) : NULL;
-		if (peer)
-			return peer;
-	}
-	return NULL;
+	for (; top; top = top->below)
+		if (top->ops->peer)
+			top->ops->peer(top, peer);
 }
 
 static struct stream *stream_of(struct layer *l)

@@ -25,8 +25,8 @@ struct layer_ops {
 	/* The last word of this side; what could not be written is lost. NULL: there is none. */
 	void (*finish)(struct layer *l);
 	void (*free)(struct layer *l);
-	/* What became known about the peer; NULL: nothing can. */
-	const struct stream_peer *(*peer)(const struct layer *l);
+	/* Adds what became known about the peer and no layer above has said. NULL: nothing can. */
+	void (*peer)(const struct layer *l, struct stream_peer *peer);
 };
 
 struct layer {
@@ -65,8 +65,8 @@ bool layer_has_more(const struct layer *top);
 bool layer_is_blocked(const struct layer *top);
 /* The uppermost reason; NULL when there is none. */
 const char *layer_reason(const struct layer *top);
-/* The uppermost that knows something; NULL when none does. */
-const struct stream_peer *layer_peer(const struct layer *top);
+/* What all of them know. */
+void layer_peer(const struct layer *top, struct stream_peer *peer);
 
 /* The lowest one: a stream that is in no loop, and stays the caller's to close. */
 struct layer_bottom {

@@ -91,9 +91,9 @@ static const char *layered_reason(const struct stream *s)
 	return l->reason ? l->reason : layer_reason(l->top);
 }
 
-static const struct stream_peer *layered_peer(const struct stream *s)
+static void layered_peer(const struct stream *s, struct stream_peer *peer)
 {
-	return layer_peer(s->layered->top);
+	layer_peer(s->layered->top, peer);
 }
 
 static const struct stream_ops layered_ops = {

@@ -29,9 +29,9 @@ struct stream_ops {
 	/* Why the peer is gone, in words for the log, until it is closed; NULL when that is all
 	 * there is to say. The operation is NULL where it never is more. */
 	const char *(*reason)(const struct stream *s);
-	/* What the way to us has told of the peer, until it is closed; NULL: nothing. The operation
-	 * is NULL where there never is anything. */
-	const struct stream_peer *(*peer)(const struct stream *s);
+	/* Adds what the way to us has told of the peer, good until it is closed. The operation is
+	 * NULL where there never is anything. */
+	void (*peer)(const struct stream *s, struct stream_peer *peer);
 };
 
 /* Known of a peer before it has said a word of MQTT. Texts may be NULL. */
@@ -58,9 +58,12 @@ static inline const char *stream_reason(const struct stream *s)
 	return s->ops && s->ops->reason ? s->ops->reason(s) : NULL;
 }
 
-static inline const struct stream_peer *stream_peer(const struct stream *s)
+static inline struct stream_peer stream_peer(const struct stream *s)
 {
-	return s->ops && s->ops->peer ? s->ops->peer(s) : NULL;
+	struct stream_peer peer = {0};
+	if (s->ops && s->ops->peer)
+		s->ops->peer(s, &peer);
+	return peer;
 }
 
 static inline bool stream_is_open(const struct stream *s)

@@ -246,10 +246,13 @@ static int learn_peer(struct tls *t)
 	return error;
 }
 
-static const struct stream_peer *tls_peer(const struct layer *l)
+static void tls_peer(const struct layer *l, struct stream_peer *peer)
 {
 	const struct tls *t = CONTAINER_OF((struct layer *)(uintptr_t)l, struct tls, layer);
-	return t->about ? &t->about->peer : NULL;
+	if (t->about && !peer->user_name) {
+		peer->user_name = t->about->peer.user_name;
+		peer->lacks_user_name = t->about->peer.lacks_user_name;
+	}
 }
 
 /* --- the layer --- */

@@ -75,9 +75,7 @@ static const struct refused refused_cases[] = {
 	{"sys_interval 10", "",
 	 "f.conf:1: sys_interval: '10' is not possible, only 0: this version publishes no $SYS "
 	 "topics\n"},
-	{"protocol websockets", "",
-	 "f.conf:1: protocol: 'websockets' is not possible, only mqtt: this version speaks MQTT "
-	 "over TCP and has no WebSockets\n"},
+	{"protocol quic", "", "f.conf:1: protocol: 'quic' is none of mqtt, websockets\n"},
 	{"max_qos 1\nmax_qos 2", "", "f.conf:2: max_qos: '2' contradicts line 1\n"},
 	{"max_qos 1\nmaximum_qos 2", "", "f.conf:2: maximum_qos: '2' contradicts line 1\n"},
 	{"user a\nuser b", "", "f.conf:2: user: 'b' contradicts line 1\n"},
