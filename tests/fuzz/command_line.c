@@ -100,8 +100,12 @@ static void try_bench(int argc, char **argv)
 	CHECK(o.count > 0 || o.duration_ms > 0);
 	if (bench_shape_publishes(o.shape))
 		CHECK(o.publishers > 0);
+	else if (o.shape == BENCH_VERIFY)
+		CHECK(o.kill_pid > 1 && o.qos > 0);
 	else
 		CHECK(o.clients > 0);
+	CHECK(o.ramp.from <= o.ramp.to && (o.ramp.step > 0 || o.ramp.from == 0));
+	bench_options_release(&o);
 }
 
 static void try_broker(int argc, char **argv)
