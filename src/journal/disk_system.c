@@ -188,7 +188,8 @@ static int file_size(struct disk_file *file, uint64_t *len_out)
 /* Where the file system cannot reserve, zeros take the place. */
 static int fill(struct disk_file *file, uint64_t len)
 {
-	static const uint8_t zeros[64 << 10] __attribute__((aligned(DISK_BLOCK)));
+	/* never written, and not const: so it takes no place in the program's file */
+	static uint8_t zeros[64 << 10] __attribute__((aligned(DISK_BLOCK)));
 	uint64_t at = 0;
 	int error = file_size(file, &at);
 	while (!error && at < len) {
