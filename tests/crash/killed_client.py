@@ -26,7 +26,7 @@ from pathlib import Path
 
 SKIPPED = 77
 LINES = 40  # that each round adds, at each QoS
-LIFE_MS = 120  # a killed process lives so long at most: it opens its store, and does its work
+LIFE_MS = 60  # a killed process lives so long at most: it opens its store, and does its work
 PATIENCE = 120
 
 
