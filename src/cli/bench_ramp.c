@@ -14,8 +14,10 @@
 
 /* The longest wait for what a step has left behind. */
 #define DRAIN_NS (20 * BENCH_NS_PER_S)
-/* A server that delivers less than this part of what is due does not keep up. */
-#define KEEPS_UP 0.95
+/* A server that needs so much longer than the step for what the step held does not keep up: this
+ * part of the step, but no less than a busy machine may stand still for. */
+#define BEHIND_PART 10
+#define BEHIND_NS (BENCH_NS_PER_S / 5)
 /* Latency breaks where the 99th percentile is so many times that of the first steps ... */
 #define BREAK_TIMES 10
 /* ... and is no longer noise of the machine. */
@@ -39,8 +41,10 @@ static int measure_step(struct bench_run *run, uint64_t rate, uint64_t ns)
 
 static bool keeps_up(const struct bench_run *run, const struct bench_result *r)
 {
-	double due = (double)r->rate * run->publishers[0].audiences;
-	return r->unsent == 0 && r->per_second >= KEEPS_UP * due;
+	uint64_t end_ns = run->end.time_ns;
+	uint64_t behind_ns = run->progress_ns > end_ns ? run->progress_ns - end_ns : 0;
+	uint64_t allowed_ns = (end_ns - run->start.time_ns) / BEHIND_PART;
+	return r->unsent == 0 && behind_ns <= (allowed_ns > BEHIND_NS ? allowed_ns : BEHIND_NS);
 }
 
 static void judge(const struct bench_run *run, struct bench_series *series)
