@@ -341,6 +341,65 @@ static void move_bytes(struct layer *from, struct layer *to, size_t total)
 	}
 }
 
+/* [MQTT-6.0.0-1] */
+static void test_websocket_client_takes_binary_frames_only(void **state)
+{
+	(void)state;
+	struct pair p;
+	uint8_t got[16];
+	struct span text = SPAN_LITERAL("\x81\x01"
+					"a");
+	pair_open(&p, 1000, 0);
+	struct stream *server = &p.bottom[0].stream;
+	assert_int_equal(server->ops->write(server, &text, 1), 3);
+	assert_int_equal(layer_read(p.end[1], (struct room){got, sizeof(got)}), ERROR_CLOSED);
+	assert_non_null(strstr(layer_reason(p.end[1]), "not binary"));
+	/* a frame of a client is masked (RFC 6455, 5.1) */
+	assert_int_equal(server->ops->read(server, (struct room){got, sizeof(got)}), 8);
+	assert_int_equal(got[0], 0x88);
+	assert_int_equal(got[1], 0x82);
+	pair_close(&p);
+}
+
+/* [MQTT-6.0.0-3], and what it takes for an answer */
+static void test_websocket_client_asks_for_mqtt(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *answer, *reason;
+	} cases[] = {
+		{"HTTP/1.1 404 Not Found\r\n\r\n", "opens no WebSocket"},
+		{"SSH-2.0-OpenSSH\r\n\r\n", "no HTTP"},
+		{"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+		 "another request"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct stream ends[2];
+		struct layer_bottom bottom;
+		char request[1024];
+		assert_int_equal(memory_pair_open(65536, &ends[0], &ends[1]), 0);
+		layer_bottom_init(&bottom, &ends[0]);
+		struct layer *l = websocket_client_new("broker.example:8080", "/mqtt");
+		l->below = &bottom.layer;
+		assert_int_equal(layer_open(l), ERROR_AGAIN);
+		long n = ends[1].ops->read(&ends[1],
+					   (struct room){(uint8_t *)request, sizeof(request) - 1});
+		assert_true(n > 0);
+		request[n] = '\0';
+		assert_ptr_equal(
+			strstr(request, "GET /mqtt HTTP/1.1\r\nHost: broker.example:8080\r\n"),
+			request);
+		assert_non_null(strstr(request, "\r\nSec-WebSocket-Protocol: mqtt\r\n"));
+		struct span part = span_of_text(cases[i].answer);
+		assert_int_equal(ends[1].ops->write(&ends[1], &part, 1), (long)part.len);
+		assert_int_equal(layer_open(l), ERROR_CLOSED);
+		assert_non_null(strstr(layer_reason(l), cases[i].reason));
+		layer_free(l);
+		bottom.stream.ops->close(&bottom.stream);
+		ends[1].ops->close(&ends[1]);
+	}
+}
+
 static void test_websocket_both_ways_through_narrow_streams(void **state)
 {
 	(void)state;
@@ -389,6 +448,8 @@ int main(void)
 		cmocka_unit_test(test_websocket_close_is_answered),
 		cmocka_unit_test(test_websocket_flood_of_pings_is_bounded),
 		cmocka_unit_test(test_websocket_both_ways_through_narrow_streams),
+		cmocka_unit_test(test_websocket_client_takes_binary_frames_only),
+		cmocka_unit_test(test_websocket_client_asks_for_mqtt),
 		cmocka_unit_test(test_websocket_without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
