@@ -333,6 +333,15 @@ def test_fallback(port, what):
     assert run([*dead, "--fallback", f"mqtt://127.0.0.1:{port}"])[0] == 0
 
 
+def test_websocket(start_broker):
+    broker = start_broker("listener 0 127.0.0.1", "protocol websockets", "allow_anonymous true",
+                          port=None)
+    subscriber = Subscriber(broker.port, "--ws", "-t", "ws", "-q", "2", "-C", "1")
+    assert run([OUR_PROGRAM, "pub", "-L", f"ws://127.0.0.1:{broker.port}/ws", "-m", "hello",
+                "-q", "2"]) == (0, [], [])
+    assert subscriber.end()[:2] == (0, ["hello"])
+
+
 # Other names
 
 @pytest.mark.parametrize("name", ["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"])
