@@ -15,7 +15,7 @@ from support.process import Process, eventually, run
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO or not LIBRARY.exists(),
                                 reason="beside this program stands no library")
-NAMES = ("bridge", "led", "presence", "properties", "sensor", "threads", "worker")
+NAMES = ("bridge", "led", "presence", "properties", "requests", "sensor", "threads", "worker")
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +227,20 @@ def test_properties(broker, programs):
     # but for that of User Properties [MQTT-3.3.2-18]
     assert [line for line in told if "=" in line] == ["room = kitchen", "unit = C", "unit = K"]
     assert len(told) == 8
+
+
+def test_requests(broker, programs, start):
+    """Each question gets its answer; one that nobody hears is told so."""
+    ask = [programs["requests"], address(broker), "ask"]
+    server = start(programs["requests"], address(broker), "serve", "rooms/temperature")
+    server.out.wait("^serving$")
+    assert run([*ask, "rooms/temperature", "kitchen", "cellar"]) == (
+        0, ["kitchen: 21.5", "cellar: 12.0"], [])
+    with Client(broker.port) as stranger:
+        stranger.connect()
+        stranger.publish("rooms/temperature", b"attic", 1)
+    server.err.wait("^requests: a question that wants no answer$")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    status, out, _ = run([*ask, "rooms/humidity", "kitchen"])
+    assert status == 1 and out[0].startswith("kitchen: no answer, ")
