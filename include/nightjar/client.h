@@ -249,7 +249,8 @@ struct nj_options {
 	size_t size; /* of this struct, as the program was compiled */
 
 	/* Where: "mqtt://host:port", "mqtts://host:port", "ws://host:port/path", "wss://...",
-	 * "host", "host:port", "[::1]:1883", "unix:///path"; NULL: "localhost". Names are resolved by whoever drives, who waits for that. */
+	 * "host", "host:port", "[::1]:1883", "unix:///path"; NULL: "localhost". A
+	 * name is looked up by a thread that ends with the answer, so that nobody waits for it. */
 	const char *address;
 	const char *const *more_addresses; /* tried in turn when `address` fails */
 	size_t more_address_count;

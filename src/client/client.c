@@ -90,6 +90,8 @@ static void release(nj_client *c)
 	mem_free(c->slots);
 	mem_free((void *)c->connack_properties.ptr);
 	mem_free((void *)c->farewell_properties.ptr);
+	resolver_abandon(c->resolver);
+	c->resolver = NULL;
 	auth_release(c);
 	request_release(c);
 	fault_release(c);
@@ -288,6 +290,8 @@ static void cancel(nj_client *c)
 	c->fd = -1;
 	c->interest = 0;
 	c->link = LINK_DOWN;
+	resolver_abandon(c->resolver);
+	c->resolver = NULL;
 	link_remove(&c->auth.event.link); /* nobody waits for an answer */
 }
 
@@ -309,7 +313,7 @@ static int disconnect(nj_client *c, uint8_t reason_code, struct span properties,
 	c->farewell_properties = properties;
 	message_give_held(c);
 	if (c->link == LINK_WAITING || c->link == LINK_ASKING ||
-	    (c->link == LINK_OPENING && c->fd >= 0))
+	    (c->link == LINK_OPENING && (c->fd >= 0 || c->resolver)))
 		cancel(c);
 	else if (c->link == LINK_OPEN && (client_is_driver(c) || inbox_is_answering(c)))
 		c->disconnects_soon = true;

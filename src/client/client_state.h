@@ -21,7 +21,7 @@
  *	property_list.c  properties between the caller's arrays and the wire
  *
  * One mutex guards all of a client. Whoever drives holds it while the engine works, and lets it go
- * to wait, to resolve a name and to call callbacks. "Locked": the caller holds the mutex.
+ * to wait and to call callbacks. "Locked": the caller holds the mutex.
  */
 #ifndef NIGHTJAR_CLIENT_CLIENT_STATE_H
 #define NIGHTJAR_CLIENT_CLIENT_STATE_H
@@ -35,6 +35,7 @@
 #include "base/list.h"
 #include "client/carry.h"
 #include "client/engine.h"
+#include "client/resolver.h"
 #include "client/transport.h"
 #include "nightjar/client.h"
 
@@ -207,7 +208,8 @@ struct nj_client {
 	struct endpoint *endpoints;
 	size_t endpoint_count;
 	size_t endpoint_at;
-	size_t endpoint_tried; /* what `disconnected` speaks of */
+	size_t endpoint_tried;     /* what `disconnected` speaks of */
+	struct resolver *resolver; /* or NULL */
 	struct address_list candidates;
 	size_t candidate_at;
 	char *bind_name;            /* or NULL */
@@ -299,8 +301,10 @@ bool client_is_driver(const nj_client *c);
  * has freed disposes of it. */
 void client_leave(nj_client *c);
 
-/* connect.c; locked. Begins an attempt; lets the mutex go to resolve a name. */
+/* connect.c; locked. Begins an attempt: with `resolver` where a name has to be asked for. */
 void connect_begin(nj_client *c, uint64_t now_ms);
+/* Goes on when the name is there. */
+void connect_resolved(nj_client *c, uint64_t now_ms);
 /* The next address of the same host; false: there is none. */
 bool connect_next_candidate(nj_client *c, uint64_t now_ms);
 /* Nothing is open (any more): wait, or stay down. */

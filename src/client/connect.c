@@ -81,36 +81,55 @@ bool connect_next_candidate(nj_client *c, uint64_t now_ms)
 	return false;
 }
 
-/* Both ends; NULL or a sentence, with which there is nothing to try. */
-static const char *resolve(nj_client *c, const struct endpoint *e)
+/* Where to is known, or is not to be had. */
+static void go(nj_client *c, const struct resolved *found, uint64_t now_ms)
 {
-	const char *trouble = e->transport->resolve(e->name, e->port, &c->candidates);
-	c->locals.count = 0;
-	if (!trouble && c->bind_name && e->port > 0)
-		trouble = e->transport->resolve(c->bind_name, 0, &c->locals);
-	if (trouble)
-		c->candidates.count = 0;
-	return trouble;
+	c->candidates = found->servers;
+	c->locals = found->locals;
+	c->candidate_at = 0;
+	if (connect_next_candidate(c, now_ms))
+		return;
+	connect_later(c, now_ms);
+	events_disconnected(c, NJ_END_UNREACHABLE, 0, found->trouble);
+}
+
+/* There is no thread to be had: whoever drives waits, and lets the mutex go for it. */
+static void wait_and_go(nj_client *c, const struct endpoint *e)
+{
+	struct resolved found;
+	pthread_mutex_unlock(&c->mutex);
+	resolve_and_wait(e->transport, e->name, e->port, c->bind_name, &found);
+	pthread_mutex_lock(&c->mutex);
+	if (c->wants_connection && !c->is_freed)
+		go(c, &found, client_now_ms());
+	else
+		c->link = LINK_DOWN;
 }
 
 void connect_begin(nj_client *c, uint64_t now_ms)
 {
 	const struct endpoint *e = &c->endpoints[c->endpoint_at];
+	struct resolved found;
 	c->link = LINK_OPENING;
 	c->endpoint_tried = c->endpoint_at;
 	c->deadline_ms = now_ms + c->connect_timeout_ms;
 	c->system_error = 0;
-	pthread_mutex_unlock(&c->mutex);
-	const char *trouble = resolve(c, e);
-	pthread_mutex_lock(&c->mutex);
-	now_ms = client_now_ms();
-	c->candidate_at = 0;
-	if (!c->wants_connection || c->is_freed) {
-		c->link = LINK_DOWN;
+	if (resolve_at_once(e->transport, e->name, e->port, c->bind_name, &found)) {
+		go(c, &found, now_ms);
 		return;
 	}
-	if (connect_next_candidate(c, now_ms))
+	c->candidates.count = c->candidate_at = 0;
+	c->resolver = resolver_start(e->transport, e->name, e->port, c->bind_name, c->wake_fd);
+	if (!c->resolver)
+		wait_and_go(c, e);
+}
+
+void connect_resolved(nj_client *c, uint64_t now_ms)
+{
+	struct resolved found;
+	if (!c->resolver || !resolver_is_done(c->resolver))
 		return;
-	connect_later(c, now_ms);
-	events_disconnected(c, NJ_END_UNREACHABLE, 0, trouble);
+	resolver_take(c->resolver, &found);
+	c->resolver = NULL;
+	go(c, &found, now_ms);
 }

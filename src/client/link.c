@@ -29,6 +29,8 @@ static bool is_passing(int error)
 
 static void drop_socket(nj_client *c)
 {
+	resolver_abandon(c->resolver);
+	c->resolver = NULL;
 	carry_end(&c->carry);
 	fault_lost(c);
 	if (c->fd >= 0)
@@ -280,7 +282,7 @@ void link_timers(nj_client *c, uint64_t now_ms)
 		if (now_ms >= fault_deadline(c))
 			read_some(c, now_ms);
 	}
-	if (c->fd >= 0 && now_ms >= c->deadline_ms)
+	if ((c->fd >= 0 || c->resolver) && now_ms >= c->deadline_ms)
 		timed_out(c, now_ms);
 }
 

@@ -9,11 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char *resolve_host(const char *name, uint16_t port, struct address_list *out)
+static const char *resolve_host(const char *name, uint16_t port, bool may_wait,
+				struct address_list *out)
 {
 	char service[8];
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
 	snprintf(service, sizeof(service), "%u", port);
+	hints.ai_flags = may_wait ? 0 : AI_NUMERICHOST;
 	int code = getaddrinfo(name, service, &hints, &list);
 	out->count = 0;
 	if (code != 0)
@@ -26,10 +28,12 @@ static const char *resolve_host(const char *name, uint16_t port, struct address_
 	return NULL;
 }
 
-static const char *resolve_path(const char *name, uint16_t port, struct address_list *out)
+static const char *resolve_path(const char *name, uint16_t port, bool may_wait,
+				struct address_list *out)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	(void)port;
+	(void)may_wait;
 	out->count = 0;
 	if (strlen(name) >= sizeof(address.sun_path))
 		return "the path is too long for a socket";

@@ -21,8 +21,10 @@ struct transport {
 	uint16_t port;      /* when the address names none; 0: there are no ports */
 	bool has_tls;
 	bool has_websocket;
-	/* Fills in the addresses of the server; may wait. NULL, or why there are none. */
-	const char *(*resolve)(const char *name, uint16_t port, struct address_list *out);
+	/* Fills in the addresses of the server. NULL, or why there are none; without `may_wait`
+	 * also for a name that somebody has to be asked for. */
+	const char *(*resolve)(const char *name, uint16_t port, bool may_wait,
+			       struct address_list *out);
 	/* A descriptor on its way to that address (`is_connected_out`: there already), from one of
 	 * `locals` unless that is empty; or -1 and errno. It does not block. */
 	int (*open)(const struct sockaddr_storage *address, socklen_t len,

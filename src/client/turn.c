@@ -41,8 +41,7 @@ void client_wake(nj_client *c)
 static void take_wake(nj_client *c)
 {
 	uint64_t count;
-	if (c->has_wake)
-		(void)!read(c->wake_fd, &count, sizeof(count));
+	(void)!read(c->wake_fd, &count, sizeof(count)); /* a resolver writes to it too */
 	c->has_wake = false;
 }
 
@@ -66,7 +65,7 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 		return now_ms;
 	if (c->link == LINK_WAITING)
 		due = c->retry_at_ms;
-	if (c->fd >= 0)
+	if (c->fd >= 0 || c->resolver)
 		due = c->deadline_ms;
 	if (c->link == LINK_OPEN)
 		due = goes_on(c) || link_holds_bytes(c) ? now_ms
@@ -83,6 +82,7 @@ static void prepare(nj_client *c, uint64_t now_ms)
 		connect_begin(c, now_ms);
 	else if (c->link == LINK_WAITING && now_ms >= c->retry_at_ms)
 		connect_begin(c, now_ms);
+	connect_resolved(c, now_ms);
 	link_timers(c, now_ms);
 	message_again_due(c, now_ms);
 	request_due(c, now_ms);
