@@ -217,7 +217,7 @@ int word_duration(struct words *w, const struct word *word, uint64_t *ms_out)
 int word_percent(struct words *w, const struct word *word, uint32_t *out)
 {
 	struct word number = *word;
-	uint64_t value;
+	uint64_t value = 0;
 	if (number.text.len < 2 || number.text.ptr[number.text.len - 1] != '%')
 		return words_complain(w, word->column, "'%.*s' is no share: write 20%%",
 				      shown(word->text), word->text.ptr);
