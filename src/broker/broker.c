@@ -229,6 +229,11 @@ void broker_change_access(struct broker *b, struct access *access)
 	access_unref(access);
 }
 
+void broker_recheck_peers(struct broker *b)
+{
+	atomic_fetch_add(&b->recheck_count, 1);
+}
+
 void broker_verified(struct broker *b, struct password_question *q)
 {
 	bus_post(b, q->shard, &(struct letter){.kind = LETTER_VERIFIED, .object = q});

@@ -90,6 +90,8 @@ void password_question_answer(struct password_question *q);
 void broker_verified(struct broker *b, struct password_question *q);
 /* One that will not be answered, since the broker ends. */
 void password_question_free(struct password_question *q);
+/* What peers have proved may have lost its worth (recheck.h). Any thread; shards must be woken. */
+void broker_recheck_peers(struct broker *b);
 void broker_committed(void *broker, struct log_batch *batch);
 /* Any thread: a checkpoint is wanted, the log's health has changed. */
 void broker_want_checkpoint(struct broker *b);

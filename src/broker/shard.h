@@ -58,6 +58,8 @@ struct shard {
 	struct connection *dirty;
 	struct connection *resumed;
 	uint64_t connection_count;
+	uint64_t recheck_left; /* connections still to be looked at (recheck.h) */
+	unsigned recheck_seen;
 	struct timer_wheel connection_timers;
 	struct timer_wheel session_timers;
 	struct chunk_pool chunks;
@@ -116,6 +118,7 @@ struct broker {
 	uint64_t recovered_to;     /* log position of the newest record that was; 0 = none */
 	uint64_t recovered_ms;     /* wall clock; when sessions became absent by the restart */
 	atomic_uint_fast64_t connection_count;
+	atomic_uint recheck_count; /* how often peers were to be looked at anew */
 	atomic_uint_fast64_t session_count;
 	atomic_bool wants_checkpoint;
 	struct checkpoint checkpoint;

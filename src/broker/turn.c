@@ -7,6 +7,7 @@
 #include "broker/full.h"
 #include "broker/hold.h"
 #include "broker/interest.h"
+#include "broker/recheck.h"
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
@@ -84,6 +85,7 @@ void shard_turn_begin(struct shard *s, struct moment now)
 	s->now = now;
 	s->has_work = false;
 	start_turn(s);
+	recheck_turn(s);
 	follow_congestion(s);
 	checkpoint_turn(s);
 	full_turn(s);

@@ -199,6 +199,8 @@ static void reload_doors(struct process *p)
 		return;
 	unsigned count = listening_reload(&p->listening, p->config, log_refused, p);
 	if (count > 0)
+		server_recheck_peers(p->server);
+	if (count > 0)
 		log_line(&p->log, LOG_TYPE_INFORMATION,
 			 "Reloaded: certificates and keys of %u %s, for new connections.", count,
 			 count == 1 ? "listener" : "listeners");

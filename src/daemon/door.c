@@ -120,6 +120,7 @@ int door_reload(struct door *d, const struct config *c, const struct config_list
 	struct tls_context *old = d->tls;
 	d->tls = fresh;
 	pthread_mutex_unlock(&d->mutex);
+	tls_context_succeed(old, fresh);
 	tls_context_unref(old);
 	return 0;
 }

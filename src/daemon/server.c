@@ -153,6 +153,13 @@ void server_change_access(struct server *s, struct access *access)
 	broker_change_access(s->broker, access);
 }
 
+void server_recheck_peers(struct server *s)
+{
+	broker_recheck_peers(s->broker);
+	for (unsigned i = 0; i < s->open_count; i++)
+		loop_wake(&s->workers[i].loop);
+}
+
 void server_want_checkpoint(struct server *s)
 {
 	broker_want_checkpoint(s->broker);

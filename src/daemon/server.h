@@ -37,6 +37,8 @@ struct server *server_start(const struct server_parts *parts, char reason[STORE_
 void server_stop(struct server *s, uint32_t drain_ms);
 /* Clients are judged by this from now on; takes over the reference. */
 void server_change_access(struct server *s, struct access *access);
+/* Who came in by certificates or keys that are no longer good goes. */
+void server_recheck_peers(struct server *s);
 /* Has the state written down in one piece. */
 void server_want_checkpoint(struct server *s);
 int server_ended_fd(const struct server *s);

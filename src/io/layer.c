@@ -61,6 +61,14 @@ void layer_peer(const struct layer *top, struct stream_peer *peer)
 			top->ops->peer(top, peer);
 }
 
+bool layer_may_stay(const struct layer *top)
+{
+	for (; top; top = top->below)
+		if (top->ops->may_stay && !top->ops->may_stay(top))
+			return false;
+	return true;
+}
+
 static struct stream *stream_of(struct layer *l)
 {
 	return &CONTAINER_OF(l, struct layer_bottom, layer)->stream;

@@ -27,6 +27,8 @@ struct layer_ops {
 	void (*free)(struct layer *l);
 	/* Adds what became known about the peer and no layer above has said. NULL: nothing can. */
 	void (*peer)(const struct layer *l, struct stream_peer *peer);
+	/* Is what the peer has proved still good? NULL: nothing was proved. */
+	bool (*may_stay)(const struct layer *l);
 };
 
 struct layer {
@@ -67,6 +69,7 @@ bool layer_is_blocked(const struct layer *top);
 const char *layer_reason(const struct layer *top);
 /* What all of them know. */
 void layer_peer(const struct layer *top, struct stream_peer *peer);
+bool layer_may_stay(const struct layer *top);
 
 /* The lowest one: a stream that is in no loop, and stays the caller's to close. */
 struct layer_bottom {

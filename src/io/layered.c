@@ -96,6 +96,11 @@ static void layered_peer(const struct stream *s, struct stream_peer *peer)
 	layer_peer(s->layered->top, peer);
 }
 
+static bool layered_may_stay(const struct stream *s)
+{
+	return layer_may_stay(s->layered->top);
+}
+
 static const struct stream_ops layered_ops = {
 	.read = layered_read,
 	.write = layered_write,
@@ -104,6 +109,7 @@ static const struct stream_ops layered_ops = {
 	.close = layered_close,
 	.reason = layered_reason,
 	.peer = layered_peer,
+	.may_stay = layered_may_stay,
 };
 
 struct layered *layered_init(struct stream *s)

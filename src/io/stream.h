@@ -32,6 +32,8 @@ struct stream_ops {
 	/* Adds what the way to us has told of the peer, good until it is closed. The operation is
 	 * NULL where there never is anything. */
 	void (*peer)(const struct stream *s, struct stream_peer *peer);
+	/* Is what the peer has proved still good? The operation is NULL where it always is. */
+	bool (*may_stay)(const struct stream *s);
 };
 
 /* Known of a peer before it has said a word of MQTT. Texts may be NULL. */
@@ -64,6 +66,11 @@ static inline struct stream_peer stream_peer(const struct stream *s)
 	if (s->ops && s->ops->peer)
 		s->ops->peer(s, &peer);
 	return peer;
+}
+
+static inline bool stream_may_stay(const struct stream *s)
+{
+	return !s->ops || !s->ops->may_stay || s->ops->may_stay(s);
 }
 
 static inline bool stream_is_open(const struct stream *s)

@@ -255,6 +255,58 @@ static void tls_peer(const struct layer *l, struct stream_peer *peer)
 	}
 }
 
+/* --- is it still good? --- */
+
+static const struct psk *find_psk(const struct tls_context *c, const char *identity)
+{
+	for (size_t low = 0, high = c->psks.count; low < high;) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(identity, c->psks.keys[middle].identity);
+		if (order == 0)
+			return &c->psks.keys[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static bool is_psk_good(const struct tls *t, const struct tls_context *now)
+{
+	const struct psk *old = find_psk(t->context, t->psk_identity);
+	const struct psk *fresh = find_psk(now, t->psk_identity);
+	return old && fresh && old->len == fresh->len &&
+	       CRYPTO_memcmp(old->key, fresh->key, old->len) == 0;
+}
+
+/* As in the handshake, by the authorities and lists of now. */
+static bool is_certificate_good(SSL *ssl, X509 *certificate, const struct tls_context *now)
+{
+	X509_STORE_CTX *check = X509_STORE_CTX_new();
+	X509_STORE *store = SSL_CTX_get_cert_store(now->ssl);
+	bool is_good =
+		check &&
+		X509_STORE_CTX_init(check, store, certificate, SSL_get_peer_cert_chain(ssl)) == 1 &&
+		X509_STORE_CTX_set_default(check, "ssl_client") == 1 &&
+		X509_verify_cert(check) == 1;
+	X509_STORE_CTX_free(check);
+	ERR_clear_error();
+	return is_good;
+}
+
+static bool tls_may_stay(const struct layer *l)
+{
+	const struct tls *t = CONTAINER_OF((struct layer *)(uintptr_t)l, struct tls, layer);
+	const struct tls_context *now = tls_context_latest(t->context);
+	if (!t->is_open || now == t->context)
+		return true;
+	if (t->psk_identity)
+		return is_psk_good(t, now);
+	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+	return !certificate || is_certificate_good(t->ssl, certificate, now);
+}
+
 /* --- the layer --- */
 
 /* An address is no name to be asked for (RFC 6066, 3). */
@@ -427,6 +479,7 @@ struct layer *tls_new(struct tls_context *context, const char *server_name, bool
 		.finish = tls_finish,
 		.free = tls_free,
 		.peer = tls_peer,
+		.may_stay = tls_may_stay,
 	};
 	struct tls *t = mem_zalloc(sizeof(*t));
 	if (!t)

@@ -122,14 +122,15 @@ static void set_manners(SSL_CTX *ssl, const struct tls_settings *s)
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ssl, 1);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-	bool has_tickets = !s->is_client && s->has_tickets && !s->uses_psk;
+	/* who must prove itself does so each time: a ticket would outlive what was revoked */
+	bool has_tickets =
+		!s->is_client && s->has_tickets && !s->uses_psk && !s->requires_certificate;
 	if (!has_tickets)
 		SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
 	SSL_CTX_set_num_tickets(ssl, has_tickets ? 1 : 0);
 }
 
-/* Who was let in by an authority or a list that is gone must prove itself anew: then no ticket of
- * before is good. */
+/* A new context would else have keys of its own, and everybody's ticket would be waste. */
 static void keep_tickets(SSL_CTX *ssl, const struct tls_settings *s, struct tls_context *before)
 {
 	static const unsigned char context_id[] = "nightjar";
@@ -137,7 +138,7 @@ static void keep_tickets(SSL_CTX *ssl, const struct tls_settings *s, struct tls_
 	if (s->is_client)
 		return;
 	SSL_CTX_set_session_id_context(ssl, context_id, sizeof(context_id) - 1);
-	if (!before || s->requires_certificate)
+	if (!before)
 		return;
 	if (SSL_CTX_get_tlsext_ticket_keys(before->ssl, keys, sizeof(keys)) == 1)
 		SSL_CTX_set_tlsext_ticket_keys(ssl, keys, sizeof(keys));
@@ -295,10 +296,21 @@ struct tls_context *tls_context_ref(struct tls_context *c)
 	return c;
 }
 
-void tls_context_unref(struct tls_context *c)
+void tls_context_succeed(struct tls_context *c, struct tls_context *successor)
 {
-	if (!c || atomic_fetch_sub(&c->reference_count, 1) > 1)
-		return;
+	atomic_store(&c->successor, tls_context_ref(successor));
+}
+
+const struct tls_context *tls_context_latest(const struct tls_context *c)
+{
+	const struct tls_context *next;
+	while ((next = atomic_load(&((struct tls_context *)(uintptr_t)c)->successor)))
+		c = next;
+	return c;
+}
+
+static void context_free(struct tls_context *c)
+{
 	for (unsigned i = 0; i < c->choice_count; i++) {
 		if (i > 0)
 			SSL_CTX_free(c->choices[i].ssl);
@@ -311,4 +323,14 @@ void tls_context_unref(struct tls_context *c)
 	mem_free(c->psk_identity);
 	mem_free(c->alpn);
 	mem_free(c);
+}
+
+/* One that nobody has any more lets go of its successor, too, and so on. */
+void tls_context_unref(struct tls_context *c)
+{
+	while (c && atomic_fetch_sub(&c->reference_count, 1) == 1) {
+		struct tls_context *successor = atomic_load(&c->successor);
+		context_free(c);
+		c = successor;
+	}
 }

@@ -65,6 +65,9 @@ struct tls_settings {
  * place it takes: its tickets stay good where they can. */
 int tls_context_new(const struct tls_settings *settings, struct tls_context *before,
 		    struct tls_context **context_out, char reason[TLS_REASON_MAX]) MUST_USE;
+/* The other one has taken its place: who came in by this one is judged by it (layer.h, may_stay).
+ * Once for each. */
+void tls_context_succeed(struct tls_context *c, struct tls_context *successor);
 /* Any thread. */
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* NULL is allowed */

@@ -32,7 +32,8 @@ struct tls_choice {
 
 struct tls_context {
 	atomic_uint reference_count;
-	SSL_CTX *ssl; /* of the first choice, or the only one */
+	_Atomic(struct tls_context *) successor; /* that took its place; a reference */
+	SSL_CTX *ssl;                            /* of the first choice, or the only one */
 	struct tls_choice choices[TLS_CERTIFICATES_MAX];
 	unsigned choice_count;
 	uint8_t user_name; /* enum tls_user_name */
@@ -46,6 +47,9 @@ struct tls_context {
 
 /* "what 'file': why", why from OpenSSL's queue, which is emptied. ERROR_INVALID. */
 int tls_refuse(char *reason, const char *what, const char *file, const char *why);
+
+/* The last of those that took its place; itself when none has. */
+const struct tls_context *tls_context_latest(const struct tls_context *c);
 
 /* tls_load.c: files into an SSL_CTX. 0 or ERROR_INVALID with the reason. */
 int tls_load_certificate(SSL_CTX *ssl, const struct tls_certificate *from, const char *password,

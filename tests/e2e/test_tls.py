@@ -382,6 +382,39 @@ def test_new_certificate_for_new_connections(authority, tmp_path):
             stays.ping()
 
 
+def test_who_lost_the_right_goes_and_nobody_else(tmp_path):
+    """A certificate is revoked, a shared key taken out of its file: of those who are connected."""
+    mine = Authority(tmp_path / "mine")
+    for name in ("server", "alice", "bob"):
+        mine.issue(name)
+    crl = mine.revoke()
+    psk = mine.folder / "psk"
+    psk.write_text(f"lamp:{PSK}\nbell:{PSK}\n")
+    shared = ["listener 0 127.0.0.1", "psk_hint hello", "use_identity_as_username true"]
+    with Doors(mutual(mine, f"crlfile {crl}"), shared, settings=[f"psk_file {psk}"]) as doors:
+        _plain, port, shared_port = doors.ports
+        readers = {}
+        for name in ("alice", "bob", "lamp", "bell"):
+            options = ["-p", str(shared_port), "--psk", PSK, "--psk-identity", name]
+            if name in ("alice", "bob"):
+                options = ["-p", str(port), "--cafile", mine.path, "--cert",
+                           mine.certificate(name), "--key", mine.key(name)]
+            readers[name] = Process(["mosquitto_sub", "-h", "localhost", "-i", name, "-t", "t",
+                                     "-V", "mqttv5", *options])
+            doors.broker.wait_for_line(f"Sending SUBACK to {name}")
+        mine.revoke("alice")
+        doors.broker.wait_for_line("Client alice .*its certificate or key is no longer good")
+        psk.write_text(f"lamp:{PSK}\n")
+        doors.broker.wait_for_line("Client bell .*its certificate or key is no longer good")
+        with Client(doors.ports[0]) as writer:
+            writer.connect()
+            writer.publish("t", b"still here", qos=1)
+        for name in ("bob", "lamp"):
+            readers[name].out.wait("still here")
+        for reader in readers.values():
+            reader.kill()
+
+
 def test_bad_files_are_named_at_start(authority, tmp_path):
     def started_with(*lines):
         config = tmp_path / "broker.conf"

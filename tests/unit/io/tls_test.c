@@ -353,7 +353,7 @@ static void test_tls_strangers_are_named(void **state)
 	} cases[] = {
 		{"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", "plain MQTT on a port that wants TLS"},
 		{"GET / HTTP/1.1\r\n\r\n", "plain HTTP on a port that wants TLS"},
-		{"\x01\x02\x03\x04\x05\x06\x07", "something else than TLS"},
+		{"\x01\x02\x03\x04\x05\x06\x07 and so on", "something else than TLS"},
 	};
 	struct tls_settings server = server_settings(), client = client_settings();
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
