@@ -159,8 +159,12 @@ class Tutorial:
             terminal.end(where)
 
     def close(self):
+        """Ends what still runs: the shells, and first what they have started."""
         for terminal in self.terminals.values():
-            if terminal.process:
+            if terminal.process and terminal.process.is_running():
+                pid = terminal.process.pid
+                for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                    os.kill(int(child), signal.SIGKILL)
                 terminal.process.kill()
 
 
