@@ -87,6 +87,7 @@ static void test_sha1_of_the_standard(void **state)
 
 static void test_websocket_opens_as_the_standard_shows(void **state)
 {
+	/* [MQTT-6.0.0-4], [3.1.1 MQTT-6.0.0-4] */
 	(void)state;
 	struct server s;
 	char text[512];
@@ -177,6 +178,7 @@ static void test_websocket_origin_and_address(void **state)
 
 static void test_websocket_frames_make_one_stream(void **state)
 {
+	/* [MQTT-6.0.0-2], [3.1.1 MQTT-6.0.0-2] */
 	(void)state;
 	static const uint8_t frames[] = {
 		0x82, 0x83, MASK, ABC,           /* a message */
@@ -213,6 +215,7 @@ static void test_websocket_frames_make_one_stream(void **state)
 
 static void test_websocket_frames_that_end_it(void **state)
 {
+	/* [MQTT-6.0.0-1], [3.1.1 MQTT-6.0.0-1] */
 	(void)state;
 	static const struct {
 		const char *frame;
@@ -341,9 +344,9 @@ static void move_bytes(struct layer *from, struct layer *to, size_t total)
 	}
 }
 
-/* [MQTT-6.0.0-1] */
 static void test_websocket_client_takes_binary_frames_only(void **state)
 {
+	/* [MQTT-6.0.0-1], [3.1.1 MQTT-6.0.0-1] */
 	(void)state;
 	struct pair p;
 	uint8_t got[16];
@@ -361,9 +364,10 @@ static void test_websocket_client_takes_binary_frames_only(void **state)
 	pair_close(&p);
 }
 
-/* [MQTT-6.0.0-3], and what it takes for an answer */
+/* And what it takes for an answer. */
 static void test_websocket_client_asks_for_mqtt(void **state)
 {
+	/* [MQTT-6.0.0-3], [3.1.1 MQTT-6.0.0-3] */
 	(void)state;
 	static const struct {
 		const char *answer, *reason;
@@ -402,6 +406,7 @@ static void test_websocket_client_asks_for_mqtt(void **state)
 
 static void test_websocket_both_ways_through_narrow_streams(void **state)
 {
+	/* [MQTT-6.0.0-2], [3.1.1 MQTT-6.0.0-2] */
 	(void)state;
 	static const struct {
 		uint32_t capacity, step;
