@@ -244,6 +244,8 @@ static void handle_unsubscribe(struct server *s, struct span body)
 
 static void handle(struct server *s, const struct fixed_header *header, struct span body)
 {
+	if (s->forgets_order && s->order_count == sizeof(s->order))
+		s->order_count = 0;
 	assert_true(s->order_count < sizeof(s->order));
 	s->flags[s->order_count] = header->flags;
 	s->order[s->order_count++] = header->type;

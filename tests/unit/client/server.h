@@ -23,6 +23,7 @@ struct server {
 	struct connack connack; /* what to answer; session_present is filled in */
 	bool loses_session;     /* forgets the session when a connection ends */
 	bool ignores_pings;
+	bool forgets_order;  /* nobody looks at `order`: it may begin anew */
 	uint8_t puback_code; /* of every PUBACK */
 	uint8_t suback_code; /* of every filter, unless 0 */
 	void (*published)(struct server *s, const struct publish *p); /* to it; or NULL */
