@@ -17,10 +17,10 @@
 #define REALMS_MAX 64
 
 struct realm {
-	bool allows_anonymous;       /* also user names that nobody can verify */
-	struct users *users;         /* NULL: there is no password file */
-	struct acl *acl;             /* NULL: everything is allowed */
-	char *client_id_prefix;      /* NULL: any */
+	bool allows_anonymous;  /* also user names that nobody can verify */
+	struct users *users;    /* NULL: there is no password file */
+	struct acl *acl;        /* NULL: everything is allowed */
+	char *client_id_prefix; /* NULL: any */
 };
 
 struct access {

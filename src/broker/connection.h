@@ -49,7 +49,7 @@ struct connection {
 	};
 	struct output output;
 	struct kept_input *input;        /* of a partial packet, owned; NULL when there is none */
-	struct alias_pair *aliases;         /* NULL: neither end has set one */
+	struct alias_pair *aliases;      /* NULL: neither end has set one */
 	struct timer timer;              /* connect timeout, keep alive, or end of closing */
 	uint64_t last_packet_ms;         /* steady clock */
 	struct link link;                /* all connections of the shard, or its graveyard */

@@ -12,8 +12,8 @@
 #include "broker/record.h"
 
 #include "base/mem.h"
-#include "mqtt/packets.h"
 #include "broker/pack.h"
+#include "mqtt/packets.h"
 #include "mqtt/topic.h"
 
 #define IDENTIFIER_MAX 268435455u /* [5] 3.8.2.1.2 */

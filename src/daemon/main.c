@@ -42,11 +42,8 @@ static const struct alias {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } aliases[] = {
-	{"mosquitto", broker_main},
-	{"mosquitto_pub", pub_main},
-	{"mosquitto_sub", sub_main},
-	{"mosquitto_rr", rr_main},
-	{"mosquitto_passwd", passwd_main},
+	{"mosquitto", broker_main}, {"mosquitto_pub", pub_main},       {"mosquitto_sub", sub_main},
+	{"mosquitto_rr", rr_main},  {"mosquitto_passwd", passwd_main},
 };
 
 static void write_help(FILE *to)
