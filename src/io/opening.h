@@ -17,14 +17,15 @@
 
 #include "base/list.h"
 
-/* Begun and not done, for each loop: about eight megabytes. */
-#define OPENINGS_MAX 256
+/* Begun and not done, for each loop: about sixteen megabytes. */
+#define OPENINGS_MAX 512
 /* Costly steps in one turn: about a millisecond where a step is an RSA signature. */
 #define OPENING_STEPS_MAX 2
 /* The same for those that cost little. */
 #define OPENING_CHEAP_STEPS_MAX 64
-/* A round trip over a bad mobile link: after that a silent peer gives way to others. */
-#define OPENING_PATIENCE_MS 1000
+/* After that a silent peer gives way to others: long enough for a bad mobile link, and for a small
+ * machine that opens many connections at once itself. */
+#define OPENING_PATIENCE_MS 5000
 
 enum opening_state {
 	OPENING_IDLE, /* nothing came yet, or it is open */

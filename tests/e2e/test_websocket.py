@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from support import packets as p
-from support.broker import IS_MOSQUITTO, Broker
+from support.broker import IS_MOSQUITTO, Broker, command
 from support.certificates import Authority
 from support.client import Client
-from support.process import DEADLINE, run
+from support.process import DEADLINE, Process, run
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="log lines and options of ours")
 
@@ -113,6 +113,29 @@ def test_mqttjs(tmp_path, is_secure):
         status, out, err = run(["node", str(HERE / "websocket.js"), url, *arguments], 60)
         assert status == 0, err
         assert out == ["7 431323"]
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["ws", "wss"])
+def test_our_clients(tmp_path, is_secure):
+    lines, options = ["protocol websockets"], ["--ws"]
+    if is_secure:
+        authority = Authority(tmp_path / "files")
+        certificate, key = authority.issue("server")
+        lines += [f"certfile {certificate}", f"keyfile {key}"]
+        options += ["--cafile", authority.path]
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 300000)
+    with Doors(lines) as doors:
+        where = ["-h", "localhost", "-p", str(doors.ports[0]), *options]
+        reader = Process([*command("nightjar", "sub"), *where, "-t", "t", "-q", "2", "-C", "2",
+                          "-F", "%l"])
+        doors.broker.wait_for_line("Sending SUBACK")
+        for what in (["-m", "small"], ["-f", str(large)]):
+            status, _out, err = run([*command("nightjar", "pub"), *where, "-t", "t", "-q", "2",
+                                     *what])
+            assert status == 0, err
+        assert reader.wait() == 0
+        assert reader.out.all() == ["5", "300000"]
 
 
 def test_packets_span_frames_and_frames_hold_packets():
