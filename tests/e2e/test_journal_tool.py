@@ -2,6 +2,7 @@
 """`nightjar journal` on the store of a real broker, while it runs and after."""
 
 import json
+import os
 import re
 import signal
 
@@ -93,7 +94,7 @@ def test_compact_only_when_nobody_uses_it(filled):
 
 
 def test_changed_byte_is_found(filled):
-    filled.terminate(); print("\n".join(filled.lines()[-8:])); import os; print(os.listdir(filled.state))
+    filled.terminate()
     changed = 0
     for path in filled.state.glob("seg-*"):
         content = path.read_bytes()
@@ -105,6 +106,18 @@ def test_changed_byte_is_found(filled):
             changed += 1
             break
     assert changed == 1
+    status, found = document("check", filled)
+    assert status == 1 and not found["is_sound"] and len(found["damages"]) >= 1
+
+
+def test_damaged_checkpoint_is_found(filled):
+    filled.terminate()
+    path = max(filled.state.glob("ckpt-*"))
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
     status, found = document("check", filled)
     assert status == 1 and not found["is_sound"] and len(found["damages"]) >= 1
 
