@@ -136,6 +136,23 @@ def test_end_says_goodbye(start_process, number, shards):
     assert process.wait() == 0
 
 
+def test_end_sends_what_waits(start_process):
+    process, port = start_process()
+    slow, publisher = connected(port, 5, "slow"), connected(port, 5, "publisher")
+    slow.subscribe("t")
+    for _ in range(80):  # more than sockets hold
+        publisher.publish("t", bytes(100_000), qos=1)
+    process.signal(signal.SIGTERM)
+    publisher.expect_close(0x8B)
+    messages = 0
+    while slow.receive().kind == p.PUBLISH:
+        messages += 1
+    assert messages == 80  # and then DISCONNECT
+    assert process.wait() == 0
+    slow.cut()
+    publisher.cut()
+
+
 def test_end_does_not_wait_for_the_deaf(start_process):
     process, port = start_process()
     client = connected(port)
