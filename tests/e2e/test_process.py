@@ -242,6 +242,26 @@ def test_root_becomes_another_user(tmp_path, start_process):
     assert status == 1 and err[-1] == "nightjar: there is no user 'frobnicate' to become"
 
 
+def groups_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        groups = next(line for line in status if line.startswith("Groups:"))
+    return {int(group) for group in groups.split()[1:]}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_roots_groups_are_given_up(tmp_path, start_process):
+    conf = tmp_path / "conf"
+    conf.write_text("user nobody\npersistence false\n")
+    before = os.getgroups()
+    os.setgroups([0, 4])
+    try:
+        process, _ = start_process("-c", str(conf))
+    finally:
+        os.setgroups(before)
+    nobody = pwd.getpwnam("nobody")
+    assert groups_of(process.pid) == set(os.getgrouplist("nobody", nobody.pw_gid))
+
+
 # The log
 
 def test_closed_standard_error_is_no_socket(tmp_path):
