@@ -94,7 +94,7 @@ static void test_websocket_opens_as_the_standard_shows(void **state)
 	server_open(&s, &plain);
 	for (size_t i = 0; i < sizeof(GOOD) - 1; i++) {
 		assert_int_equal(layer_open(s.layer), ERROR_AGAIN);
-		say(&s, GOOD + i, 1);
+		say(&s, &GOOD[i], 1);
 	}
 	assert_int_equal(layer_open(s.layer), 0);
 	hear(&s, text, sizeof(text));
