@@ -179,6 +179,31 @@ void tls_note_identity(SSL *ssl, const char *identity)
 	t->psk_identity = identity;
 }
 
+/* A key that was named may have been passed over for a certificate. Where keys are shared no session
+ * is resumed (tls_context.c), so that in TLS 1.3 what goes on is the key. */
+static bool is_key_shared(const SSL *ssl)
+{
+	int exchange = SSL_CIPHER_get_kx_nid(SSL_get_current_cipher(ssl));
+	if (SSL_version(ssl) >= TLS1_3_VERSION)
+		return SSL_session_reused(ssl) == 1;
+	return exchange == NID_kx_psk || exchange == NID_kx_dhe_psk ||
+	       exchange == NID_kx_ecdhe_psk || exchange == NID_kx_rsa_psk;
+}
+
+/* A client that shares a key looks at no certificate: by the key alone it knows its server. And an
+ * identity that the peer has only named is not his. */
+static int judge_shared_key(struct tls *t)
+{
+	if (is_key_shared(t->ssl))
+		return 0;
+	t->psk_identity = NULL;
+	if (!t->context->is_client || !t->context->psk_identity)
+		return 0;
+	t->is_over = true;
+	t->layer.reason = "TLS handshake failed: the server does not use the shared key";
+	return ERROR_CLOSED;
+}
+
 /* A copy for OPENSSL_free; NULL: there is none, or it holds what no text may. */
 static char *common_name_of(X509 *certificate)
 {
@@ -354,6 +379,9 @@ static int tls_open(struct layer *l)
 	int rc = SSL_do_handshake(t->ssl);
 	if (rc != 1)
 		return (int)judge(t, rc);
+	error = judge_shared_key(t);
+	if (error != 0)
+		return error;
 	t->is_open = true;
 	l->has_more = true; /* what came behind the handshake may be read already */
 	return learn_peer(t);

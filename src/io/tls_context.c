@@ -241,11 +241,28 @@ static void set_verification(struct tls_context *c, const struct tls_settings *s
 		SSL_CTX_set_tlsext_servername_callback(c->ssl, choose_certificate);
 	if (c->choice_count > 1)
 		SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
-	for (unsigned i = 0; i < c->choice_count; i++)
-		if (c->choices[i].staple) {
-			SSL_CTX_set_tlsext_status_cb(c->ssl, hand_out_staple);
-			SSL_CTX_set_tlsext_status_arg(c->ssl, c);
-		}
+}
+
+/* OpenSSL goes on with the context of the certificate that was chosen, also when it judges that of
+ * the client. */
+static int furnish_choices(struct tls_context *c)
+{
+	const STACK_OF(X509_NAME) *names = SSL_CTX_get_client_CA_list(c->ssl);
+	for (unsigned i = 0; i < c->choice_count && !c->is_client; i++) {
+		SSL_CTX *ssl = c->choices[i].ssl;
+		SSL_CTX_set_tlsext_status_cb(ssl, hand_out_staple);
+		SSL_CTX_set_tlsext_status_arg(ssl, c);
+		if (i == 0)
+			continue;
+		SSL_CTX_set1_cert_store(ssl, SSL_CTX_get_cert_store(c->ssl));
+		if (c->alpn)
+			SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, c);
+		STACK_OF(X509_NAME) *copy = names ? SSL_dup_CA_list(names) : NULL;
+		if (names && !copy)
+			return ERROR_NO_MEMORY;
+		SSL_CTX_set_client_CA_list(ssl, copy);
+	}
+	return 0;
 }
 
 static int fill(struct tls_context *c, const struct tls_settings *s, struct tls_context *before,
@@ -262,6 +279,8 @@ static int fill(struct tls_context *c, const struct tls_settings *s, struct tls_
 		error = use_psks(c, s, reason);
 	if (error == 0 && s->key_log_file)
 		error = open_key_log(c, s->key_log_file, reason);
+	if (error == 0 && furnish_choices(c) != 0)
+		error = tls_refuse(reason, "TLS", NULL, "out of memory");
 	if (error != 0)
 		return error;
 	set_verification(c, s);

@@ -195,6 +195,29 @@ def test_versions_and_ciphers(authority):
         assert "Secure Renegotiation IS supported" in s_client(both, "-tls1_2")
 
 
+def test_a_shared_key_that_is_not_used_proves_nothing(authority):
+    """TLS 1.3 passes over a key whose hash fits no cipher, before anybody shows that he has it."""
+    both = server(authority, "psk_hint hello", "use_identity_as_username true")
+    with Doors(both, server(authority), settings=[f"psk_file {authority.folder / 'psk'}"]) as doors:
+        _plain, port, without = doors.ports
+        stranger = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"localhost:{port}", "-quiet", "-tls1_3",
+             "-ciphersuites", "TLS_AES_256_GCM_SHA384", "-psk_identity", "lamp", "-psk", "00"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with stranger:
+            stranger.stdin.write(p.connect("stranger"))
+            stranger.stdin.flush()
+            doors.refused("its certificate holds no name that could be a user's")
+            stranger.stdin.close()
+        # a server that has no key is not believed, whatever its certificate
+        for version in ("tlsv1.2", "tlsv1.3"):
+            status, _out, err = run([PROGRAM, "pub", "-h", "localhost", "-p", str(without), "-t",
+                                     "t", "-m", "m", "--tls-version", version, "--psk", PSK,
+                                     "--psk-identity", "lamp"])
+            assert status != 0
+            assert "the server does not use the shared key" in err[0]
+
+
 def test_names_choose_certificates(authority):
     more = f"tls_certificate {authority.certificate('other')} {authority.key('other')}"
     with Doors(server(authority, more)) as doors:
@@ -204,6 +227,21 @@ def test_names_choose_certificates(authority):
         assert subject("-servername", "other.example") == "other"
         assert subject("-servername", "unknown.example") == "server"
         assert subject("-noservername") == "server"
+
+
+def test_whoever_is_asked_for_clients_prove_who_they_are(authority):
+    more = f"tls_certificate {authority.certificate('other')} {authority.key('other')}"
+    with Doors(mutual(authority, more, "use_identity_as_username true")) as doors:
+        for asked, found in (("localhost", "server"), ("other.example", "other")):
+            with socket.create_connection(("localhost", doors.ports[1]), DEADLINE) as bare:
+                context = believing(authority, "alice")
+                context.set_alpn_protocols(["mqtt"])
+                with context.wrap_socket(bare, server_hostname=asked) as tls:
+                    assert dict(pair[0] for pair in tls.getpeercert()["subject"])[
+                        "commonName"] == found
+                    tls.sendall(p.connect(f"of-{found}"))
+                    assert tls.recv(1) == b"\x20"
+                    assert tls.selected_alpn_protocol() == "mqtt"
 
 
 def test_key_log_and_tickets(authority, tmp_path):
@@ -227,9 +265,15 @@ def test_staple(authority, tmp_path):
                     "-rkey", authority.key("ca"), "-CA", ca, "-issuer", ca, "-cert",
                     authority.certificate("server"), "-respout", staple, "-noverify"],
                    check=True, capture_output=True, timeout=DEADLINE)
-    with Doors(server(authority, f"tls_ocsp_file {staple}"), server(authority)) as doors:
+    more = [f"tls_certificate {authority.certificate(name)} {authority.key(name)} {answer}"
+            for name, answer in (("other", staple), ("alice", ""))]
+    with Doors(server(authority, f"tls_ocsp_file {staple}"), server(authority, more[0]),
+               server(authority, more[1])) as doors:
         assert "OCSP Response Status: successful" in s_client(doors.ports[1], "-status")
-        assert "OCSP response: no response sent" in s_client(doors.ports[2], "-status")
+        for port in doors.ports[2:]:
+            assert "OCSP response: no response sent" in s_client(port, "-status")
+        named = s_client(doors.ports[2], "-status", "-servername", "other.example")
+        assert "OCSP Response Status: successful" in named
 
 
 def large_exchange(port, tls, count=300, size=5000):
