@@ -426,10 +426,12 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	send_connack(c, &p);
 	connection_start_keep_alive(c);
 	group_presence(s, session, true);
+	if (UNLIKELY(c->identity->is_revoked)) { /* while its CONNECT was on the way */
+		connection_end(c, &no_longer);
+		return;
+	}
 	replay_resume(s, session);
 	deliver_pump(s, session);
 	if (c->is_paused)
 		connection_unpause(c);
-	if (UNLIKELY(c->identity->is_revoked)) /* while its CONNECT was on the way */
-		connection_end(c, &no_longer);
 }

@@ -40,13 +40,18 @@ static void forget(struct shard *s, struct identity *i)
 		all->anonymous = NULL;
 }
 
+static bool is_verifiable(const struct shard *s, const struct identity *i)
+{
+	return !i->is_proved && i->has_name && s->access->realms[i->realm].users;
+}
+
 /* By the table that holds now. */
 static bool may_stay(const struct shard *s, const struct identity *i)
 {
 	const struct realm *realm = &s->access->realms[i->realm];
 	if (i->is_proved)
 		return true; /* the carrier's matter */
-	if (!i->has_name || !realm->users)
+	if (!is_verifiable(s, i))
 		return realm->allows_anonymous;
 	const struct user *user = users_find(realm->users, identity_name(i));
 	return user && user->stored.len > 0 && i->stamp == user->stamp;
@@ -54,10 +59,12 @@ static bool may_stay(const struct shard *s, const struct identity *i)
 
 static void look_again(struct shard *s, struct identity *i)
 {
-	if (may_stay(s, i))
-		i->rules = rules_of(s, i);
-	else
-		i->is_revoked = true;
+	i->is_revoked = !may_stay(s, i);
+	if (i->is_revoked)
+		return;
+	i->rules = rules_of(s, i);
+	if (!is_verifiable(s, i))
+		i->stamp = 0; /* as who comes in by that name from now on */
 }
 
 static struct identity *identity_new(const struct identity_claim *claim)

@@ -14,7 +14,7 @@ struct session;
 
 struct identity {
 	uint32_t refs;
-	uint32_t rules; /* of the realm's ACL; found anew when the table is another one */
+	uint32_t rules; /* of the realm's ACL; found anew for another table, but if revoked */
 	uint64_t stamp; /* of the stored password that was verified; 0: none was */
 	bool has_name;
 	bool is_proved;  /* by a certificate or a shared key, not by a password */

@@ -5,9 +5,17 @@
 #include "broker/see.h"
 #include "mqtt/topic.h"
 
-static struct acl_client client_of(const struct identity *i, struct span client_id)
+/* Of one that was revoked nobody has kept the number up to date. */
+static uint32_t rules_of(const struct acl *acl, const struct identity *i)
 {
-	return (struct acl_client){.rules = i->rules,
+	struct span name = identity_name(i);
+	return UNLIKELY(i->is_revoked) ? acl_rules_of(acl, i->has_name ? &name : NULL) : i->rules;
+}
+
+static struct acl_client client_of(const struct acl *acl, const struct identity *i,
+				   struct span client_id)
+{
+	return (struct acl_client){.rules = rules_of(acl, i),
 				   .has_user_name = i->has_name,
 				   .user_name = identity_name(i),
 				   .client_id = client_id};
@@ -33,7 +41,7 @@ bool rights_judge(const struct shard *s, const struct session *session, enum acl
 	const struct acl *acl = acl_of(s, i);
 	if (!acl)
 		return true;
-	struct acl_client who = client_of(i, session_client_id(session));
+	struct acl_client who = client_of(acl, i, session_client_id(session));
 	return acl_allows(acl, &who, right, topic);
 }
 
@@ -42,7 +50,7 @@ bool may_write_will(const struct connection *c, struct span client_id, struct sp
 	const struct acl *acl = acl_of(c->shard, c->identity);
 	if (!acl)
 		return true;
-	struct acl_client who = client_of(c->identity, client_id);
+	struct acl_client who = client_of(acl, c->identity, client_id);
 	return acl_allows(acl, &who, ACL_WRITE, topic);
 }
 
@@ -54,7 +62,7 @@ bool may_subscribe(const struct shard *s, const struct session *session, struct 
 	if (!acl || !topic_filter_is_valid(filter)) /* said by another code */
 		return true;
 	(void)topic_filter_split_share(filter, &name, &inner);
-	struct acl_client who = client_of(i, session_client_id(session));
+	struct acl_client who = client_of(acl, i, session_client_id(session));
 	return acl_allows_filter(acl, &who, inner);
 }
 

@@ -254,6 +254,15 @@ static void try_again(struct shard *s, struct session *session)
 	timer_set(&s->session_timers, &session->kept->timer, s->now.steady_ms + RETRY_MS);
 }
 
+/* For one that was away before, from when on its expiry counts. */
+static uint64_t away_since(const struct shard *s, const struct session *session)
+{
+	uint64_t expires_ms = session->kept->expires_ms;
+	return session->is_away && expires_ms != UINT64_MAX
+		       ? expires_ms - session->expiry_interval * 1000ull
+		       : s->now.wall_ms;
+}
+
 static void append_away(struct shard *s, struct session *session, uint32_t expiry_interval)
 {
 	struct command *c = command_about(s, session, COMMAND_AWAY);
@@ -261,6 +270,7 @@ static void append_away(struct shard *s, struct session *session, uint32_t expir
 		try_again(s, session);
 		return;
 	}
+	c->time_ms = away_since(s, session);
 	c->flags = session->will ? COMMAND_AWAY_KEEP_WILL : 0;
 	c->expiry_interval = expiry_interval;
 	c->sent_to = session->kept->sent_to;
@@ -319,11 +329,14 @@ void session_timeout(struct shard *s, struct session *session)
 		append_away(s, session, session->expiry_interval);
 		return;
 	}
+	bool had_will = session->will;
 	bool is_over = session->kept->expires_ms <= s->now.wall_ms;
 	if (session->will && (is_over || session->will->due_ms <= s->now.wall_ms))
 		session_publish_will(s, session);
 	if (!is_over) {
 		session_set_timer(s, session);
+		if (had_will && !session->will) /* denied: not to be published by the log either */
+			append_away(s, session, session->expiry_interval);
 		return;
 	}
 	struct command *c = command_about(s, session, COMMAND_END);

@@ -333,6 +333,42 @@ static void test_access_users_that_are_gone(void **state)
 		 "w > PINGREQ\nw < PINGRESP\no > PINGREQ\no < PINGRESP\n"});
 }
 
+/* Without a password file names are what clients say they are, and those that were verified before
+ * are as good as any. */
+static void test_access_password_file_is_gone(void **state)
+{
+	(void)state;
+	PERFORM({"lena:a", NULL, true,
+		 "l > CONNECT v5 id=l clean name=lena pass=a\nl < CONNACK 00\n"},
+		{NULL, NULL, true,
+		 "m > CONNECT v5 id=m clean name=lena\nm < CONNACK 00\n"
+		 "l > PINGREQ\nl < PINGRESP\nl cut\nm > PINGREQ\nm < PINGRESP\n"},
+		{"lena:a", NULL, true, "m < DISCONNECT 87\nm < closed\n"});
+}
+
+/* What waits for one who has got another password meanwhile, and what it left, is judged by its name
+ * in the rules that hold: the same numbers are another's there. */
+static void test_access_rules_of_who_is_gone(void **state)
+{
+	(void)state;
+	PERFORM({"lena:a p:p", "user lena\ntopic readwrite #\nuser p\ntopic readwrite #\n", false,
+		 "p > CONNECT v5 id=p clean name=p pass=p\np < CONNACK 00\n"
+		 "s > CONNECT v5 id=s clean expiry=100 name=lena pass=a\ns < CONNACK 00\n"
+		 "s > SUBSCRIBE m1 f=#,q1\ns < SUBACK m1 01\ns cut\n"},
+		{"lena:b p:p", "topic read x\nuser p\ntopic write #\nuser lena\ntopic read #\n",
+		 false,
+		 "p > PUBLISH q1 m1 t=a p=1\np < PUBACK m1\n"
+		 "s > CONNECT v5 id=s expiry=100 name=lena pass=b\ns < CONNACK 00 present\n"
+		 "s < PUBLISH q1 m@1/2 t=a p=1\ns > PUBACK m@1/2\n"});
+	PERFORM({"lena:a p:p", "user lena\ntopic write will\nuser p\ntopic readwrite #\n", false,
+		 "p > CONNECT v5 id=p clean name=p pass=p\np < CONNACK 00\n"
+		 "p > SUBSCRIBE m1 f=#\np < SUBACK m1 00\n"
+		 "s > CONNECT v5 id=s clean expiry=100 name=lena pass=a will=will:1 willdelay=10\n"
+		 "s < CONNACK 00\ns cut\n"},
+		{"lena:b p:p", "user p\ntopic readwrite #\nuser lena\ntopic read #\n", false,
+		 "wait 20000\np < nothing\n"});
+}
+
 /* Passwords that another thread verifies. */
 
 struct waiting_questions {
@@ -455,6 +491,8 @@ int main(void)
 		cmocka_unit_test(test_access_patterns),
 		cmocka_unit_test(test_access_changes_hold_at_once),
 		cmocka_unit_test(test_access_users_that_are_gone),
+		cmocka_unit_test(test_access_password_file_is_gone),
+		cmocka_unit_test(test_access_rules_of_who_is_gone),
 		cmocka_unit_test(test_access_nothing_is_done_before_the_answer),
 		cmocka_unit_test(test_access_too_many_questions),
 		cmocka_unit_test(test_access_client_leaves_before_the_answer),
