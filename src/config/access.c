@@ -80,10 +80,34 @@ static void swap(struct config_access *a, struct config_access *b)
 	*b = kept;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same_place(const struct config_listener *a, const struct config_listener *b)
+{
+	return a->port == b->port && a->family == b->family && a->is_loopback == b->is_loopback &&
+	       is_same_text(a->address, b->address) && is_same_text(a->interface, b->interface);
+}
+
+/* What holds for one listener must not come to another; nor may what follows from there being none
+ * but the loopback's hold for one that others reach. */
+static bool is_about_the_same(const struct config *a, const struct config *b)
+{
+	if (a->has_access_per_listener != b->has_access_per_listener)
+		return false;
+	if (!a->has_access_per_listener)
+		return a->listeners[0].is_loopback == b->listeners[0].is_loopback;
+	for (size_t i = 0; i < a->listener_count && i < b->listener_count; i++)
+		if (!is_same_place(&a->listeners[i], &b->listeners[i]))
+			return false;
+	return a->listener_count == b->listener_count;
+}
+
 bool config_swap_access(struct config *c, struct config *from)
 {
-	if (c->has_access_per_listener != from->has_access_per_listener ||
-	    (c->has_access_per_listener && c->listener_count != from->listener_count))
+	if (!is_about_the_same(c, from))
 		return false;
 	swap(&c->access, &from->access);
 	for (size_t i = 0; c->has_access_per_listener && i < c->listener_count; i++)

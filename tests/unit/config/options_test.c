@@ -284,6 +284,44 @@ static void test_options_of_access_arrive(void **state)
 	configured_release(&c);
 }
 
+/* What a configuration that was read anew says about access is for the listeners that are open. */
+static void test_options_of_access_stay_with_their_listeners(void **state)
+{
+	static const struct {
+		const char *running, *fresh;
+		bool is_taken;
+	} cases[] = {
+		{"listener 1\n", "listener 1\nallow_anonymous true\n", true},
+		{"listener 1\n", "listener 2\npassword_file /1\n", true},
+		/* without a listener anonymous clients may come in, since only this machine can */
+		{"listener 1\n", "", false},
+		{"", "listener 1\n", false},
+		{"listener 1\n", "per_listener_settings true\nlistener 1\n", false},
+		{"per_listener_settings true\nlistener 1\nlistener 2 ::1\n",
+		 "per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2 ::1\n",
+		 true},
+		{"per_listener_settings true\nlistener 1\nlistener 2\n",
+		 "per_listener_settings true\nlistener 2\nallow_anonymous true\nlistener 1\n",
+		 false},
+		{"per_listener_settings true\nlistener 1 ::1\n",
+		 "per_listener_settings true\nlistener 1\n", false},
+		{"per_listener_settings true\nlistener 1\n",
+		 "per_listener_settings true\nlistener 1\nlistener 2\n", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct configured running, fresh;
+		configure(&running, cases[i].running, "");
+		configure(&fresh, cases[i].fresh, "");
+		assert_int_equal(running.rc, 0);
+		assert_int_equal(fresh.rc, 0);
+		assert_int_equal(config_swap_access(&running.config, &fresh.config),
+				 cases[i].is_taken);
+		configured_release(&running);
+		configured_release(&fresh);
+	}
+}
+
 /* In its last line: above it may stand a listener that the option is good for. */
 static bool begins_with_name(const char *text, const char *name)
 {
@@ -532,6 +570,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_accepted_values_arrive),
+		cmocka_unit_test(test_options_of_access_stay_with_their_listeners),
 		cmocka_unit_test(test_options_texts_arrive),
 		cmocka_unit_test(test_options_of_access_arrive),
 		cmocka_unit_test(test_options_all_obeyed_have_a_case),
