@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from support.broker import IS_MOSQUITTO, PROGRAM, Broker  # noqa: E402
 from support.client import Client  # noqa: E402
+from support.faulty import Faulty  # noqa: E402
 
 
 def pytest_configure(config):
@@ -52,6 +53,19 @@ def start_broker():
         return brokers[-1]
     yield start
     _stop_all(brokers)
+
+
+@pytest.fixture
+def faulty():
+    """Starts servers that break their promises."""
+    servers = []
+
+    def start(*arguments, **options):
+        servers.append(Faulty(*arguments, **options))
+        return servers[-1]
+    yield start
+    for server in servers:
+        server.stop()
 
 
 def _stop_all(brokers):

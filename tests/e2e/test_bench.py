@@ -4,36 +4,14 @@
 and ends in exit status 1; against a real one every scenario ends well.
 """
 
-import json
-
 import pytest
 
+from support.bench import bench
 from support.broker import OUR_PROGRAM, free_port
-from support.faulty import Faulty
-from support.process import run
 
 pytestmark = pytest.mark.skipif(OUR_PROGRAM is None, reason="mosquitto has no such command")
 
 COUNT = 40
-
-
-@pytest.fixture
-def faulty():
-    servers = []
-
-    def start(*arguments, **options):
-        servers.append(Faulty(*arguments, **options))
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.stop()
-
-
-def bench(port, *words):
-    """(exit status, the result or None, what was said on standard error)"""
-    command = [OUR_PROGRAM, "bench", *map(str, words), "-h", "127.0.0.1", "-p", str(port), "--json"]
-    status, out, err = run(command)
-    return status, json.loads("".join(out)) if out else None, "\n".join(err)
 
 
 def drop(number):

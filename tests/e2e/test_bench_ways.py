@@ -5,7 +5,6 @@ and servers that are killed.
 """
 
 import contextlib
-import json
 import os
 import pty
 import re
@@ -18,30 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from support.bench import bench
 from support.broker import OUR_PROGRAM, Broker
-from support.faulty import Faulty
-from support.process import DEADLINE, eventually, run
+from support.process import DEADLINE, eventually
 
 pytestmark = pytest.mark.skipif(OUR_PROGRAM is None, reason="mosquitto has no such command")
-
-
-@pytest.fixture
-def faulty():
-    servers = []
-
-    def start(*arguments, **options):
-        servers.append(Faulty(*arguments, **options))
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.stop()
-
-
-def bench(port, *words):
-    """(exit status, the result or None, what was said on standard error)"""
-    command = [OUR_PROGRAM, "bench", *map(str, words), "-h", "127.0.0.1", "-p", str(port), "--json"]
-    status, out, err = run(command)
-    return status, json.loads("".join(out)) if out else None, "\n".join(err)
 
 
 # --- open loop ---
