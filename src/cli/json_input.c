@@ -203,13 +203,14 @@ static bool add(struct json_message *m, const struct nj_property *property)
 	return true;
 }
 
-static bool read_text(struct json_message *m, const char *name, const json_t *value,
+/* Binary data of a property may be any text. */
+static bool read_text(struct json_message *m, const char *name, bool is_binary, const json_t *value,
 		      struct nj_bytes *out)
 {
 	struct span text = text_of(value);
 	if (!json_is_string(value) || text.len > UINT16_MAX)
 		return refuse(m, "property \"%.40s\" is not a string of at most 65535 bytes", name);
-	if (!utf8_is_valid(text))
+	if (!is_binary && !utf8_is_valid(text))
 		return refuse(m, "property \"%.40s\" has a letter that MQTT does not allow", name);
 	*out = (struct nj_bytes){text.ptr, text.len};
 	return true;
@@ -221,7 +222,7 @@ static bool read_user_property(struct json_message *m, const char *name, size_t 
 	struct nj_property property = {.id = NJ_USER_PROPERTY, .text = {name, name_len}};
 	if (name_len > UINT16_MAX || !utf8_is_valid(span_of(name, name_len)))
 		return refuse(m, "a user property's name is too long, or no UTF-8 for MQTT");
-	return read_text(m, name, value, &property.value) && add(m, &property);
+	return read_text(m, name, false, value, &property.value) && add(m, &property);
 }
 
 static bool read_user_properties(struct json_message *m, json_t *values)
@@ -279,7 +280,7 @@ static bool read_property(struct json_message *m, const char *name, json_t *valu
 		return refuse(m, "\"%.40s\" is no property of a message", name);
 	struct nj_property property = {.id = kind->id};
 	bool is_good = kind->is_number ? read_number(m, kind, value, &property.number)
-				       : read_text(m, name, value, &property.text);
+				       : read_text(m, name, kind->is_binary, value, &property.text);
 	if (is_good && kind->id == NJ_RESPONSE_TOPIC && !topic_name_is_valid(text_of(value)))
 		return refuse(m, "property \"%s\" is not a topic without wildcards", kind->name);
 	return is_good && add(m, &property);

@@ -77,6 +77,17 @@ static void test_payloads(void **state)
 	}
 }
 
+static void test_correlation_data_as_text(void **state)
+{
+	(void)state;
+	struct json_message m;
+	read_good(&m, "{\"properties\":{\"correlation-data\":\"a\\u0000\\u0001\"}}");
+	assert_int_equal(m.out.property_count, 1);
+	assert_int_equal(m.out.properties[0].text.len, 3);
+	assert_memory_equal(m.out.properties[0].text.ptr, "a\0\1", 3);
+	json_message_release(&m);
+}
+
 static void test_properties(void **state)
 {
 	(void)state;
@@ -159,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_payloads),
 		cmocka_unit_test(test_properties),
+		cmocka_unit_test(test_correlation_data_as_text),
 		cmocka_unit_test(test_what_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
