@@ -9,7 +9,7 @@
 
 bool scram_take(struct span *rest, char name, struct span *value_out)
 {
-	if (rest->len < 2 || rest->ptr[0] != name || rest->ptr[1] != '=')
+	if (rest->len < 2 || rest->ptr[0] != (uint8_t)name || rest->ptr[1] != '=')
 		return false;
 	const uint8_t *value = rest->ptr + 2, *comma = memchr(value, ',', rest->len - 2);
 	size_t len = comma ? (size_t)(comma - value) : rest->len - 2;
