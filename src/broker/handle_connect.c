@@ -22,6 +22,8 @@ static const struct flaw flaw_auth = {REASON_BAD_AUTHENTICATION_METHOD,
 				      "authentication method not supported"};
 static const struct flaw flaw_no_name = {REASON_NOT_AUTHORIZED,
 					 "no user name to take as the client id"};
+static const struct flaw flaw_lost_right = {REASON_NOT_AUTHORIZED,
+					    "its certificate or key is no longer good"};
 static const struct flaw flaw_empty_id = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
 					  "empty client id is not allowed"};
 static const struct flaw flaw_too_many = {REASON_QUOTA_EXCEEDED, "too many connections"};
@@ -136,6 +138,9 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 	const struct settings *set = s->settings;
 	if (s->is_shutting_down)
 		return &flaw_shutting_down;
+	/* lists may be others since its handshake began; from here on recheck.h sees to it */
+	if (!stream_may_stay(&c->stream))
+		return &flaw_lost_right;
 	if (properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD))
 		return &flaw_auth; /* [MQTT-4.12.0-1, -4], and nobody is sent AUTH [MQTT-4.12.0-6] */
 	if (p->client_id.len == 0 && !set->allow_empty_client_id)

@@ -459,6 +459,32 @@ def test_who_lost_the_right_goes_and_nobody_else(tmp_path):
             reader.kill()
 
 
+def test_who_lost_the_right_in_the_middle_of_the_handshake(tmp_path):
+    """Begun by the old list, finished when the new one is there and all who were in are judged."""
+    mine = Authority(tmp_path / "mine")
+    mine.issue("server")
+    mine.issue("alice")
+    with Doors(mutual(mine, f"crlfile {mine.revoke()}")) as doors:
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = believing(mine, "alice").wrap_bio(came, goes, server_hostname="localhost")
+        with socket.create_connection(("localhost", doors.ports[1]), DEADLINE) as bare:
+            with pytest.raises(ssl.SSLWantReadError):
+                tls.do_handshake()
+            bare.sendall(goes.read())
+            came.write(bare.recv(1))
+            mine.revoke("alice")
+            doors.broker.wait_for_line("Reloaded: certificates and keys")
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    came.write(bare.recv(65536))
+            tls.write(p.connect("alice"))
+            bare.sendall(goes.read())
+            doors.refused("its certificate or key is no longer good")
+
+
 def test_bad_files_are_named_at_start(authority, tmp_path):
     def started_with(*lines):
         config = tmp_path / "broker.conf"
