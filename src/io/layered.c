@@ -143,6 +143,8 @@ int layered_attach(struct stream *s, struct loop *loop)
 	l->wants_read = true;
 	l->wants_write = false;
 	note_held(l, loop);
+	if (link_is_listed(&l->held)) /* it came from another, whose thread this may be */
+		loop_wake(loop);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "io/layered.h"
 #include "sockets.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -113,6 +115,49 @@ static void test_loop_stream_moves_to_another(void **state)
 	assert_true(event.is_readable);
 	assert_false(event.is_writable);
 	loop_assert_quiet(&sockets->loop);
+
+	moved.ops->close(&moved);
+	loop_close(&other);
+	close(client);
+}
+
+static long read_nothing(struct layer *l, struct room room)
+{
+	(void)l;
+	(void)room;
+	return ERROR_AGAIN;
+}
+
+static void stay(struct layer *l)
+{
+	(void)l;
+}
+
+/* What a layer holds the socket does not tell. And who hands it over may not be the thread of the
+ * loop, which sleeps. */
+static void test_loop_is_woken_for_what_a_layer_brings_along(void **state)
+{
+	static const struct layer_ops ops = {.read = read_nothing, .free = stay};
+	struct sockets *sockets = *state;
+	struct layer layer = {.ops = &ops, .has_more = true};
+	struct loop_event events[LOOP_EVENTS_MAX];
+	struct loop other;
+	struct stream stream, moved;
+	int client = sockets_connect(sockets, &stream);
+	struct layered *layered = layered_init(&stream);
+	assert_non_null(layered);
+	layered_push(layered, &layer);
+	assert_int_equal(layered_attach(&stream, &sockets->loop), 0);
+	assert_true(layered_step(layered, &sockets->loop));
+	assert_int_equal(loop_open(&other, 1000), 0);
+
+	stream.ops->detach(&stream);
+	moved = stream;
+	assert_int_equal(layered_attach(&moved, &other), 0);
+	struct pollfd woken = {.fd = other.wake_fd, .events = POLLIN};
+	assert_int_equal(poll(&woken, 1, 0), 1);
+	assert_int_equal(loop_take_layered(&other, events), 1);
+	assert_ptr_equal(events[0].stream, &moved);
 
 	moved.ops->close(&moved);
 	loop_close(&other);
@@ -232,6 +277,7 @@ int main(void)
 		WITH_SOCKETS(test_loop_dead_peer_wakes_the_unwilling_once),
 		WITH_SOCKETS(test_loop_closed_stream_is_reported_no_more),
 		WITH_SOCKETS(test_loop_stream_moves_to_another),
+		WITH_SOCKETS(test_loop_is_woken_for_what_a_layer_brings_along),
 		WITH_SOCKETS(test_loop_attach_of_a_dead_descriptor_closes),
 		WITH_SOCKETS(test_loop_wait_ends_in_time),
 		WITH_SOCKETS(test_loop_wake_ends_the_next_wait_only),
