@@ -44,7 +44,7 @@ struct test {
 
 /* A batch that comes when the committer has decided to sleep. */
 static struct {
-	struct journal *journal;
+	_Atomic(struct journal *) journal;
 	_Atomic(struct batch *) batch; /* NULL: it was appended, or there is none */
 	pthread_t committer;
 	atomic_bool has_committer, is_under_way, is_slept_over;
@@ -324,18 +324,19 @@ int __wrap_pthread_cond_wait(pthread_cond_t *changed, pthread_mutex_t *lock);
 
 static bool is_committer(void)
 {
-	return late.journal && atomic_load(&late.has_committer) &&
+	return atomic_load(&late.journal) && atomic_load(&late.has_committer) &&
 	       pthread_equal(pthread_self(), late.committer);
 }
 
 /* It asks the time before it sleeps. */
 int __wrap_clock_gettime(clockid_t clock, struct timespec *out)
 {
+	struct journal *j = is_committer() ? atomic_load(&late.journal) : NULL;
 	struct batch *b = NULL;
-	if (is_committer() && atomic_load(&late.journal->committer->sleep) != COMMIT_AWAKE)
+	if (j && atomic_load(&j->committer->sleep) != COMMIT_AWAKE)
 		b = atomic_exchange(&late.batch, NULL);
 	if (b) {
-		struct log *log = journal_log(late.journal);
+		struct log *log = journal_log(j);
 		atomic_store(&late.is_under_way, true);
 		log->ops->append(log, &b->batch);
 	}
@@ -369,7 +370,7 @@ static void test_committer_does_not_sleep_over_a_batch(void **state)
 	sem_init(&t.room[0], 0, 0);
 	open_journal(&t, DURABILITY_ALWAYS);
 	atomic_store(&late.has_committer, false);
-	late.journal = t.journal;
+	atomic_store(&late.journal, t.journal);
 	for (unsigned i = 0; i < 40; i += 2) {
 		struct batch *b = make_batch(0, i + 1);
 		b->batch.is_lazy = false; /* that one it may sleep over */
@@ -380,7 +381,7 @@ static void test_committer_does_not_sleep_over_a_batch(void **state)
 			while (sem_wait(&t.room[0]) != 0)
 				;
 	}
-	late.journal = NULL;
+	atomic_store(&late.journal, NULL);
 	journal_close(t.journal);
 	assert_false(atomic_load(&late.is_slept_over));
 	sem_destroy(&t.room[0]);
