@@ -38,7 +38,7 @@ static int read_word(const char *option, const char *text, uint64_t *out,
 	int error = read(&w, &word, out);
 	if (error) {
 		struct span line = buffer_content(&errors);
-		const char *colon = line.len ? strstr((const char *)line.ptr, ": ") : NULL;
+		const char *colon = line.len ? memmem(line.ptr, line.len, ": ", 2) : NULL;
 		const char *end = (const char *)line.ptr + line.len;
 		if (colon)
 			fprintf(stderr, "nightjar simulate: %s: %.*s", option,
