@@ -147,7 +147,7 @@ def write_csv(storm):
 
 def write_svg(storm):
     """Bars: connections and failures in each tenth; a line: all that are back."""
-    width, height, left, bottom = 720, 300, 60, 40
+    width, height, left, bottom = 720, 320, 60, 60
     connected, failed = storm.bars(storm.connected), storm.bars(storm.failed)
     most = max(connected + failed)
     x_of = lambda at: left + (width - left - 60) * at / (len(connected) * STEP)
@@ -179,9 +179,9 @@ def write_svg(storm):
                      f'{storm.clients * share:.0f}</text>')
     parts.append(f'<line x1="{left}" y1="{height - bottom}" x2="{width - 60}" '
                  f'y2="{height - bottom}" stroke="#222"/>'
-                 f'<text x="{left}" y="{height - 8}">seconds since the broker was killed; bars: in '
-                 'each 0.1 s connections (blue) and attempts that failed (red), left; line: back in '
-                 'all, right</text></svg>')
+                 f'<text x="{left}" y="{height - 26}">seconds since the broker was killed</text>'
+                 f'<text x="{left}" y="{height - 8}">bars, left: connections (blue) and attempts that '
+                 'failed (red) in each 0.1 s; line, right: back in all</text></svg>')
     (DOCS / 'storm.svg').write_text('\n'.join(parts) + '\n')
 
 
