@@ -14,6 +14,17 @@ GOOD = '[==========] Running 3 test(s).\n[  PASSED  ] 3 test(s).\n'
 MIXED = '[  PASSED  ] 2 test(s).\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] test_a\n'
 
 
+@pytest.mark.parametrize('name, meets', [
+    ('unit journal/threads', True),
+    ('unit journal/format', True),  # src/journal starts threads
+    ('unit io/mailbox', True),      # the test does
+    ('unit mqtt/publish', False),
+    ('unit nowhere/nothing', True),  # one that is not known is not left out
+])
+def test_what_meets_threads(name, meets):
+    assert pipeline.meets_threads(name) == meets
+
+
 @pytest.mark.parametrize('status, output, passed, failed', [
     ('OK', GOOD, 3, 0),
     ('OK', 'no framework', 1, 0),
