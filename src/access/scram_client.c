@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access/scram_part.h"
 
-#include "base/base64.h"
 
 #define HEADER "n,," /* no channel binding, nobody else's name */
 #define HEADER_BASE64 "biws"
@@ -91,7 +90,7 @@ static const char *read_challenge(struct span rest, struct span own_nonce, struc
 		return "the server's first message is not one of SCRAM";
 	if (!scram_is_nonce(out->nonce) || !starts_with(out->nonce, own_nonce))
 		return "the server's nonce does not go on from ours";
-	if (!base64_decode(salt, (struct room){out->salt, sizeof(out->salt)}, &salt_len) ||
+	if (!scram_read_base64(salt, (struct room){out->salt, sizeof(out->salt)}, &salt_len) ||
 	    salt_len == 0)
 		return "the server's salt is empty, too long or no base 64";
 	if (!read_count(count, &out->iterations) || out->iterations < SCRAM_ITERATIONS_MIN ||
@@ -197,7 +196,7 @@ static const char *read_proof(const struct scram_client *c, struct span rest)
 		return "the server does not take the proof";
 	if (!scram_take(&rest, 'v', &value))
 		return "the server does not prove that it knows the password";
-	if (!base64_decode(value, (struct room){signature, sizeof(signature)}, &len) ||
+	if (!scram_read_base64(value, (struct room){signature, sizeof(signature)}, &len) ||
 	    len != sizeof(signature) || !scram_is_same(signature, c->signature))
 		return "the server's proof is wrong: it does not know the password";
 	return NULL;

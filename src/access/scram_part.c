@@ -53,6 +53,11 @@ int scram_add_base64(struct buffer *message, const char *prefix, struct span byt
 	return 0;
 }
 
+bool scram_read_base64(struct span text, struct room room, size_t *len_out)
+{
+	return text.len % 4 == 0 && base64_decode(text, room, len_out);
+}
+
 /* --- hashes --- */
 
 int scram_hmac(const uint8_t key[SCRAM_KEY_BYTES], struct span text, uint8_t out[SCRAM_KEY_BYTES])

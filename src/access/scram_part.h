@@ -13,6 +13,8 @@ bool scram_is_nonce(struct span text);
 bool scram_is_text(struct span text);
 /* Both are appended as "x=" and the value. */
 int scram_add_base64(struct buffer *message, const char *prefix, struct span bytes) MUST_USE;
+/* As base64_decode, but with its padding (RFC 5802, section 7). */
+bool scram_read_base64(struct span text, struct room room, size_t *len_out) MUST_USE;
 int scram_add_text(struct buffer *message, const char *text) MUST_USE;
 
 /* 0 or ERROR_NO_MEMORY. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access/scram_part.h"
 
-#include "base/base64.h"
 #include "mqtt/wire.h"
 
 #include <stdio.h>
@@ -167,7 +166,7 @@ static bool is_same_header(const struct scram_server *s, struct span value)
 	struct span header = buffer_content(&s->header);
 	uint8_t bytes[3 + 3 * SCRAM_NAME_MAX + 8];
 	size_t len;
-	return base64_decode(value, (struct room){bytes, sizeof(bytes)}, &len) &&
+	return scram_read_base64(value, (struct room){bytes, sizeof(bytes)}, &len) &&
 	       span_is_equal(span_of(bytes, len), header);
 }
 
@@ -184,7 +183,7 @@ static const char *read_answer(const struct scram_server *s, struct span whole,
 		return "the last message is not one of SCRAM";
 	rest = *without_out;
 	if (!scram_take(&rest, 'c', &header) || !scram_take(&rest, 'r', &nonce) ||
-	    !base64_decode(text, (struct room){proof, SCRAM_KEY_BYTES}, &len) ||
+	    !scram_read_base64(text, (struct room){proof, SCRAM_KEY_BYTES}, &len) ||
 	    len != SCRAM_KEY_BYTES)
 		return "the last message is not one of SCRAM";
 	if (!is_same_header(s, header))

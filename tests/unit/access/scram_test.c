@@ -222,6 +222,7 @@ static void test_answers_that_are_not_taken(void **state)
 		{WITHOUT_PROOF, ERROR_INVALID},
 		{WITHOUT_PROOF ",p=", ERROR_INVALID},
 		{WITHOUT_PROOF ",p=dHzb", ERROR_INVALID},
+		{WITHOUT_PROOF ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ", ERROR_INVALID},
 		{CLIENT_FINAL ",x=y", ERROR_INVALID}, /* the proof is the last */
 		{"c=eSws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
 		 ERROR_INVALID}, /* "y,," */
