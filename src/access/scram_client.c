@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access/scram_part.h"
 
-
 #define HEADER "n,," /* no channel binding, nobody else's name */
 #define HEADER_BASE64 "biws"
 
