@@ -28,7 +28,7 @@ DIFFERENTIAL_CASES = 1000
 MOSQUITTO = Path('/usr/sbin/mosquitto')
 FUZZ_EVERY = 10  # of the cases that make inputs to begin with
 # These tests mostly wait, for a timer or for each other.
-E2E_AT_ONCE = 2 * JOBS
+E2E_AT_ONCE = JOBS + 1
 # A stage that hangs must fail, and the whole must end: minutes, far above what a stage takes.
 STAGE_SECONDS_MAX = 600
 
