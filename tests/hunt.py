@@ -88,14 +88,15 @@ def stress(configuration):
 
 def fuzz(seed, left):
     targets = sorted((TOP / 'tests' / 'fuzz' / 'corpus').glob('*/'))
-    return Run([TOP / 'tests' / 'fuzz' / 'long.py', '--seconds', max(5, int(left / len(targets))),
+    return Run([sys.executable, TOP / 'tests' / 'fuzz' / 'long.py', '--seconds', max(5, int(left / len(targets))),
                 '--seed', seed % 2**31, '--build', program('clang-asan')], len(targets))
 
 
 def mutate(seed, left):
     """Goes on where the last one stopped."""
     del seed
-    return Run([TOP / 'tests' / 'mutation' / 'run.py', '--minutes', f'{left / 60:.1f}'])
+    return Run([sys.executable, TOP / 'tests' / 'mutation' / 'run.py', '--minutes',
+                f'{left / 60:.1f}'])
 
 
 def explore(what):
