@@ -89,7 +89,8 @@ def stress(configuration):
 def fuzz(seed, left):
     targets = sorted((TOP / 'tests' / 'fuzz' / 'corpus').glob('*/'))
     return Run([sys.executable, TOP / 'tests' / 'fuzz' / 'long.py',
-                '--seconds', max(5, int(left / len(targets))), '--seed', seed % 2**31, '--build', program('clang-asan')], len(targets))
+                '--seconds', max(5, int(left / len(targets))), '--seed', seed % 2**31,
+                '--build', program('clang-asan')], len(targets))
 
 
 def mutate(seed, left):
