@@ -132,7 +132,7 @@ static void leave_all_ready(struct session *s)
 		a->capacity = 0;
 	}
 	struct connection *c = s->connection;
-	if (c->is_paused && acks_count(a) <= c->shard->settings->receive_maximum / 2)
+	if (c->is_paused && acks_count(a) <= c->terms->receive_maximum / 2)
 		connection_unpause(c);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/change.h"
 #include "broker/full.h"
 #include "broker/give.h"
 #include "broker/group.h"
@@ -56,15 +57,24 @@ struct limits limits_of(const struct settings *settings)
 	};
 }
 
-static int shard_init(struct shard *s, struct broker *b, unsigned index, struct access *access,
-		      struct moment now)
+/* What all shards begin with. */
+struct beginning {
+	const struct settings *settings;
+	struct access *access;
+	struct moment now;
+};
+
+static int shard_init(struct shard *s, struct broker *b, unsigned index,
+		      const struct beginning *with)
 {
+	const struct settings *settings = with->settings;
+	struct moment now = with->now;
 	s->broker = b;
-	s->settings = &b->settings;
+	s->settings = settings_ref(settings);
 	s->index = index;
 	s->now = now;
 	s->hold_until_ms = UINT64_MAX;
-	s->limits = limits_of(&b->settings);
+	s->limits = limits_of(settings);
 	map_init(&s->sessions, b->seed, key_of_session);
 	identifiers_init(s);
 	interest_init(&s->interest, b->seed);
@@ -75,16 +85,14 @@ static int shard_init(struct shard *s, struct broker *b, unsigned index, struct 
 	timer_wheel_init(&s->connection_timers, now.steady_ms);
 	timer_wheel_init(&s->session_timers, now.steady_ms);
 	mailbox_init(&s->mailbox, wake, s);
-	s->scratch_len = b->settings.input_bytes_per_turn > SCRATCH_BYTES_MIN
-				 ? b->settings.input_bytes_per_turn
-				 : SCRATCH_BYTES_MIN;
+	s->scratch_len = scratch_len_of(settings);
 	s->scratch = mem_alloc(s->scratch_len);
 	s->packets = mem_alloc(sizeof(*s->packets));
-	s->routes = routes_new(b->seed, b->settings.cached_topics_max);
+	s->routes = routes_new(b->seed, settings->cached_topics_max);
 	s->retained = retained_new(b->seed, topic_of_message);
 	if (!s->scratch || !s->packets || !s->routes || !s->retained)
 		return ERROR_NO_MEMORY;
-	int error = identities_init(s, access);
+	int error = identities_init(s, with->access);
 	if (error)
 		return error;
 	packet_cache_reset(s->packets, NULL);
@@ -146,6 +154,7 @@ static void shard_release(struct shard *s)
 	mem_free(s->scratch);
 	mem_free(s->packets);
 	identities_release(s);
+	settings_unref(s->settings);
 	mem_free(s->forwarded);
 	full_release(s);
 	chunk_pool_release(&s->chunks);
@@ -159,19 +168,19 @@ struct broker *broker_new(const struct settings *settings, const struct broker_h
 	struct broker *b = mem_zalloc(sizeof(*b) + shard_count * sizeof(b->shards[0]));
 	if (!b)
 		return NULL;
-	b->settings = *settings;
 	b->hooks = *hooks;
 	b->shard_count = shard_count;
 	b->seed = seed;
 	b->start_ms = now.wall_ms;
 	b->log = log_memory_new(bus_committed, b);
-	struct access *access = access_new(1);
-	bool is_ready = b->log && access;
-	if (access)
-		access->realms[0].allows_anonymous = settings->allow_anonymous;
-	for (unsigned i = 0; i < shard_count && access; i++)
-		is_ready &= shard_init(&b->shards[i], b, i, access, now) == 0;
-	access_unref(access);
+	struct beginning with = {settings_share(settings), access_new(1), now};
+	bool is_whole = with.settings && with.access, is_ready = b->log && is_whole;
+	if (with.access)
+		with.access->realms[0].allows_anonymous = settings->allow_anonymous;
+	for (unsigned i = 0; i < shard_count && is_whole; i++)
+		is_ready &= shard_init(&b->shards[i], b, i, &with) == 0;
+	access_unref(with.access);
+	settings_unref(with.settings);
 	if (is_ready)
 		return b;
 	broker_free(b);
@@ -207,9 +216,8 @@ void broker_use_log(struct broker *b, struct log *log)
 
 void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file)
 {
-	uint64_t bytes_max = b->settings.queue_memory_bytes_max;
-	pager_init(&b->shards[shard].pager, file,
-		   bytes_max ? bytes_max / b->shard_count : UINT64_MAX);
+	struct shard *s = &b->shards[shard];
+	pager_init(&s->pager, file, pager_budget_of(s));
 }
 
 int broker_use_access(struct broker *b, struct access *access)
@@ -227,6 +235,15 @@ void broker_change_access(struct broker *b, struct access *access)
 		bus_post(b, i,
 			 &(struct letter){.kind = LETTER_ACCESS, .object = access_ref(access)});
 	access_unref(access);
+}
+
+void broker_change_settings(struct broker *b, const struct settings *shared)
+{
+	for (unsigned i = 0; i < b->shard_count; i++) {
+		void *object = (void *)(uintptr_t)settings_ref(shared);
+		bus_post(b, i, &(struct letter){.kind = LETTER_SETTINGS, .object = object});
+	}
+	settings_unref(shared);
 }
 
 void broker_recheck_peers(struct broker *b)

@@ -84,6 +84,9 @@ void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file);
  * thread, with as many realms: each shard changes over at its next turn. */
 int broker_use_access(struct broker *b, struct access *access) MUST_USE;
 void broker_change_access(struct broker *b, struct access *access);
+/* What settings_share gave holds from now on, in each shard as soon as it reads its mail. Takes over
+ * the reference. Any thread. Some of it concerns only clients that come from now on (change.h). */
+void broker_change_settings(struct broker *b, const struct settings *shared);
 /* Fills in the result: any thread. */
 void password_question_answer(struct password_question *q);
 /* Gives a question back, answered. Any thread. */

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/admit.h"
+#include "broker/change.h"
 #include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/interest.h"
@@ -83,6 +84,7 @@ static void open_letter(struct shard *s, const struct letter *letter)
 	case LETTER_VERDICT: open_verdict(s, letter); break;
 	case LETTER_CONNECTION: connect_arrive(s, letter->object); break;
 	case LETTER_ACCESS: identities_change_access(s, letter->object); break;
+	case LETTER_SETTINGS: settings_change(s, letter->object); break;
 	case LETTER_VERIFIED: admit_answered(s, letter->object); break;
 	case LETTER_INTEREST:
 	case LETTER_INTEREST_KNOWN: interest_letter(s, letter); break;
@@ -214,6 +216,7 @@ static void discard_letter(const struct letter *letter)
 		break;
 	case LETTER_VERDICT: break;
 	case LETTER_ACCESS: access_unref(letter->object); break;
+	case LETTER_SETTINGS: settings_unref(letter->object); break;
 	case LETTER_VERIFIED: password_question_free(letter->object); break;
 	case LETTER_INTEREST:
 	case LETTER_INTEREST_KNOWN: interest_letter_discard(letter); break;

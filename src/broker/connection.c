@@ -43,6 +43,7 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 		mem_free(c);
 		return NULL;
 	}
+	c->terms = settings_ref(s->settings);
 	return c;
 }
 
@@ -179,6 +180,7 @@ void connection_free(struct connection *c)
 	}
 	mem_free(c->aliases);
 	mem_free(c->input);
+	settings_unref(c->terms);
 	mem_free(c);
 }
 

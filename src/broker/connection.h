@@ -47,6 +47,9 @@ struct connection {
 		struct password_question *question; /* CONNECTION_CHECKING */
 		struct identity *identity;          /* NULL before it is known */
 	};
+	/* What its client was told in CONNACK, or else what held when it came: such limits are its
+	 * own until it leaves. Others are the shard's, as they are now. A reference. */
+	const struct settings *terms;
 	struct output output;
 	struct kept_input *input;        /* of a partial packet, owned; NULL when there is none */
 	struct alias_pair *aliases;      /* NULL: neither end has set one */

@@ -356,7 +356,7 @@ void connect_arrive(struct shard *s, struct connection *c)
 
 static void put_limits(const struct connection *c, struct properties *out)
 {
-	const struct settings *set = c->shard->settings;
+	const struct settings *set = c->terms;
 	out->present |= 1ull << PROPERTY_RECEIVE_MAXIMUM;
 	out->receive_maximum = set->receive_maximum;
 	if (set->topic_alias_max_in) {
@@ -422,6 +422,8 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	}
 	send_restart(&session->send, o->receive_maximum); /* [MQTT-4.9.0-1] */
 	open_aliases(c);
+	settings_unref(c->terms);
+	c->terms = settings_ref(s->settings);
 	struct connack p = {.session_present = is_present, .code = REASON_SUCCESS};
 	properties_clear(&p.properties);
 	if (c->version == MQTT_5) {

@@ -59,7 +59,7 @@ bool forward_properties(struct shard *s, const struct properties *in, struct spa
 /* Sets or looks up the alias; the topic is complete after it. */
 static const struct flaw *resolve_alias(struct connection *c, struct publish *p)
 {
-	uint16_t alias_max = c->shard->settings->topic_alias_max_in;
+	uint16_t alias_max = c->terms->topic_alias_max_in;
 	uint16_t alias = p->properties.topic_alias;
 	if (alias == 0 || alias > alias_max)
 		return &flaw_alias; /* [MQTT-3.3.2-9] */
@@ -78,7 +78,7 @@ static const struct flaw *resolve_alias(struct connection *c, struct publish *p)
 
 static const struct flaw *judge(struct connection *c, struct publish *p)
 {
-	const struct settings *set = c->shard->settings;
+	const struct settings *set = c->terms;
 	if (UNLIKELY(p->properties.present)) {
 		if (properties_has(&p->properties, PROPERTY_SUBSCRIPTION_IDENTIFIER))
 			return &flaw_identifier; /* [MQTT-3.3.4-6] */
@@ -103,7 +103,7 @@ static const struct flaw *judge(struct connection *c, struct publish *p)
 static bool is_over_quota(const struct connection *c)
 {
 	const struct session *session = c->session;
-	const struct settings *set = c->shard->settings;
+	const struct settings *set = c->terms;
 	uint32_t open = session->receive.count + (session->acks ? session->acks->puback_count : 0);
 	return open >= (uint32_t)set->receive_maximum + set->receive_maximum_slack;
 }

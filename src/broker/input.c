@@ -70,9 +70,9 @@ static bool may_go_on(const struct connection *c)
 /* Whoever asks faster than answers can leave, or does not take them, waits. */
 static void hold_input(struct connection *c)
 {
-	const struct settings *set = c->shard->settings;
+	const struct settings *set = c->terms;
 	const struct session *session = c->session;
-	if (UNLIKELY(c->output.bytes >= OUTPUT_FULL_BYTES + set->output_bytes_max))
+	if (UNLIKELY(c->output.bytes >= OUTPUT_FULL_BYTES + c->shard->settings->output_bytes_max))
 		connection_fill(c);
 	if (UNLIKELY(session && acks_count(session->acks) > (uint32_t)set->receive_maximum +
 								    set->receive_maximum_slack))
@@ -124,7 +124,7 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 		return 0;
 	}
 	size_t len = (size_t)h.header_len + h.remaining_length;
-	if (UNLIKELY(len > c->shard->settings->packet_bytes_max)) {
+	if (UNLIKELY(len > c->terms->packet_bytes_max)) {
 		connection_fail(c, &flaw_too_large);
 		return 0;
 	}

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/settings.h"
 
+#include "base/mem.h"
+
+#include <stdatomic.h>
+
+struct shared_settings {
+	struct settings settings;
+	atomic_uint refs;
+};
+
 void settings_init(struct settings *s)
 {
 	*s = (struct settings){
@@ -34,4 +43,45 @@ void settings_init(struct settings *s)
 		.topic_levels_max = 200,
 		.cached_topics_max = 4096,
 	};
+}
+
+static struct shared_settings *shared_of(const struct settings *s)
+{
+	return CONTAINER_OF((struct settings *)(uintptr_t)s, struct shared_settings, settings);
+}
+
+static void free_texts(const struct settings *s)
+{
+	mem_free((char *)(uintptr_t)s->response_information);
+}
+
+const struct settings *settings_share(const struct settings *from)
+{
+	struct shared_settings *shared = mem_alloc(sizeof(*shared));
+	const char *text = from->response_information;
+	if (!shared)
+		return NULL;
+	shared->settings = *from;
+	atomic_init(&shared->refs, 1);
+	if (!text)
+		return &shared->settings;
+	shared->settings.response_information = mem_copy_text(span_of_text(text));
+	if (shared->settings.response_information)
+		return &shared->settings;
+	mem_free(shared);
+	return NULL;
+}
+
+const struct settings *settings_ref(const struct settings *shared)
+{
+	atomic_fetch_add_explicit(&shared_of(shared)->refs, 1, memory_order_relaxed);
+	return shared;
+}
+
+void settings_unref(const struct settings *shared)
+{
+	if (!shared || atomic_fetch_sub(&shared_of(shared)->refs, 1) > 1)
+		return;
+	free_texts(shared);
+	mem_free(shared_of(shared));
 }

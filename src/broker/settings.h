@@ -69,4 +69,16 @@ struct settings {
 /* The defaults. */
 void settings_init(struct settings *s);
 
+/*
+ * Settings that many read and nobody changes: changed ones are others. A shard reads those that it
+ * holds a reference to, and changes over between two packets (change.h); a connection holds to
+ * those that its client was told in CONNACK.
+ */
+/* A copy, with its texts, and one reference; NULL without memory. */
+const struct settings *settings_share(const struct settings *from);
+/* Of what settings_share gave. Any thread. */
+const struct settings *settings_ref(const struct settings *shared);
+/* The last one frees it. NULL is allowed. */
+void settings_unref(const struct settings *shared);
+
 #endif

@@ -31,7 +31,7 @@ struct held_publishes {
 
 struct shard {
 	struct broker *broker;
-	const struct settings *settings;
+	const struct settings *settings; /* those that hold now; a reference */
 	struct access *access;         /* what clients are judged by; a reference */
 	struct identities *identities; /* by realm */
 	struct quiet quiet_refused;
@@ -108,7 +108,6 @@ enum turn_holder {
 };
 
 struct broker {
-	struct settings settings;
 	struct broker_hooks hooks;
 	struct log *log;
 	unsigned shard_count;

@@ -23,7 +23,7 @@ static struct command *new_command(uint8_t kind)
 	return c;
 }
 
-static void append_limits(struct shard *s)
+void limits_append(struct shard *s)
 {
 	struct command *c = new_command(COMMAND_LIMITS);
 	c->limits = limits_of(s->settings);
@@ -60,7 +60,7 @@ void start_turn(struct shard *s)
 		return;
 	/* What is logged from here on stands behind LIMITS; what is not must not wait for it. */
 	s->limits = limits_of(s->settings);
-	append_limits(s);
+	limits_append(s);
 	if (s->broker->recovered_to)
 		append_restart(s);
 	group_start(s);

@@ -31,6 +31,12 @@ void routes_free(struct routes *r)
 	mem_free(r);
 }
 
+void routes_cache_topics(struct routes *r, uint32_t cached_topics_max)
+{
+	match_cache_release(&r->cache);
+	match_cache_init(&r->cache, cached_topics_max);
+}
+
 void routes_changed(struct routes *r)
 {
 	match_cache_clear(&r->cache);

@@ -68,6 +68,8 @@ struct routes;
 
 /* NULL when there is no memory. `seed` keeps peers from aiming at the hash tables. */
 struct routes *routes_new(uint64_t seed, uint32_t cached_topics_max);
+/* From now on so many; what is cached is forgotten. */
+void routes_cache_topics(struct routes *r, uint32_t cached_topics_max);
 /* All subscribers must have been removed, all shares freed. */
 void routes_free(struct routes *r);
 
