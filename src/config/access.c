@@ -59,10 +59,9 @@ static void finish_each(struct config *c, struct config_report *report)
 
 void config_finish_access(struct config *c, struct config_report *report)
 {
-	struct reading r = {.config = c,
-			    .report = report,
-			    .file = c->file_name,
-			    .name = SPAN_LITERAL("per_listener_settings")};
+	static const char name[] = "per_listener_settings";
+	size_t index = option_index(option_named(span_of_text(name)));
+	struct reading r = reading_place(c, report, c->given[index], name);
 	if (c->has_access_per_listener && !is_plain(&c->access))
 		reading_refuse(&r, "stands below an option that it is about: move it above all of "
 				   "them");

@@ -19,6 +19,7 @@ void config_init(struct config *c)
 		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
 		.access.allow_anonymous = -1,
+		.source = config_source_of_disk(),
 	};
 	settings_init(&c->settings);
 }
@@ -36,7 +37,9 @@ void config_release(struct config *c)
 	mem_free(c->log_file);
 	mem_free(c->log_timestamp_format);
 	mem_free(c->response_information);
-	mem_free(c->file_name);
+	for (size_t i = 0; i < c->file_count; i++)
+		mem_free(c->files[i].name);
+	mem_free(c->files);
 	*c = (struct config){0};
 }
 
@@ -85,17 +88,26 @@ void config_set_verbose(struct config *c)
 
 static bool is_given(const struct config *c, const char *name)
 {
-	return c->given_line[option_index(option_named(span_of_text(name)))] > 0;
+	return c->given[option_index(option_named(span_of_text(name)))].is_given;
 }
 
-struct reading reading_place(struct config *c, struct config_report *report, unsigned line,
-			     const char *name)
+struct reading reading_place(struct config *c, struct config_report *report,
+			     struct config_place place, const char *name)
 {
 	return (struct reading){.config = c,
 				.report = report,
-				.line = line,
-				.file = line > 0 ? c->file_name : NULL,
+				.line = place.line,
+				.file_index = place.file,
+				.file = place.line > 0 ? c->files[place.file].name : NULL,
 				.name = span_of_text(name)};
+}
+
+/* Where an option of the broker was said, for messages. */
+static struct reading reading_option(struct config *c, struct config_report *report,
+				     const char *name)
+{
+	const struct option *o = option_named(span_of_text(name));
+	return reading_place(c, report, c->given[option_index(o)], name);
 }
 
 /* The default listener takes the last place; it is there when its port or address was named. */
@@ -103,7 +115,7 @@ static void add_default_listener(struct config *c, struct config_report *report)
 {
 	struct config_listener *l = &c->default_listener;
 	if (c->listener_count == CONFIG_LISTENERS_MAX) {
-		struct reading r = reading_place(c, report, l->line, "listener");
+		struct reading r = reading_place(c, report, l->place, "listener");
 		reading_refuse(&r, "more than %d listeners", CONFIG_LISTENERS_MAX);
 		return;
 	}
@@ -131,7 +143,7 @@ static void add_loopback_listeners(struct config *c, struct config_report *repor
 		add_loopback_listener(c, c->ports[i], report);
 	if (c->port_count == 0)
 		add_loopback_listener(c, DEFAULT_PORT, report);
-	if (c->file_name)
+	if (c->file_count > 0)
 		report_notice(report, "No listener is configured: only this machine can connect. "
 				      "A line like \"listener 1883\" opens the broker to others.");
 }
@@ -147,9 +159,9 @@ static void check_ports(struct config *c, struct config_report *report)
 	bool is_named = c->listener_count > 0 || c->has_port;
 	if (c->port_count == 0 || !(is_named || (is_default_used(c) && c->port_count > 1)))
 		return;
-	struct reading r = reading_place(c, report, 0, "-p");
+	struct reading r = reading_place(c, report, (struct config_place){0}, "-p");
 	reading_refuse(&r, "%s names its ports itself: leave -p out, or change it there",
-		       c->file_name ? c->file_name : "the configuration");
+		       c->file_count > 0 ? c->files[0].name : "the configuration");
 }
 
 /* mosquitto opens port 1883 to everybody for such a line, which hardly anybody means. */
@@ -159,7 +171,7 @@ static void check_default_options(struct config *c, struct config_report *report
 	if (is_used || !c->default_option)
 		return;
 	struct reading r =
-		reading_place(c, report, c->default_listener.line, c->default_option->name);
+		reading_place(c, report, c->default_listener.place, c->default_option->name);
 	reading_refuse(&r, "stands before the first listener line: move it below the listener that "
 			   "it is meant for");
 }
@@ -184,7 +196,7 @@ static void check_same_places(struct config *c, struct config_report *report)
 			const struct config_listener *l = &c->listeners[i];
 			if (!is_same_place(l, &c->listeners[j]))
 				continue;
-			struct reading r = reading_place(c, report, l->line, "listener");
+			struct reading r = reading_place(c, report, l->place, "listener");
 			if (config_listener_is_unix(l))
 				reading_refuse(&r, "%s is given twice", l->address);
 			else
@@ -210,7 +222,7 @@ static void check_kind(struct config *c, struct config_report *report,
 		stray = l->socket_owner ? "socket_owner" : "socket_group";
 	if (!stray)
 		return;
-	struct reading r = reading_place(c, report, l->line, stray);
+	struct reading r = reading_place(c, report, l->place, stray);
 	reading_refuse(&r, is_unix ? "the listener is a Unix socket: remove the line"
 				   : "the listener is no Unix socket, as in: listener 0 /path");
 }
@@ -245,7 +257,7 @@ static int64_t common_value(struct config *c, struct config_report *report, size
 	for (size_t i = 1; i < c->listener_count; i++) {
 		if (member_at(&c->listeners[i], offset) == first)
 			continue;
-		struct reading r = reading_place(c, report, c->listeners[i].line, name);
+		struct reading r = reading_place(c, report, c->listeners[i].place, name);
 		reading_refuse(&r, "differs between listeners, but this version has one value for "
 				   "all: write it under each of them");
 		return -1;
@@ -259,7 +271,7 @@ static void finish_connections_max(struct config *c, struct config_report *repor
 		const struct config_listener *l = &c->listeners[i];
 		if (l->connections_max <= 0)
 			continue;
-		struct reading r = reading_place(c, report, l->line, "max_connections");
+		struct reading r = reading_place(c, report, l->place, "max_connections");
 		uint32_t max = (uint32_t)l->connections_max;
 		if (c->listener_count > 1)
 			reading_refuse(&r,
@@ -313,7 +325,7 @@ static void check_durability(struct config *c, struct config_report *report)
 	bool is_told = is_given(c, "persistence") || is_given(c, "retained_persistence");
 	if (!c->has_durability || !is_told || is_off == !c->store.is_wanted)
 		return;
-	struct reading r = reading_place(c, report, 0, "durability");
+	struct reading r = reading_option(c, report, "durability");
 	reading_refuse(&r, "contradicts persistence %s: leave one of both lines out",
 		       c->store.is_wanted ? "true" : "false");
 }
@@ -323,7 +335,7 @@ static void notice_unused(struct config *c, struct config_report *report)
 {
 	for (size_t i = 0; i < option_count(); i++) {
 		const struct option *o = option_at(i);
-		bool is_ours_to_tell = o->group == OPTION_GROUP_STORE && c->given_line[i] > 0 &&
+		bool is_ours_to_tell = o->group == OPTION_GROUP_STORE && c->given[i].is_given &&
 				       o->offset != offsetof(struct config, store.is_wanted);
 		if (is_ours_to_tell && o->target == OPTION_TO_CONFIG)
 			report_notice(report, "%s has no effect: nothing is stored.", o->name);
@@ -345,7 +357,7 @@ static void finish_store(struct config *c, struct config_report *report)
 		s->durability = DURABILITY_OFF;
 	s->is_wanted = s->durability != DURABILITY_OFF;
 	if (s->segment_bytes % DISK_BLOCK != 0) {
-		struct reading r = reading_place(c, report, 0, "storage_segment_size");
+		struct reading r = reading_option(c, report, "storage_segment_size");
 		reading_refuse(&r, "%u is no multiple of %d", s->segment_bytes, DISK_BLOCK);
 	}
 	if (!s->is_wanted)

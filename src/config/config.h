@@ -5,7 +5,7 @@
  * range checks and the manual page.
  *
  *     config_init          every default
- *     config_load_file     none or one file
+ *     config_load_file     none or one file, and those that it includes
  *     config_set, config_add_port, config_set_verbose    the command line, which wins
  *     config_finish        what follows from all of it: listeners, who may come in
  *
@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "broker/settings.h"
 #include "config/option.h"
+#include "config/source.h"
 #include "journal/journal.h"
 #include "trace/lines.h"
 
@@ -26,6 +27,8 @@
 /* A configuration is written by hand; what is larger is another file, or a device. */
 #define CONFIG_FILE_BYTES_MAX ((size_t)1 << 20)
 #define CONFIG_LINE_BYTES_MAX 4096
+/* Files that one configuration is read from. */
+#define CONFIG_FILES_MAX 256
 /* Reported mistakes; the rest is counted. */
 #define CONFIG_ERRORS_MAX 100
 
@@ -61,6 +64,19 @@ struct config_store {
 	uint32_t segment_bytes;
 	uint64_t bytes_max;           /* of the whole store; 0: what the disk has */
 	int64_t budget_bytes_per_day; /* written to the device; 0: any; -1: the profile's */
+};
+
+/* Where something was said. */
+struct config_place {
+	uint32_t line; /* from 1; 0: in no file, but on the command line, or by nobody */
+	uint16_t file; /* index into config.files */
+	bool is_given; /* false: by nobody */
+};
+
+/* A file that was read. */
+struct config_file {
+	char *name;
+	struct config_file_id id;
 };
 
 /* What is spoken on a listener. */
@@ -103,7 +119,9 @@ struct config_listener {
 	uint8_t family; /* enum socket_family: which of the address's families to bind */
 	/* Bind 127.0.0.1, and ::1 where the machine has it (or the one that `family` names). */
 	bool is_loopback;
-	unsigned line; /* of the file, 0 when it is none's */
+	struct config_place place; /* of the `listener` line, or what stands for it */
+	/* By option: where each that stands below was said first; NULL: none was. */
+	struct config_place *given;
 	/* What the file asks of this listener; config_finish carries it to the settings. */
 	int64_t connections_max; /* -1: no limit of its own; for the others: not said */
 	int64_t qos_max;
@@ -157,7 +175,9 @@ struct config {
 	char *log_timestamp_format; /* for strftime in local time; NULL: seconds since 1970 */
 
 	/* Below: for src/config alone. */
-	char *file_name;                         /* of the file that was read, for messages */
+	struct config_source source; /* of files; a test may put its own */
+	struct config_file *files;   /* in the order of reading; the first is the main one */
+	size_t file_count;
 	struct config_listener default_listener; /* what stands before the first `listener` */
 	const struct option *default_option;     /* the first that stands there */
 	bool has_port, has_address;              /* of the default listener */
@@ -167,8 +187,9 @@ struct config {
 	bool is_verbose;
 	bool connection_messages;
 	char *response_information;
-	unsigned given_line[OPTION_COUNT_MAX]; /* by option: line + 1 of the first, 0: not given */
-	uint16_t ports[CONFIG_LISTENERS_MAX];  /* of the command line */
+	/* By option: where each was said first, of those that are no listener's. */
+	struct config_place given[OPTION_COUNT_MAX];
+	uint16_t ports[CONFIG_LISTENERS_MAX]; /* of the command line */
 	size_t port_count;
 };
 
@@ -185,7 +206,8 @@ void config_report_release(struct config_report *r);
 void config_init(struct config *c);
 void config_release(struct config *c);
 
-/* 0, ERROR_INVALID (mistakes were reported) or ERROR_NO_MEMORY. Each goes as far as it can. */
+/* 0, ERROR_INVALID (mistakes were reported) or ERROR_NO_MEMORY. Each goes as far as it can. A file
+ * may name directories of more files (include_dir), which are read where that line stands. */
 int config_load_file(struct config *c, const char *path, struct config_report *report) MUST_USE;
 /* The same for text that was read already; `name` stands for the file in messages. */
 int config_load_text(struct config *c, const char *name, struct span text,

@@ -5,53 +5,7 @@
  */
 #include "config/reading.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "mqtt/wire.h"
-
-#define READ_BYTES 65536u
-
-/* Reads to the end, or beyond the limit. */
-static int read_stream(FILE *stream, struct buffer *text)
-{
-	while (buffer_len(text) <= CONFIG_FILE_BYTES_MAX) {
-		int rc = buffer_reserve(text, READ_BYTES);
-		if (rc)
-			return rc;
-		size_t len = fread(buffer_room(text).ptr, 1, READ_BYTES, stream);
-		buffer_commit(text, len);
-		if (ferror(stream))
-			return ERROR_SYSTEM;
-		if (len < READ_BYTES)
-			break;
-	}
-	return buffer_len(text) > CONFIG_FILE_BYTES_MAX ? ERROR_LIMIT : 0;
-}
-
-static int refuse_file(const struct reading *r, int rc)
-{
-	if (rc == ERROR_SYSTEM)
-		return reading_refuse(r, "cannot be read: %s", strerror(errno));
-	if (rc == ERROR_LIMIT)
-		return reading_refuse(r, "is larger than a configuration may be (%zu bytes)",
-				      CONFIG_FILE_BYTES_MAX);
-	return rc;
-}
-
-int config_load_file(struct config *c, const char *path, struct config_report *report)
-{
-	struct reading r = {.config = c, .report = report, .file = path};
-	struct buffer text = {0};
-	FILE *stream = fopen(path, "rbe");
-	if (!stream)
-		return reading_refuse(&r, "cannot be opened: %s", strerror(errno));
-	int rc = read_stream(stream, &text);
-	rc = rc ? refuse_file(&r, rc) : config_load_text(c, path, buffer_content(&text), report);
-	fclose(stream);
-	buffer_release(&text);
-	return rc;
-}
 
 static unsigned line_of(struct span text, const uint8_t *place)
 {
@@ -122,22 +76,28 @@ static struct span line_take(struct span *text)
 	return line;
 }
 
-int config_load_text(struct config *c, const char *name, struct span text,
-		     struct config_report *report)
+int file_read_lines(struct reading *r, struct span text)
 {
-	struct reading r = {.config = c, .report = report, .file = name};
-	int rc = keep_text(&c->file_name, span_of_text(name));
-	if (rc == 0)
-		rc = check_text(&r, text);
+	int rc = check_text(r, text);
 	if (rc)
 		return rc;
 	text = without_byte_order_mark(text);
 	while (text.len > 0) {
-		r.line++;
-		int line_rc = read_line(&r, line_take(&text));
+		r->line++;
+		int line_rc = read_line(r, line_take(&text));
 		if (line_rc == ERROR_NO_MEMORY)
 			return line_rc;
 		rc = line_rc ? line_rc : rc;
 	}
+	return rc;
+}
+
+int config_load_text(struct config *c, const char *name, struct span text,
+		     struct config_report *report)
+{
+	struct reading r = {.config = c, .report = report, .file = name};
+	int rc = file_enter(&r, (struct config_file_id){0});
+	if (rc == 0)
+		rc = file_read_lines(&r, text);
 	return report->is_out_of_memory ? ERROR_NO_MEMORY : rc;
 }

@@ -46,6 +46,17 @@ static const struct option rows[] = {
 	 .text = "Is there a log line for each client that connects or disconnects?"},
 
 	/* Process */
+	{.name = "include_dir",
+	 .type = OPTION_SPECIAL,
+	 .group = OPTION_GROUP_PROCESS,
+	 .value = "directory",
+	 .default_text = "one file is read",
+	 .text = "Read the files of this directory whose names end in .conf, by the alphabet, as "
+		 "if "
+		 "they stood here. Only the main file may have this line, and may have several. "
+		 "Each file begins anew: options of a listener stand below a listener line of the "
+		 "same file. What a later file says of the whole broker takes the place of what "
+		 "an earlier one said, with a notice; within a file it is an error."},
 	{.name = "shards",
 	 NUMBER(0, SHARDS_MAX),
 	 CONFIG(shards),

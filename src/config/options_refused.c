@@ -76,8 +76,6 @@ static const struct option rows[] = {
 	      "given client ids have a fixed form in this version: remove the line"),
 	LATER("mount_point",
 	      "topics are the same on all listeners in this version: remove the line"),
-	LATER("include_dir",
-	      "this version reads one file only: write the options of those files into this one"),
 	REMOVED("store_clean_interval",
 		"mosquitto itself has given this option up: remove the line"),
 };

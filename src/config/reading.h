@@ -9,6 +9,7 @@ struct reading {
 	struct config *config;
 	struct config_report *report;
 	const char *file;            /* NULL: the command line */
+	uint16_t file_index;         /* of that file in config.files */
 	unsigned line;               /* 0: none in particular */
 	struct span name;            /* of the option; empty: none in particular */
 	struct span value;           /* trimmed */
@@ -24,7 +25,8 @@ int reading_apply(struct reading *r) MUST_USE;
  */
 int reading_refuse(const struct reading *r, const char *format, ...) PRINTF_LIKE(2, 3);
 int reading_refuse_value(const struct reading *r, const char *format, ...) PRINTF_LIKE(2, 3);
-/* A line for the log at start. */
+/* A line for the log at start: with the place and the option before it, or without. */
+void reading_notice(const struct reading *r, const char *format, ...) PRINTF_LIKE(2, 3);
 void report_notice(struct config_report *report, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Says how many mistakes had no room, if any. */
@@ -32,9 +34,20 @@ void report_count_rest(struct config_report *report);
 
 /* The listener that the line is about. */
 struct config_listener *reading_listener(const struct reading *r);
-/* A place for messages: a line of the file, about an option. */
-struct reading reading_place(struct config *c, struct config_report *report, unsigned line,
-			     const char *name);
+/* A place for messages, about an option. */
+struct reading reading_place(struct config *c, struct config_report *report,
+			     struct config_place place, const char *name);
+/* The place of what is being read. */
+struct config_place reading_here(const struct reading *r);
+/* Where an option was said before: below the same listener, for one of a listener. */
+struct config_place reading_given(const struct reading *r, const struct option *o);
+
+/* file.c: the lines of one file that was read. */
+int file_read_lines(struct reading *r, struct span text) MUST_USE;
+/* include.c: the files of a directory, in mosquitto's order. */
+int read_include_dir(struct reading *r) MUST_USE;
+/* Keeps in mind that it was read; ERROR_INVALID (reported) when it was before. */
+int file_enter(struct reading *r, struct config_file_id id) MUST_USE;
 
 /* tls.c */
 int read_tls_certificate(struct reading *r) MUST_USE;

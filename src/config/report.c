@@ -51,7 +51,7 @@ static void write_format(struct line_text *t, const char *format, va_list argume
 	char words[MESSAGE_BYTES_MAX];
 	int len = vsnprintf(words, sizeof(words), format, arguments);
 	ASSERT(len >= 0);
-	line_sentence(t, words);
+	line_foreign(t, span_of_text(words)); /* there may be names of files among them */
 }
 
 int reading_refuse(const struct reading *r, const char *format, ...)
@@ -94,6 +94,20 @@ int reading_refuse_value(const struct reading *r, const char *format, ...)
 		line_sentence(&t, " (a comment needs a line of its own)");
 	add_error(r->report, &t);
 	return ERROR_INVALID;
+}
+
+void reading_notice(const struct reading *r, const char *format, ...)
+{
+	char text[MESSAGE_BYTES_MAX];
+	struct line_text t;
+	line_text_init(&t, text, sizeof(text), LOG_TYPES_ALL);
+	line_begin(&t, LOG_TYPE_NOTICE);
+	write_place(&t, r);
+	va_list arguments;
+	va_start(arguments, format);
+	write_format(&t, format, arguments);
+	va_end(arguments);
+	add_line(r->report, &r->report->notices, &t);
 }
 
 void report_notice(struct config_report *report, const char *format, ...)

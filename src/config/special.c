@@ -53,7 +53,9 @@ void listener_release(struct config_listener *l)
 		*text = NULL;
 	}
 	mem_free(l->address);
+	mem_free(l->given);
 	l->address = NULL;
+	l->given = NULL;
 }
 
 int listener_copy(struct config_listener *l, const struct config_listener *from)
@@ -67,6 +69,14 @@ int listener_copy(struct config_listener *l, const struct config_listener *from)
 			continue;
 		*text = rc == 0 ? mem_copy_text(span_of_text(*text)) : NULL;
 		if (!*text)
+			rc = ERROR_NO_MEMORY;
+	}
+	l->given = NULL;
+	if (rc == 0 && from->given) {
+		l->given = mem_alloc(OPTION_COUNT_MAX * sizeof(*l->given));
+		if (l->given)
+			memcpy(l->given, from->given, OPTION_COUNT_MAX * sizeof(*l->given));
+		else
 			rc = ERROR_NO_MEMORY;
 	}
 	if (rc)
@@ -95,22 +105,13 @@ static int read_port(const struct reading *r, struct span word, uint16_t *port_o
 	return 0;
 }
 
-/* Options of a listener that follow are the next one's, and may be given anew. */
-static void forget_listener_options(struct config *c)
-{
-	for (size_t i = 0; i < option_count(); i++) {
-		if (option_is_of_listener(c, option_at(i)))
-			c->given_line[i] = 0;
-	}
-}
-
 /* "listener 1883", "listener 1883 192.168.1.10" */
 static int read_listener(struct reading *r)
 {
 	struct config *c = r->config;
 	struct config_listener l = listener_new();
 	struct span rest = r->value, port = word_take(&rest), address = word_take(&rest);
-	l.line = r->line;
+	l.place = reading_here(r);
 	if (rest.len > 0 && address.ptr[0] != '/')
 		return reading_refuse_value(r, "is more than a port and an address");
 	if (c->listener_count == CONFIG_LISTENERS_MAX)
@@ -127,7 +128,6 @@ static int read_listener(struct reading *r)
 		return rc;
 	c->listeners[c->listener_count++] = l;
 	c->current_listener = c->listener_count;
-	forget_listener_options(c);
 	return 0;
 }
 
@@ -342,6 +342,7 @@ int read_special(struct reading *r)
 		{"autosave_interval", read_autosave},
 		{"autosave_on_changes", read_autosave},
 		{"persistence_file", read_persistence_file},
+		{"include_dir", read_include_dir},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(readers); i++) {
 		if (text_is(r->name, readers[i].name))

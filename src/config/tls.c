@@ -117,6 +117,6 @@ void tls_check(struct config *c, struct config_report *report, const struct conf
 			      "certificate is asked for that could have been revoked.");
 	if (!found.name)
 		return;
-	struct reading r = reading_place(c, report, l->line, found.name);
+	struct reading r = reading_place(c, report, l->place, found.name);
 	reading_refuse(&r, "%s", found.text);
 }

@@ -85,28 +85,52 @@ static void *member_of(const struct reading *r)
 	return structure + r->option->offset;
 }
 
-/* The line that set the member, perhaps by another name of the option; 0 when none did. */
-static unsigned line_before(const struct reading *r)
+struct config_place reading_here(const struct reading *r)
+{
+	return (struct config_place){.line = r->line, .file = r->file_index, .is_given = true};
+}
+
+/* Where those of the listener, or of the broker, keep in mind what was said. */
+static struct config_place *places_of(const struct reading *r, const struct option *o)
+{
+	return option_is_of_listener(r->config, o) ? listener_of(r->config)->given
+						   : r->config->given;
+}
+
+struct config_place reading_given(const struct reading *r, const struct option *o)
+{
+	const struct config_place *places = places_of(r, o);
+	return places ? places[option_index(o)] : (struct config_place){0};
+}
+
+/* Where the member was set, perhaps by another name of the option. */
+static struct config_place place_before(const struct reading *r)
 {
 	for (size_t i = 0; i < option_count(); i++) {
 		const struct option *o = option_at(i);
 		bool is_same = o->target == r->option->target && o->offset == r->option->offset;
-		if (is_same && r->config->given_line[i] > 0)
-			return r->config->given_line[i] - 1;
+		struct config_place place = {0};
+		if (is_same)
+			place = reading_given(r, o);
+		if (place.is_given)
+			return place;
 	}
+	return (struct config_place){0};
+}
+
+/* A file may repeat itself, not contradict itself: one of the two would be ignored. A file that is
+ * included later takes the place of what another said, as it does with mosquitto, and the command
+ * line wins over all. */
+static int check_contradiction(const struct reading *r, bool is_same)
+{
+	struct config_place before = place_before(r);
+	if (r->line == 0 || is_same || before.line == 0)
+		return 0;
+	if (before.file == r->file_index)
+		return reading_refuse_value(r, "contradicts line %u", before.line);
+	reading_notice(r, "takes the place of what %s:%u says", r->config->files[before.file].name,
+		       before.line);
 	return 0;
-}
-
-/* A file may repeat itself, not contradict itself: one of the two would be ignored. The command
- * line wins over a file. */
-static bool is_contradiction(const struct reading *r, bool is_same)
-{
-	return r->line > 0 && !is_same && line_before(r) > 0;
-}
-
-static int refuse_contradiction(const struct reading *r)
-{
-	return reading_refuse_value(r, "contradicts line %u", line_before(r));
 }
 
 /* The member's bytes, in the byte order of the machine. */
@@ -128,10 +152,10 @@ static int store_number(const struct reading *r, int64_t value)
 	uint8_t bytes[8];
 	number_split(value, r->option->size, bytes);
 	void *member = member_of(r);
-	if (is_contradiction(r, memcmp(member, bytes, r->option->size) == 0))
-		return refuse_contradiction(r);
-	memcpy(member, bytes, r->option->size);
-	return 0;
+	int rc = check_contradiction(r, memcmp(member, bytes, r->option->size) == 0);
+	if (rc == 0)
+		memcpy(member, bytes, r->option->size);
+	return rc;
 }
 
 static bool bool_read(struct span text, bool *value_out)
@@ -218,9 +242,8 @@ static int read_choice(const struct reading *r)
 static int read_text(const struct reading *r)
 {
 	char **member = member_of(r);
-	if (is_contradiction(r, *member && text_is(r->value, *member)))
-		return refuse_contradiction(r);
-	return keep_text(member, r->value);
+	int rc = check_contradiction(r, *member && text_is(r->value, *member));
+	return rc ? rc : keep_text(member, r->value);
 }
 
 /* The one value that holds, in any of its spellings. */
@@ -260,15 +283,30 @@ static int refuse_unknown(const struct reading *r)
 }
 
 /* What stands before the first `listener` line is the default listener's. */
-static void note_given(struct reading *r)
+static void note_default_option(const struct reading *r)
 {
 	struct config *c = r->config;
-	c->given_line[option_index(r->option)] = r->line + 1;
 	if (r->line > 0 && !c->default_option && c->current_listener == 0 &&
 	    option_is_of_listener(c, r->option) && !listener_is_plain(&c->default_listener)) {
 		c->default_option = r->option;
-		c->default_listener.line = r->line;
+		c->default_listener.place = reading_here(r);
 	}
+}
+
+/* The first place within a file is the one that others contradict. */
+static int note_given(const struct reading *r)
+{
+	bool is_of_listener = option_is_of_listener(r->config, r->option);
+	struct config_listener *l = listener_of(r->config);
+	if (is_of_listener && !l->given)
+		l->given = mem_zalloc(OPTION_COUNT_MAX * sizeof(*l->given));
+	if (is_of_listener && !l->given)
+		return ERROR_NO_MEMORY;
+	struct config_place *place = &places_of(r, r->option)[option_index(r->option)];
+	if (!place->is_given || r->line == 0 || place->file != r->file_index)
+		*place = reading_here(r);
+	note_default_option(r);
+	return 0;
 }
 
 int reading_apply(struct reading *r)
@@ -281,7 +319,5 @@ int reading_apply(struct reading *r)
 	if (r->value.len == 0)
 		return reading_refuse(r, "the value is missing (%s)", r->option->value);
 	int rc = read_value(r);
-	if (rc == 0)
-		note_given(r);
-	return rc;
+	return rc ? rc : note_given(r);
 }

@@ -45,9 +45,9 @@ static const struct refused refused_cases[] = {
 	{"persistence false\nretained_persistence true", "",
 	 "f.conf:2: retained_persistence: 'true' contradicts line 1\n"},
 	{"persistence false\ndurability always", "",
-	 "durability: contradicts persistence false: leave one of both lines out\n"},
+	 "f.conf:2: durability: contradicts persistence false: leave one of both lines out\n"},
 	{"persistence true\ndurability off", "",
-	 "durability: contradicts persistence true: leave one of both lines out\n"},
+	 "f.conf:2: durability: contradicts persistence true: leave one of both lines out\n"},
 	{"durability sometimes", "",
 	 "f.conf:1: durability: 'sometimes' is none of always, off, and interval with 1 to 60000 "
 	 "milliseconds\n"},
@@ -67,7 +67,8 @@ static const struct refused refused_cases[] = {
 	{"listener 1\ndurability interval 5", "",
 	 "f.conf:2: durability: 'interval 5' is neither off nor always, as it must be below a "
 	 "listener: for the whole broker it stands above all of them\n"},
-	{"storage_segment_size 65537", "", "storage_segment_size: 65537 is no multiple of 4096\n"},
+	{"storage_segment_size 65537", "",
+	 "f.conf:1: storage_segment_size: 65537 is no multiple of 4096\n"},
 	{"storage_profile disk", "",
 	 "f.conf:1: storage_profile: 'disk' is none of auto, server, flash\n"},
 	{"autosave_interval often", "", "f.conf:1: autosave_interval: 'often' is none of count\n"},
@@ -340,7 +341,7 @@ static void test_config_listeners_with_options_of_their_own(void **state)
 	assert_int_equal(c.config.listener_count, 3);
 	assert_int_equal(c.config.listeners[0].port, 1881);
 	assert_int_equal(c.config.listeners[0].family, SOCKET_FAMILY_IPV4);
-	assert_int_equal(c.config.listeners[0].line, 5);
+	assert_int_equal(c.config.listeners[0].place.line, 5);
 	assert_int_equal(c.config.listeners[1].family, SOCKET_FAMILY_IPV6);
 	assert_string_equal(c.config.listeners[1].address, "::1");
 	assert_int_equal(c.config.listeners[2].port, 1880);

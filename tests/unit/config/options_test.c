@@ -140,6 +140,7 @@ static const struct accepted accepted_cases[] = {
 	{"log_facility 7", CONFIG(log_facility), 7},
 	{"connection_messages false", CONFIG(log_types),
 	 LOG_TYPES_DEFAULT & ~(unsigned)LOG_TYPE_CONNECTION},
+	{"include_dir /proc/self/attr", NOTHING},
 	{"shards 64", CONFIG(shards), 64},
 	{"user nobody", NOTHING},
 	{"pid_file /run/nightjar.pid", NOTHING},
