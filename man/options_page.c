@@ -95,6 +95,17 @@ static void print_name(const char *name, const char *value)
 	putchar('\n');
 }
 
+static void print_change(const struct option *option)
+{
+	switch ((enum option_change)option->change) {
+	case OPTION_CHANGES_AT_ONCE: puts("Reloaded: at once."); break;
+	case OPTION_CHANGES_FOR_NEW: puts("Reloaded: for new connections."); break;
+	case OPTION_CHANGES_AT_RESTART: puts("Not reloaded: a change takes a restart."); break;
+	case OPTION_CHANGES_NEVER:
+	case OPTION_CHANGE_UNSAID: break;
+	}
+}
+
 static void print_supported(const struct config *c, const struct option *option)
 {
 	puts(".TP");
@@ -103,6 +114,7 @@ static void print_supported(const struct config *c, const struct option *option)
 	putchar('\n');
 	print_range(option);
 	print_default(c, option);
+	print_change(option);
 	if (option->is_ours)
 		puts("Not an option of mosquitto.");
 }

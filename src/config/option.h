@@ -36,6 +36,15 @@ enum option_target {
 	OPTION_TO_ACCESS,   /* of that listener with per_listener_settings, else of all */
 };
 
+/* When another value in a file that is read anew holds. */
+enum option_change {
+	OPTION_CHANGE_UNSAID,      /* of what has one value, or none */
+	OPTION_CHANGES_AT_ONCE,    /* for all who are connected, too */
+	OPTION_CHANGES_FOR_NEW,    /* for clients that connect from then on */
+	OPTION_CHANGES_AT_RESTART, /* not before the broker is started again */
+	OPTION_CHANGES_NEVER,      /* accepted, but nothing follows from it */
+};
+
 /* Under which headline of the manual. */
 enum option_group {
 	OPTION_GROUP_LISTENERS,
@@ -58,9 +67,11 @@ struct option {
 	uint8_t status;   /* enum option_status */
 	uint8_t target;   /* enum option_target */
 	uint8_t group;    /* enum option_group, of what is supported */
+	uint8_t change;   /* enum option_change, of what is supported */
 	uint8_t size;     /* of the member, in bytes */
 	uint16_t offset;
 	bool is_ours;       /* no option of mosquitto's */
+	bool is_secret;     /* the value is shown to nobody */
 	int64_t min, max;   /* OPTION_NUMBER, in the unit of the file */
 	uint32_t scale;     /* the member's units in one of the file's; 0 = 1 */
 	int64_t zero_means; /* OPTION_NUMBER: what a 0 in the file puts into the member; 0 = 0 */

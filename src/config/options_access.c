@@ -8,6 +8,7 @@ static const struct option rows[] = {
 	 BOOL,
 	 ACCESS(allow_anonymous),
 	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .default_text = "true without a listener in the file, else false",
 	 .text = "May clients connect without a user name? Where there is no password file, also "
 		 "those that give one, which nobody verifies."},
@@ -15,6 +16,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 ACCESS(password_file),
 	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "path",
 	 .default_text = "no user is known",
 	 .text = "Who may connect with a user name, and the password of each, as nightjar passwd "
@@ -24,6 +26,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 ACCESS(acl_file),
 	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "path",
 	 .default_text = "every client may read and write every topic",
 	 .text = "Who may read and write which topics. What no line allows is denied. Read anew "
@@ -33,6 +36,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 ACCESS(client_id_prefix),
 	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "prefix",
 	 .default_text = "any client id",
 	 .text = "Only clients whose client id begins so may connect."},
@@ -40,6 +44,7 @@ static const struct option rows[] = {
 	 BOOL,
 	 CONFIG(has_access_per_listener),
 	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .text = "Do allow_anonymous, password_file, acl_file and clientid_prefixes stand below "
 		 "each listener line and hold for that one alone? This line must stand above "
 		 "them. Else they hold for all listeners, wherever they stand."},
@@ -47,6 +52,7 @@ static const struct option rows[] = {
 	 BOOL,
 	 LISTENER(is_named_by_user),
 	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .text = "Is the user name taken as the client id, whatever the client says, by clients of "
 		 "the listener above? So that one user cannot take over the session of another. "
 		 "Without a user name nobody may connect there."},

@@ -17,6 +17,7 @@ static const struct option rows[] = {
 	 SETTING(in_flight_max),
 	 .zero_means = 65535,
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "count",
 	 .text = "How many QoS 1 and 2 messages may be on their way to a client, not yet "
 		 "acknowledged; a version 5 client's receive maximum may lower it. 0: 65535."},
@@ -25,6 +26,7 @@ static const struct option rows[] = {
 	 SETTING(receive_maximum),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "count",
 	 .text = "How many QoS 1 and 2 messages a client may have open towards the broker. "
 		 "Version 5 clients are told."},
@@ -33,6 +35,7 @@ static const struct option rows[] = {
 	 SETTING(receive_maximum_slack),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "count",
 	 .text = "How many beyond receive_maximum are tolerated, because real devices overdo it, "
 		 "before the client is disconnected."},
@@ -40,6 +43,7 @@ static const struct option rows[] = {
 	 NUMBER(0, 65535),
 	 SETTING(topic_alias_max_out),
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "count",
 	 .text = "How many topic aliases the broker sets towards a version 5 client that allows "
 		 "them."},
@@ -47,6 +51,7 @@ static const struct option rows[] = {
 	 BOOL,
 	 SETTING(upgrade_outgoing_qos),
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .text = "Deliver with the QoS of the subscription even when the message was published "
 		 "with a lower one. The standard has it otherwise."},
 	{.name = "retry_interval",
@@ -54,6 +59,7 @@ static const struct option rows[] = {
 	 SETTING(retry_interval_ms),
 	 .scale = 1000,
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "seconds",
 	 .text = "For clients of MQTT 3.1 and 3.1.1: when none of the messages sent to a client "
 		 "was acknowledged for so long, all that are open are sent again on the live "
@@ -64,6 +70,7 @@ static const struct option rows[] = {
 	 SETTING(hold_back_ms_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_DELIVERY,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "milliseconds",
 	 .text = "How long a publisher's acknowledgement may be delayed at most while a subscriber "
 		 "is slower than it."},
@@ -88,6 +95,7 @@ static const struct option rows[] = {
 	 NUMBER(0, UINT32_MAX),
 	 SETTING(queue_messages_max),
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "How many messages wait for one client, besides those on their way. 0: no limit. "
 		 "Also the default of absent_queue_messages, once it is given."},
@@ -95,6 +103,7 @@ static const struct option rows[] = {
 	 NUMBER(0, BYTES_MAX),
 	 SETTING(queue_bytes_max),
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "bytes",
 	 .text = "How many bytes wait for one client. 0: no limit. Also the default of "
 		 "absent_queue_bytes, once it is given."},
@@ -103,6 +112,7 @@ static const struct option rows[] = {
 	 SETTING(absent_queue_messages_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "How many messages wait for one client that is not connected. 0: no limit."},
 	{.name = "absent_queue_bytes",
@@ -110,18 +120,21 @@ static const struct option rows[] = {
 	 SETTING(absent_queue_bytes_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "bytes",
 	 .text = "How many bytes wait for one client that is not connected. 0: no limit."},
 	{.name = "queue_qos0_messages",
 	 BOOL,
 	 SETTING(queue_qos0_absent),
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .text = "Let QoS 0 messages wait for clients that are not connected, too."},
 	{.name = "queue_full_policy",
 	 .type = OPTION_CHOICE,
 	 SETTING(queue_full_policy),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .choices = queue_full_policies,
 	 .value = "refuse|drop-newest|drop-oldest",
 	 .text = "What happens to a QoS 1 or 2 message for a client whose queue is full: it is "
@@ -133,6 +146,7 @@ static const struct option rows[] = {
 	 SETTING(output_bytes_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "bytes",
 	 .text = "How many bytes may wait to be sent on one connection. QoS 0 messages beyond it "
 		 "are dropped and counted."},
@@ -140,6 +154,7 @@ static const struct option rows[] = {
 	 NUMBER(0, BYTES_MAX),
 	 SETTING(memory_bytes_max),
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "bytes",
 	 .text = "How many bytes of messages the broker holds in memory: retained ones, those that "
 		 "wait for a client or for its acknowledgement (counted for each client), and "
@@ -150,6 +165,7 @@ static const struct option rows[] = {
 	 SETTING(queue_memory_bytes_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_QUEUES,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "bytes",
 	 .text = "How many bytes of memory the broker takes to remember which stored messages wait "
 		 "for whom, about five for each. What is beyond goes to a file. 0: no limit."},
@@ -159,6 +175,7 @@ static const struct option rows[] = {
 	 BOOL,
 	 SETTING(retain_available),
 	 .group = OPTION_GROUP_ROUTING,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .text = "Are retained messages kept? When not, version 5 clients are told, and whoever "
 		 "publishes one is disconnected."},
 	{.name = "retained_messages_max",
@@ -166,6 +183,7 @@ static const struct option rows[] = {
 	 SETTING(retained_messages_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_ROUTING,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "How many retained messages are kept. 0: no limit."},
 	{.name = "retained_bytes_max",
@@ -173,6 +191,7 @@ static const struct option rows[] = {
 	 SETTING(retained_bytes_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_ROUTING,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "bytes",
 	 .text = "How many bytes of retained messages are kept. 0: no limit."},
 	{.name = "subscriptions_per_client_max",
@@ -180,6 +199,7 @@ static const struct option rows[] = {
 	 SETTING(subscriptions_per_client_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_ROUTING,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "How many subscriptions a client may have. 0: no limit."},
 	{.name = "topic_levels_max",
@@ -187,6 +207,7 @@ static const struct option rows[] = {
 	 SETTING(topic_levels_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_ROUTING,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "count",
 	 .text = "How many levels a topic or a filter may have."},
 	{.name = "cached_topics_max",
@@ -194,6 +215,7 @@ static const struct option rows[] = {
 	 SETTING(cached_topics_max),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_ROUTING,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "For how many topics each shard remembers who gets them. 0: none."},
 	{.name = "sys_interval",

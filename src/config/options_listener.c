@@ -20,6 +20,7 @@ static const struct option rows[] = {
 	{.name = "listener",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "port [address|/path]",
 	 .default_text = "port 1883 of the loopback",
 	 .text = "Listen on this port, on all interfaces or on the address or host name that is "
@@ -29,12 +30,14 @@ static const struct option rows[] = {
 	{.name = "port",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "port",
 	 .default_text = "1883, when bind_address is given",
 	 .text = "The port of the default listener. Better written as a listener line."},
 	{.name = "bind_address",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "address",
 	 .default_text = "all interfaces, when port is given",
 	 .text = "The address or host name of the default listener. Better written as a listener "
@@ -43,6 +46,7 @@ static const struct option rows[] = {
 	 .type = OPTION_CHOICE,
 	 LISTENER(protocol),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .choices = protocols,
 	 .value = "mqtt|websockets",
 	 .text = "What is spoken on the listener above: MQTT, or MQTT over WebSocket, for programs "
@@ -51,6 +55,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 LISTENER(origins),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "origin,...",
 	 .default_text = "any",
 	 .text = "From where pages may come that open a WebSocket, as https://example.org, several "
@@ -59,6 +64,7 @@ static const struct option rows[] = {
 	 NUMBER(512, 65536),
 	 LISTENER(head_bytes),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "bytes",
 	 .default_text = "8192",
 	 .text = "How large the head of a request for a WebSocket may be; a larger one is answered "
@@ -68,6 +74,7 @@ static const struct option rows[] = {
 	 LISTENER(trusts_forwarded),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .text = "Does a proxy stand in front whose word about a client's address is good? It is "
 		 "the last one of X-Forwarded-For, or X-Real-IP."},
 	{.name = "proxy_protocol",
@@ -75,6 +82,7 @@ static const struct option rows[] = {
 	 LISTENER(has_proxy),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .text = "Does each connection begin with a header of the PROXY protocol, version 1 or 2, "
 		 "that says which client it is for? Only for listeners that nobody but the proxy "
 		 "reaches. With use_identity_as_username the certificate's name that the proxy has "
@@ -83,6 +91,7 @@ static const struct option rows[] = {
 	 .type = OPTION_CHOICE,
 	 LISTENER(family),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .choices = socket_families,
 	 .value = "any|ipv4|ipv6",
 	 .text = "The address family that the listener above is restricted to."},
@@ -90,6 +99,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 LISTENER(interface),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "interface",
 	 .default_text = "any interface",
 	 .text = "Listen on the addresses that this network interface has at start, as eth0, "
@@ -99,6 +109,7 @@ static const struct option rows[] = {
 	 LISTENER(socket_mode),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "mode",
 	 .default_text = "0666: every user of this machine",
 	 .text = "Who may connect to the Unix socket above: those who may write to it, as chmod(1) "
@@ -108,6 +119,7 @@ static const struct option rows[] = {
 	 LISTENER(socket_owner),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "user",
 	 .default_text = "the user that starts the broker",
 	 .text = "Whom the Unix socket above belongs to."},
@@ -116,6 +128,7 @@ static const struct option rows[] = {
 	 LISTENER(socket_group),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "group",
 	 .default_text = "the group of that user",
 	 .text = "The group that the Unix socket above belongs to."},
@@ -123,6 +136,7 @@ static const struct option rows[] = {
 	 NUMBER(-1, 1000000),
 	 LISTENER(connections_max),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "How many clients the listener serves at a time; -1 or 0: as many as the process "
 		 "may have descriptors. With several listeners use connections_max."},
@@ -130,6 +144,7 @@ static const struct option rows[] = {
 	 NUMBER(0, 2),
 	 LISTENER(qos_max),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "qos",
 	 .default_text = "2",
 	 .text = "The highest QoS that clients may publish with; version 5 clients are told, and "
@@ -138,6 +153,7 @@ static const struct option rows[] = {
 	 NUMBER(0, 2),
 	 LISTENER(qos_max),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "qos",
 	 .default_text = "2",
 	 .text = "Another name of max_qos."},
@@ -145,6 +161,7 @@ static const struct option rows[] = {
 	 NUMBER(0, 65535),
 	 LISTENER(topic_alias_max),
 	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "count",
 	 .default_text = "100",
 	 .text = "How many topic aliases a version 5 client may set. One value for all "

@@ -9,6 +9,7 @@ static const struct option rows[] = {
 	{.name = "log_dest",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "stderr|stdout|syslog|file path|none",
 	 .default_text = "stderr",
 	 .text = "Where log lines go. Several lines name several places; none stands alone. A file "
@@ -16,6 +17,7 @@ static const struct option rows[] = {
 	{.name = "log_type",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "error|warning|notice|information|debug|subscribe|unsubscribe|all|none",
 	 .default_text = "error, warning, notice and information",
 	 .text = "Which lines are written. Several lines name several types; none stands alone. "
@@ -24,11 +26,13 @@ static const struct option rows[] = {
 	 BOOL,
 	 CONFIG(log_timestamp),
 	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .text = "Does each log line begin with the time?"},
 	{.name = "log_timestamp_format",
 	 .type = OPTION_TEXT,
 	 CONFIG(log_timestamp_format),
 	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "format",
 	 .default_text = "seconds since 1970",
 	 .text = "The form of that time, as strftime(3) knows it, for example %Y-%m-%dT%H:%M:%S."},
@@ -36,6 +40,7 @@ static const struct option rows[] = {
 	 NUMBER(0, 7),
 	 CONFIG(log_facility),
 	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "number",
 	 .default_text = "daemon",
 	 .text = "For log_dest syslog: write to facility local0 to local7."},
@@ -43,12 +48,14 @@ static const struct option rows[] = {
 	 BOOL,
 	 CONFIG(connection_messages),
 	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .text = "Is there a log line for each client that connects or disconnects?"},
 
 	/* Process */
 	{.name = "include_dir",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_PROCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "directory",
 	 .default_text = "one file is read",
 	 .text = "Read the files of this directory whose names end in .conf, by the alphabet, as "
@@ -62,6 +69,7 @@ static const struct option rows[] = {
 	 CONFIG(shards),
 	 .is_ours = true,
 	 .group = OPTION_GROUP_PROCESS,
+	 .change = OPTION_CHANGES_AT_RESTART,
 	 .value = "count",
 	 .text = "Among how many threads connections and sessions are divided. 0: one per "
 		 "processor."},
@@ -69,6 +77,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 CONFIG(user),
 	 .group = OPTION_GROUP_PROCESS,
+	 .change = OPTION_CHANGES_AT_RESTART,
 	 .value = "name",
 	 .default_text = "mosquitto, or nobody when there is none",
 	 .text = "When started as root: become this user once the listeners are open. Without "
@@ -77,6 +86,7 @@ static const struct option rows[] = {
 	 .type = OPTION_TEXT,
 	 CONFIG(pid_file),
 	 .group = OPTION_GROUP_PROCESS,
+	 .change = OPTION_CHANGES_AT_RESTART,
 	 .value = "path",
 	 .default_text = "none is written",
 	 .text = "Write the number of the process to this file."},
