@@ -3,6 +3,12 @@
 
 #include "base/mem.h"
 
+/* What needs no word of the client first; what costs another program's answer behind what does not;
+ * nothing else is known of whoever is anonymous. */
+static const uint8_t usual_chain[CHAIN_LEN_MAX] = {METHOD_CERTIFICATE, METHOD_PEER,
+						   METHOD_JWT,         METHOD_PASSWORD,
+						   METHOD_HTTP,        METHOD_ANONYMOUS};
+
 struct access *access_new(unsigned realm_count)
 {
 	ASSERT(realm_count >= 1 && realm_count <= REALMS_MAX);
@@ -11,6 +17,8 @@ struct access *access_new(unsigned realm_count)
 		return NULL;
 	atomic_init(&a->refs, 1);
 	a->realm_count = realm_count;
+	for (unsigned i = 0; i < realm_count; i++)
+		memcpy(a->realms[i].chain, usual_chain, sizeof(usual_chain));
 	return a;
 }
 
@@ -36,4 +44,35 @@ void access_unref(struct access *a)
 		mem_free(a->realms[i].client_id_prefix);
 	}
 	mem_free(a);
+}
+
+static bool is_equipped(const struct realm *realm, enum access_method method)
+{
+	switch (method) {
+	case METHOD_JWT:
+	case METHOD_HTTP: return false;
+	case METHOD_PASSWORD: return realm->users != NULL;
+	case METHOD_ANONYMOUS: return realm->allows_anonymous;
+	default: return true;
+	}
+}
+
+bool realm_uses(const struct realm *realm, enum access_method method)
+{
+	for (unsigned i = 0; i < CHAIN_LEN_MAX && realm->chain[i] != METHOD_NONE; i++)
+		if (realm->chain[i] == method)
+			return is_equipped(realm, method);
+	return false;
+}
+
+bool realm_verifies_names(const struct realm *realm)
+{
+	return realm_uses(realm, METHOD_JWT) || realm_uses(realm, METHOD_PASSWORD) ||
+	       realm_uses(realm, METHOD_HTTP);
+}
+
+bool realm_allows_unverified(const struct realm *realm, bool has_user_name)
+{
+	return realm_uses(realm, METHOD_ANONYMOUS) &&
+	       !(has_user_name && realm_verifies_names(realm));
 }

@@ -16,11 +16,38 @@
 
 #define REALMS_MAX 64
 
+/* Ways to know who a client is. The first one of the realm's chain that knows it decides. */
+enum access_method {
+	METHOD_NONE,        /* behind the last one of a chain */
+	METHOD_CERTIFICATE, /* or a shared key: what carries the connection has proved a name */
+	METHOD_PEER,        /* of a Unix socket: whom the kernel has seen connect */
+	METHOD_JWT,         /* a token in the place of the password */
+	METHOD_PASSWORD,    /* the password file */
+	METHOD_HTTP,        /* a service is asked */
+	METHOD_ANONYMOUS,   /* nothing is known, and nothing need be */
+	METHOD_COUNT,
+};
+/* All of them, in this order. */
+#define CHAIN_LEN_MAX METHOD_COUNT
+
+/* What came of a login. */
+enum login_result {
+	LOGIN_NONE,    /* none yet */
+	LOGIN_KNOWN,   /* it is who it says */
+	LOGIN_UNKNOWN, /* not to this method; the next one may know it */
+	LOGIN_WRONG,   /* it is not who it says: a wrong password, or no such user */
+	LOGIN_FAILED,  /* that could not be found out */
+	LOGIN_COUNT,
+};
+
 struct realm {
 	bool allows_anonymous;  /* also user names that nobody can verify */
+	bool has_chain;         /* it was said, and is not the usual one */
 	struct users *users;    /* NULL: there is no password file */
 	struct acl *acl;        /* NULL: everything is allowed */
 	char *client_id_prefix; /* NULL: any */
+	/* enum access_method; the first METHOD_NONE ends it */
+	uint8_t chain[CHAIN_LEN_MAX];
 };
 
 struct access {
@@ -30,12 +57,21 @@ struct access {
 	struct realm realms[];
 };
 
-/* With plain realms, to be filled in, and one reference; NULL without memory. */
+/* With plain realms, which have the usual chain, to be filled in, and one reference; NULL without
+ * memory. */
 struct access *access_new(unsigned realm_count);
 /* When all realms are as they shall be. */
 void access_finish(struct access *a);
+/* Both: any thread. */
 struct access *access_ref(struct access *a);
 /* The last one frees it, and what its realms hold. NULL is allowed. */
 void access_unref(struct access *a);
+
+/* Is it in the chain, and has what it needs? */
+bool realm_uses(const struct realm *realm, enum access_method method);
+/* Is there any way that would tell a right user name from a wrong one? */
+bool realm_verifies_names(const struct realm *realm);
+/* May a client be anonymous, or have a user name that nobody verifies? */
+bool realm_allows_unverified(const struct realm *realm, bool has_user_name);
 
 #endif

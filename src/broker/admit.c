@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/admit.h"
 
-#include "access/password.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "broker/handle.h"
 #include "broker/shard.h"
 
-#include <openssl/crypto.h>
-
 static const struct flaw flaw_anonymous = {REASON_NOT_AUTHORIZED,
 					   "anonymous clients are not allowed"};
 static const struct flaw flaw_no_users = {REASON_NOT_AUTHORIZED,
 					  "no user can be recognised: there is no password file"};
-static const struct flaw flaw_wrong = {REASON_BAD_USER_NAME_OR_PASSWORD,
-				       "wrong user name or password"};
 static const struct flaw flaw_prefix = {REASON_NOT_AUTHORIZED,
 					"client id without the prefix that is asked for"};
 static const struct flaw flaw_busy = {REASON_SERVER_BUSY, "too many passwords wait to be verified"};
-static const struct flaw flaw_failed = {REASON_SERVER_UNAVAILABLE,
-					"the password could not be verified"};
 static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memory"};
+
+/* By enum login_result. */
+static const struct flaw refusals[LOGIN_COUNT] = {
+	[LOGIN_WRONG] = {REASON_BAD_USER_NAME_OR_PASSWORD, "wrong user name or password"},
+	[LOGIN_FAILED] = {REASON_SERVER_UNAVAILABLE, "the password could not be verified"},
+};
+
+/* `home` of a connection whose login came back: a result, or from where in the chain to go on. */
+#define HOME_GO_ON 48
+_Static_assert(LOGIN_COUNT <= HOME_GO_ON && HOME_GO_ON + CHAIN_LEN_MAX < 64, "6 bits");
+
+static const struct realm *realm_of(const struct connection *c)
+{
+	return &c->shard->access->realms[c->realm];
+}
 
 static bool has_prefix(struct span id, const char *prefix)
 {
@@ -28,13 +36,13 @@ static bool has_prefix(struct span id, const char *prefix)
 	return id.len >= len && memcmp(id.ptr, prefix, len) == 0;
 }
 
-/* With a name that nobody verifies, or none. */
+/* What nobody else need be asked about. */
 static const struct flaw *take_identity(struct connection *c, const struct connect *p,
-					bool is_proved)
+					enum access_method method)
 {
 	const struct identity_claim claim = {.name = p->has_user_name ? &p->user_name : NULL,
 					     .realm = c->realm,
-					     .is_proved = is_proved};
+					     .method = (uint8_t)method};
 	c->identity = identity_of(c->shard, &claim);
 	return c->identity ? NULL : &flaw_memory;
 }
@@ -47,134 +55,166 @@ static uint32_t source_of(const struct connection *c)
 	return (uint32_t)hash_bytes(span_of(c->address, len), c->shard->broker->seed);
 }
 
-static struct password_question *question_new(struct connection *c, const struct connect *p,
-					      const struct user *user, const struct user *asked)
+static struct span keep(struct login *login, struct span text)
 {
-	const struct span parts[] = {asked->stored, p->password, p->user_name};
-	struct span *copies[] = {NULL, NULL, NULL};
-	size_t len = parts[0].len + parts[1].len + parts[2].len;
-	struct password_question *q = mem_zalloc(sizeof(*q) + len);
-	if (!q)
+	uint8_t *at = login->bytes + login->len;
+	if (text.len > 0)
+		memcpy(at, text.ptr, text.len);
+	login->len += text.len;
+	return span_of(at, text.len);
+}
+
+/* To be judged by that place of the chain. NULL without memory. */
+static struct login *login_new(struct connection *c, const struct connect *p, unsigned at)
+{
+	struct login *login = mem_zalloc(sizeof(*login) + p->user_name.len + p->password.len);
+	if (!login)
 		return NULL;
-	copies[0] = &q->stored;
-	copies[1] = &q->password;
-	copies[2] = &q->user_name;
-	uint8_t *at = q->bytes;
-	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
-		*copies[i] = span_of(at, parts[i].len);
-		if (parts[i].len > 0)
-			memcpy(at, parts[i].ptr, parts[i].len);
-		at += parts[i].len;
-	}
-	q->connection = c;
-	q->shard = c->shard->index;
-	q->source = source_of(c);
-	q->is_decoy = asked != user;
-	q->stamp = user ? user->stamp : 0;
-	return q;
+	login->connection = c;
+	login->shard = c->shard->index;
+	login->source = source_of(c);
+	login->access = access_ref(c->shard->access);
+	login->realm = c->realm;
+	login->at = (uint8_t)at;
+	login->method = realm_of(c)->chain[at];
+	login->user_name = keep(login, p->user_name);
+	login->password = keep(login, p->password);
+	return login;
 }
 
-void password_question_free(struct password_question *q)
-{
-	OPENSSL_cleanse(q->bytes, q->stored.len + q->password.len + q->user_name.len);
-	mem_free(q);
-}
-
-static const struct flaw *ask(struct connection *c, struct password_question *q)
+/* Takes it over. */
+static const struct flaw *ask(struct connection *c, struct login *login)
 {
 	const struct broker_hooks *hooks = &c->shard->broker->hooks;
-	c->question = q;
+	c->login = login;
 	c->state = CONNECTION_CHECKING;
 	c->pins++;
 	connection_wait(c);
-	int error = hooks->verify ? hooks->verify(hooks->context, q) : 0;
+	int error = hooks->verify ? hooks->verify(hooks->context, login) : 0;
 	if (error) {
-		c->question = NULL;
+		c->login = NULL;
 		c->state = CONNECTION_NEW;
 		c->pins--;
-		password_question_free(q);
+		login_free(login);
 		return &flaw_busy;
 	}
 	if (!hooks->verify) {
-		password_question_answer(q);
-		broker_verified(c->shard->broker, q);
+		login_answer(login);
+		broker_answer_login(c->shard->broker, login);
 	}
 	return NULL;
 }
 
+/* `asked`: against whose password. */
 static const struct flaw *ask_for_password(struct connection *c, const struct connect *p,
-					   const struct users *users)
+					   unsigned at, const struct user *asked, bool is_decoy)
 {
-	const struct user *user = users_find(users, p->user_name);
-	bool is_there = user && user->stored.len > 0;
-	const struct user *asked = is_there ? user : users_decoy(users, p->user_name);
 	if (!p->has_password || !asked)
-		return &flaw_wrong;
-	struct password_question *q = question_new(c, p, is_there ? user : NULL, asked);
-	return q ? ask(c, q) : &flaw_memory;
+		return &refusals[LOGIN_WRONG];
+	struct login *login = login_new(c, p, at);
+	if (!login)
+		return &flaw_memory;
+	login->stored = asked->stored;
+	login->stamp = asked->stamp;
+	login->is_decoy = is_decoy;
+	return ask(c, login);
 }
 
-const struct flaw *admit(struct connection *c, const struct connect *p, bool is_proved)
+/* Nobody knows it. That is to take as long as a wrong password does. */
+static const struct flaw *refuse_stranger(struct connection *c, const struct connect *p)
 {
-	const struct realm *realm = &c->shard->access->realms[c->realm];
-	uint8_t verdict = c->home;
-	c->home = VERDICT_NONE;
+	const struct realm *realm = realm_of(c);
+	if (!p->has_user_name)
+		return &flaw_anonymous;
+	if (!realm_verifies_names(realm))
+		return &flaw_no_users;
+	for (unsigned at = 0; at < CHAIN_LEN_MAX; at++)
+		if (realm->chain[at] == METHOD_PASSWORD && realm->users)
+			return ask_for_password(c, p, at, users_decoy(realm->users, p->user_name),
+						true);
+	return &refusals[LOGIN_WRONG];
+}
+
+/* One place of the chain: true when it knows the client, or finds out whether it does. */
+static bool is_decided(struct connection *c, const struct connect *p, unsigned at,
+		       enum access_method proved, const struct flaw **flaw)
+{
+	const struct realm *realm = realm_of(c);
+	enum access_method method = realm->chain[at];
+	const struct user *user;
+	if (method == proved) {
+		*flaw = take_identity(c, p, method);
+		return true;
+	}
+	if (!realm_uses(realm, method))
+		return false;
+	switch (method) {
+	case METHOD_PASSWORD:
+		user = p->has_user_name ? users_find(realm->users, p->user_name) : NULL;
+		if (!user || user->stored.len == 0)
+			return false;
+		*flaw = ask_for_password(c, p, at, user, false);
+		return true;
+	case METHOD_ANONYMOUS:
+		if (!realm_allows_unverified(realm, p->has_user_name))
+			return false;
+		*flaw = take_identity(c, p, method);
+		return true;
+	default: return false;
+	}
+}
+
+const struct flaw *admit(struct connection *c, const struct connect *p, enum access_method proved)
+{
+	const struct realm *realm = realm_of(c);
+	const struct flaw *flaw = NULL;
+	unsigned home = c->home, at = home >= HOME_GO_ON ? home - HOME_GO_ON : 0;
+	c->home = LOGIN_NONE;
 	if (realm->client_id_prefix && !has_prefix(p->client_id, realm->client_id_prefix))
 		return &flaw_prefix;
-	if (is_proved)
-		return take_identity(c, p, true);
-	if (!p->has_user_name && !realm->allows_anonymous)
-		return &flaw_anonymous;
-	if (p->has_user_name && !realm->users && !realm->allows_anonymous)
-		return &flaw_no_users;
-	if (!p->has_user_name || !realm->users)
-		return take_identity(c, p, false);
-	if (verdict == VERDICT_WRONG)
-		return &flaw_wrong;
-	if (verdict == VERDICT_FAILED)
-		return &flaw_failed;
+	if (home != LOGIN_NONE && home < HOME_GO_ON)
+		return &refusals[home];
 	if (c->identity && !c->identity->is_revoked)
 		return NULL;
 	identity_unref(c->shard, c->identity); /* the file has changed meanwhile */
 	c->identity = NULL;
-	return ask_for_password(c, p, realm->users);
+	for (; at < CHAIN_LEN_MAX && realm->chain[at] != METHOD_NONE; at++)
+		if (is_decided(c, p, at, proved, &flaw))
+			return flaw;
+	return refuse_stranger(c, p);
 }
 
-void password_question_answer(struct password_question *q)
+/* With the identity, when it is known. */
+static unsigned home_of(struct shard *s, struct connection *c, const struct login *login)
 {
-	q->result = password_verify(q->stored, q->password);
+	if (login->result == LOGIN_UNKNOWN)
+		return HOME_GO_ON + login->at + 1u;
+	if (login->result != LOGIN_KNOWN)
+		return login->result;
+	c->identity = identity_of(s, &(struct identity_claim){.name = &login->user_name,
+							      .stamp = login->stamp,
+							      .realm = c->realm,
+							      .method = login->method});
+	return c->identity ? LOGIN_NONE : LOGIN_FAILED;
 }
 
-/* With the identity, when it was right. */
-static uint8_t verdict_of(struct shard *s, struct connection *c, const struct password_question *q)
+void admit_answered(struct shard *s, struct login *login)
 {
-	bool is_right = q->result == 0 && !q->is_decoy;
-	if (!is_right && (q->result == 0 || q->result == ERROR_INVALID))
-		return VERDICT_WRONG;
-	if (is_right)
-		c->identity = identity_of(s, &(struct identity_claim){.name = &q->user_name,
-								      .stamp = q->stamp,
-								      .realm = c->realm});
-	return c->identity ? VERDICT_NONE : VERDICT_FAILED;
-}
-
-void admit_answered(struct shard *s, struct password_question *q)
-{
-	struct connection *c = q->connection;
+	struct connection *c = login->connection;
 	c->pins--;
 	if (c->state == CONNECTION_CHECKING) {
-		c->question = NULL;
-		c->home = verdict_of(s, c, q) & 0x3F;
+		c->login = NULL;
+		c->home = home_of(s, c, login) & 0x3F;
 		c->state = CONNECTION_NEW;
 		connection_go_on(c);
 	}
-	password_question_free(q);
+	login_free(login);
 }
 
 void admit_forget(struct connection *c)
 {
 	if (c->state != CONNECTION_CHECKING)
 		return;
-	atomic_store(&c->question->is_forgotten, true);
-	c->question = NULL;
+	atomic_store(&c->login->is_forgotten, true);
+	c->login = NULL;
 }

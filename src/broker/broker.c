@@ -251,9 +251,9 @@ void broker_recheck_peers(struct broker *b)
 	atomic_fetch_add(&b->recheck_count, 1);
 }
 
-void broker_verified(struct broker *b, struct password_question *q)
+void broker_answer_login(struct broker *b, struct login *login)
 {
-	bus_post(b, q->shard, &(struct letter){.kind = LETTER_VERIFIED, .object = q});
+	bus_post(b, login->shard, &(struct letter){.kind = LETTER_LOGIN, .object = login});
 }
 
 void broker_committed(void *broker, struct log_batch *batch)

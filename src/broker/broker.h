@@ -13,7 +13,7 @@
 #ifndef NIGHTJAR_BROKER_BROKER_H
 #define NIGHTJAR_BROKER_BROKER_H
 
-#include "access/access.h"
+#include "broker/login.h"
 #include "broker/settings.h"
 #include "io/stream.h"
 #include "trace/event.h"
@@ -27,22 +27,6 @@ struct moment {
 	uint64_t wall_ms;   /* since 1970 */
 };
 
-struct connection;
-
-/* A password to be verified, which takes long: a matter for another thread. */
-struct password_question {
-	struct connection *connection; /* of the shard's thread alone */
-	unsigned shard;
-	uint32_t source; /* the same for all that come from one address */
-	bool is_decoy;   /* there is no such user: whatever comes out, it is wrong */
-	uint64_t stamp;
-	int result;               /* as password_verify says */
-	atomic_bool is_forgotten; /* nobody waits for the answer any more: it need not be found */
-	struct span stored, password, user_name;
-	struct password_question *next; /* for who keeps it */
-	uint8_t bytes[];
-};
-
 struct broker_hooks {
 	void *context;
 	/* Another thread has mail for this shard, which said it sleeps: wake it. Any thread. */
@@ -50,10 +34,10 @@ struct broker_hooks {
 	/* The stream (at its final address) belongs to this shard now: report its readiness to
 	 * shard_ready. On the shard's thread. 0 or a negative error (the stream is closed then). */
 	int (*attach)(void *context, unsigned shard, struct stream *stream);
-	/* A password is to be verified: takes the question, and hands it to broker_verified when it
-	 * is answered (password_question_answer). On the shard's thread. ERROR_LIMIT when too many
-	 * wait: then it is the caller's. NULL: the shard's thread does it itself, for tests. */
-	int (*verify)(void *context, struct password_question *q);
+	/* Somebody says who it is: takes the login, and hands it to broker_answer_login when it is
+	 * answered (login_answer). On the shard's thread. ERROR_LIMIT when too many wait: then it is
+	 * the caller's. NULL: the shard's thread does it itself, for tests. */
+	int (*verify)(void *context, struct login *login);
 	/* An event happened; on the shard's thread; NULL when nobody wants to know. */
 	void (*event)(void *context, unsigned shard, const struct event *event,
 		      const struct event_detail *detail);
@@ -87,12 +71,6 @@ void broker_change_access(struct broker *b, struct access *access);
 /* What settings_share gave holds from now on, in each shard as soon as it reads its mail. Takes over
  * the reference. Any thread. Some of it concerns only clients that come from now on (change.h). */
 void broker_change_settings(struct broker *b, const struct settings *shared);
-/* Fills in the result: any thread. */
-void password_question_answer(struct password_question *q);
-/* Gives a question back, answered. Any thread. */
-void broker_verified(struct broker *b, struct password_question *q);
-/* One that will not be answered, since the broker ends. */
-void password_question_free(struct password_question *q);
 /* What peers have proved may have lost its worth (recheck.h). Any thread; shards must be woken. */
 void broker_recheck_peers(struct broker *b);
 void broker_committed(void *broker, struct log_batch *batch);

@@ -85,7 +85,7 @@ static void open_letter(struct shard *s, const struct letter *letter)
 	case LETTER_CONNECTION: connect_arrive(s, letter->object); break;
 	case LETTER_ACCESS: identities_change_access(s, letter->object); break;
 	case LETTER_SETTINGS: settings_change(s, letter->object); break;
-	case LETTER_VERIFIED: admit_answered(s, letter->object); break;
+	case LETTER_LOGIN: admit_answered(s, letter->object); break;
 	case LETTER_INTEREST:
 	case LETTER_INTEREST_KNOWN: interest_letter(s, letter); break;
 	default: group_letter(s, letter); break;
@@ -217,7 +217,7 @@ static void discard_letter(const struct letter *letter)
 	case LETTER_VERDICT: break;
 	case LETTER_ACCESS: access_unref(letter->object); break;
 	case LETTER_SETTINGS: settings_unref(letter->object); break;
-	case LETTER_VERIFIED: password_question_free(letter->object); break;
+	case LETTER_LOGIN: login_free(letter->object); break;
 	case LETTER_INTEREST:
 	case LETTER_INTEREST_KNOWN: interest_letter_discard(letter); break;
 	default: group_letter_discard(letter); break;

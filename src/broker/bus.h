@@ -19,7 +19,7 @@ enum letter_kind {
 	LETTER_CONNECTION,     /* object: connection, which moves to its session's shard */
 	LETTER_ACCESS,         /* object: struct access, to judge by from now on */
 	LETTER_SETTINGS,       /* object: struct settings, shared, to go by from now on */
-	LETTER_VERIFIED,       /* object: struct password_question, answered */
+	LETTER_LOGIN,          /* object: struct login, answered */
 	LETTER_INTEREST,       /* object: struct interest_news */
 	LETTER_INTEREST_KNOWN, /* number: broadcast */
 	LETTER_GROUP_JOIN,     /* object: struct group_news, for all of these */

@@ -20,9 +20,6 @@ struct kept_input;
 struct session;
 struct shard;
 
-/* What came of the password in the CONNECT that is kept. */
-enum verdict_of_password { VERDICT_NONE, VERDICT_WRONG, VERDICT_FAILED };
-
 enum connection_state {
 	CONNECTION_NEW,        /* no CONNECT yet */
 	CONNECTION_MOVING,     /* CONNECT read, to be handled by the shard of its session */
@@ -44,8 +41,8 @@ struct connection {
 	struct shard *shard;
 	struct session *session; /* from CONNECTION_OPEN on; NULL again when taken away */
 	union {
-		struct password_question *question; /* CONNECTION_CHECKING */
-		struct identity *identity;          /* NULL before it is known */
+		struct login *login;       /* CONNECTION_CHECKING */
+		struct identity *identity; /* NULL before it is known */
 	};
 	/* What its client was told in CONNACK, or else what held when it came: such limits are its
 	 * own until it leaves. Others are the shard's, as they are now. A reference. */
@@ -64,12 +61,13 @@ struct connection {
 	uint16_t keep_alive;      /* seconds in force, 0 = none */
 	uint16_t topic_alias_max_out;
 	uint16_t port;
-	uint16_t pins;        /* commands under way that will come back to it */
-	uint32_t state : 3;   /* enum connection_state */
-	uint32_t home : 6;    /* MOVING: shard it moves to; then NEW: enum verdict_of_password */
-	uint32_t version : 4; /* 0 before CONNECT */
-	uint32_t answer : 2;  /* enum answer, of its listener */
-	uint32_t realm : 6;   /* of its listener */
+	uint16_t pins;      /* commands under way that will come back to it */
+	uint32_t state : 3; /* enum connection_state */
+	uint32_t
+		home : 6; /* MOVING: shard it moves to; then NEW: what came of its login (admit.c) */
+	uint32_t version : 4;      /* 0 before CONNECT */
+	uint32_t answer : 2;       /* enum answer, of its listener */
+	uint32_t realm : 6;        /* of its listener */
 	bool is_named_by_user : 1; /* its user name stands for its client id */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */

@@ -117,9 +117,9 @@ static const struct flaw *take_proved_name(const struct connection *c, struct co
 	return NULL;
 }
 
-static bool has_proved_name(const struct connection *c)
+static enum access_method proof_of(const struct connection *c)
 {
-	return stream_peer(&c->stream).user_name != NULL;
+	return stream_peer(&c->stream).user_name ? METHOD_CERTIFICATE : METHOD_NONE;
 }
 
 /* A proxy may have told where the client really comes from; the room is there (connection_new). */
@@ -332,7 +332,7 @@ void handle_connect(struct connection *c, struct span body)
 		c->packet_bytes_max = p.properties.maximum_packet_size;
 	flaw = judge(c, &p);
 	if (!flaw)
-		flaw = admit(c, &p, has_proved_name(c));
+		flaw = admit(c, &p, proof_of(c));
 	if (flaw) {
 		connection_fail(c, flaw);
 	} else if (c->state == CONNECTION_NEW) {

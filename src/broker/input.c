@@ -216,7 +216,7 @@ static void process(struct connection *c, struct span bytes)
 	if (c->state == CONNECTION_MOVING) {
 		unsigned home = c->home;
 		c->state = CONNECTION_NEW;
-		c->home = VERDICT_NONE;
+		c->home = LOGIN_NONE;
 		connection_move(c, home);
 	}
 }

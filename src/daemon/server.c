@@ -35,10 +35,10 @@ static int attach_stream(void *context, unsigned shard, struct stream *stream)
 	return stream->layered ? layered_attach(stream, loop) : stream_tcp_attach(stream, loop);
 }
 
-static int verify_password(void *context, struct password_question *q)
+static int verify_password(void *context, struct login *login)
 {
 	struct server *s = context;
-	return verifier_ask(&s->verifier, q);
+	return verifier_ask(&s->verifier, login);
 }
 
 static void log_event(void *context, unsigned shard, const struct event *event,

@@ -15,40 +15,35 @@ void verifier_init(struct verifier *v, struct broker *b)
 	pthread_cond_init(&v->has_work, NULL);
 }
 
-static size_t bytes_of(const struct password_question *q)
-{
-	return sizeof(*q) + q->stored.len + q->password.len + q->user_name.len;
-}
-
 /* The mutex is held, here and below. */
-static void put(struct verifier *v, struct password_question *q)
+static void put(struct verifier *v, struct login *login)
 {
-	struct verifier_source *source = &v->sources[q->source % VERIFIER_SOURCES];
-	q->next = NULL;
+	struct verifier_source *source = &v->sources[login->source % VERIFIER_SOURCES];
+	login->next = NULL;
 	if (source->first) {
-		source->last->next = q;
+		source->last->next = login;
 	} else {
-		source->first = q;
+		source->first = login;
 		if (v->first)
 			v->last->next = source;
 		else
 			v->first = source;
 		v->last = source;
 	}
-	source->last = q;
+	source->last = login;
 	source->count++;
 	v->count++;
-	v->bytes += bytes_of(q);
+	v->bytes += login_bytes(login);
 }
 
 /* The oldest of the source whose turn it is; that goes to the end when it has more. */
-static struct password_question *take(struct verifier *v)
+static struct login *take(struct verifier *v)
 {
 	struct verifier_source *source = v->first;
 	if (!source)
 		return NULL;
-	struct password_question *q = source->first;
-	source->first = q->next;
+	struct login *login = source->first;
+	source->first = login->next;
 	source->count--;
 	v->first = source->next;
 	source->next = NULL;
@@ -59,15 +54,15 @@ static struct password_question *take(struct verifier *v)
 		v->first = v->last = source;
 	}
 	v->count--;
-	v->bytes -= bytes_of(q);
-	return q;
+	v->bytes -= login_bytes(login);
+	return login;
 }
 
-static void answer(struct verifier *v, struct password_question *q)
+static void answer(struct verifier *v, struct login *login)
 {
-	if (!atomic_load(&q->is_forgotten))
-		password_question_answer(q);
-	broker_verified(v->broker, q);
+	if (!atomic_load(&login->is_forgotten))
+		login_answer(login);
+	broker_answer_login(v->broker, login);
 }
 
 static void *run(void *context)
@@ -76,13 +71,13 @@ static void *run(void *context)
 	setpriority(PRIO_PROCESS, 0, NICE_VALUE); /* of this thread, on Linux */
 	pthread_mutex_lock(&v->mutex);
 	while (!v->is_stopping) {
-		struct password_question *q = take(v);
-		if (!q) {
+		struct login *login = take(v);
+		if (!login) {
 			pthread_cond_wait(&v->has_work, &v->mutex);
 			continue;
 		}
 		pthread_mutex_unlock(&v->mutex);
-		answer(v, q);
+		answer(v, login);
 		pthread_mutex_lock(&v->mutex);
 	}
 	pthread_mutex_unlock(&v->mutex);
@@ -103,23 +98,23 @@ static bool has_thread(struct verifier *v)
 	return v->thread_count > 0;
 }
 
-static bool is_full(const struct verifier *v, const struct password_question *q)
+static bool is_full(const struct verifier *v, const struct login *login)
 {
 	return v->count >= VERIFIER_QUESTIONS_MAX ||
-	       v->sources[q->source % VERIFIER_SOURCES].count >= VERIFIER_QUESTIONS_MAX / 2 ||
-	       v->bytes + bytes_of(q) > VERIFIER_BYTES_MAX;
+	       v->sources[login->source % VERIFIER_SOURCES].count >= VERIFIER_QUESTIONS_MAX / 2 ||
+	       v->bytes + login_bytes(login) > VERIFIER_BYTES_MAX;
 }
 
-int verifier_ask(struct verifier *v, struct password_question *q)
+int verifier_ask(struct verifier *v, struct login *login)
 {
 	int error = 0;
 	pthread_mutex_lock(&v->mutex);
-	if (is_full(v, q))
+	if (is_full(v, login))
 		error = ERROR_LIMIT;
 	else if (!has_thread(v))
 		error = ERROR_SYSTEM;
 	else
-		put(v, q);
+		put(v, login);
 	pthread_cond_signal(&v->has_work);
 	pthread_mutex_unlock(&v->mutex);
 	return error;
@@ -127,15 +122,15 @@ int verifier_ask(struct verifier *v, struct password_question *q)
 
 void verifier_stop(struct verifier *v)
 {
-	struct password_question *q;
+	struct login *login;
 	pthread_mutex_lock(&v->mutex);
 	v->is_stopping = true;
 	pthread_cond_broadcast(&v->has_work);
 	pthread_mutex_unlock(&v->mutex);
 	for (unsigned i = 0; i < v->thread_count; i++)
 		pthread_join(v->threads[i], NULL);
-	while ((q = take(v)))
-		password_question_free(q);
+	while ((login = take(v)))
+		login_free(login);
 	pthread_cond_destroy(&v->has_work);
 	pthread_mutex_destroy(&v->mutex);
 }

@@ -21,7 +21,7 @@
 #define VERIFIER_SOURCES 256
 
 struct verifier_source {
-	struct password_question *first, *last;
+	struct login *first, *last;
 	struct verifier_source *next; /* whose turn comes after; NULL = the last, or none waits */
 	unsigned count;
 };
@@ -44,6 +44,6 @@ void verifier_init(struct verifier *v, struct broker *b);
 /* The threads end; questions that wait are not answered. */
 void verifier_stop(struct verifier *v);
 /* Takes over the question: any thread. ERROR_LIMIT: too many wait; ERROR_SYSTEM: no thread. */
-int verifier_ask(struct verifier *v, struct password_question *q) MUST_USE;
+int verifier_ask(struct verifier *v, struct login *login) MUST_USE;
 
 #endif

@@ -73,13 +73,13 @@ static void see(void *context, unsigned shard, const struct event *e, const stru
 }
 
 /* At once, unless a test wants to choose the time. */
-static int verify(void *context, struct password_question *q)
+static int verify(void *context, struct login *login)
 {
 	struct kit *k = context;
 	if (k->verify)
-		return k->verify(context, q);
-	password_question_answer(q);
-	broker_verified(k->broker, q);
+		return k->verify(context, login);
+	login_answer(login);
+	broker_answer_login(k->broker, login);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct kit {
 	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
 	uint64_t events[EVENT_KIND_COUNT];
 	/* Takes passwords to be verified, as broker_hooks.verify does; NULL: that is done at once. */
-	int (*verify)(void *context, struct password_question *q);
+	int (*verify)(void *context, struct login *login);
 	uint64_t detail_bytes; /* of what events showed: reads all of it */
 	struct kit_shard {
 		struct memory_hub hub;

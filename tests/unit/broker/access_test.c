@@ -372,25 +372,25 @@ static void test_access_rules_of_who_is_gone(void **state)
 /* Passwords that another thread verifies. */
 
 struct waiting_questions {
-	struct password_question *list[8];
+	struct login *list[8];
 	unsigned count, max;
 };
 
-static int keep_question(void *context, struct password_question *q)
+static int keep_question(void *context, struct login *login)
 {
 	struct waiting_questions *w = context;
 	if (w->count == w->max)
 		return ERROR_LIMIT;
-	w->list[w->count++] = q;
+	w->list[w->count++] = login;
 	return 0;
 }
 
 static struct waiting_questions questions;
 
-static int verify_later(void *context, struct password_question *q)
+static int verify_later(void *context, struct login *login)
 {
 	(void)context;
-	return keep_question(&questions, q);
+	return keep_question(&questions, login);
 }
 
 static void start_with_questions(struct stage *st, unsigned max)
@@ -405,8 +405,8 @@ static void start_with_questions(struct stage *st, unsigned max)
 static void answer_all(struct stage *st)
 {
 	for (unsigned i = 0; i < questions.count; i++) {
-		password_question_answer(questions.list[i]);
-		broker_verified(st->play.kit.broker, questions.list[i]);
+		login_answer(questions.list[i]);
+		broker_answer_login(st->play.kit.broker, questions.list[i]);
 	}
 	questions.count = 0;
 	play_settle(&st->play);
@@ -452,8 +452,8 @@ static void test_access_client_leaves_before_the_answer(void **state)
 		   "wait 300000\na < CONNACK 89\na < closed\nb < CONNACK 89\nb < closed\n");
 	assert_int_equal(questions.count, 2);
 	assert_true(atomic_load(&questions.list[0]->is_forgotten));
-	broker_verified(st.play.kit.broker, questions.list[0]);
-	password_question_free(questions.list[1]); /* its broker ends before it is answered */
+	broker_answer_login(st.play.kit.broker, questions.list[0]);
+	login_free(questions.list[1]); /* its broker ends before it is answered */
 	play_settle(&st.play);
 	/* the one whose answer never comes stays until the end */
 	stage_stop(&st);
