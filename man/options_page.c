@@ -143,15 +143,14 @@ static void print_obeyed(const struct config *c)
 	}
 }
 
-static void print_others(bool with_one_value)
+static void print_others(unsigned status)
 {
 	const char *words = NULL;
 	for (size_t i = 0; i < option_count(); i++) {
 		const struct option *option = option_at(i);
-		bool has_one_value = option->status == OPTION_ONLY;
-		if (option->status == OPTION_SUPPORTED || has_one_value != with_one_value)
+		if (option->status != status)
 			continue;
-		print_bound(option, option->only, words);
+		print_bound(option, status == OPTION_UNUSED ? option->value : option->only, words);
 		words = option->text;
 	}
 	if (words)
@@ -175,8 +174,13 @@ static const char head[] =
 static const char one_value_head[] = ".SH OPTIONS WITH ONE VALUE\n"
 				     "mosquitto has more; here any other value is an error.\n";
 
+static const char unused_head[] =
+	".SH OPTIONS OF MOSQUITTO WITHOUT EFFECT\n"
+	"These are accepted, with a line in the log that has the words below.\n";
+
 static const char refused_head[] = ".SH OPTIONS OF MOSQUITTO THAT ARE REFUSED\n"
-				   "These are known, and an error, with the words below.\n";
+				   "These are known, and an error, with the words below. Of a "
+				   "bridge or a plugin the first line is told.\n";
 
 static const char access_files[] =
 	".SH ACCESS FILES\n"
@@ -216,9 +220,11 @@ int main(void)
 	fputs(head, stdout);
 	print_obeyed(&c);
 	fputs(one_value_head, stdout);
-	print_others(true);
+	print_others(OPTION_ONLY);
+	fputs(unused_head, stdout);
+	print_others(OPTION_UNUSED);
 	fputs(refused_head, stdout);
-	print_others(false);
+	print_others(OPTION_LATER);
 	fputs(access_files, stdout);
 	fputs(tail, stdout);
 	config_release(&c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of options: every name that mosquitto 2.0 knows, and our own. Parsing, range checks,
+ * The table of options: every name that mosquitto 2.0 and 2.1 know, and our own. Parsing, range checks,
  * the suggestions for misspelt names and the manual page all read it.
  */
 #ifndef NIGHTJAR_CONFIG_OPTION_H
@@ -22,9 +22,16 @@ enum option_type {
 
 enum option_status {
 	OPTION_SUPPORTED,
-	OPTION_ONLY,    /* known, but the only value that holds here is `only` */
-	OPTION_LATER,   /* mosquitto has it, this version has not */
-	OPTION_REMOVED, /* mosquitto itself gave it up */
+	OPTION_ONLY,   /* known, but the only value that holds here is `only` */
+	OPTION_UNUSED, /* accepted with a notice, unless it is `only`; it changes nothing */
+	OPTION_LATER,  /* mosquitto has it, this version has not */
+};
+
+/* Lines that belong together are refused with one sentence. */
+enum option_section {
+	OPTION_SECTION_NONE,
+	OPTION_SECTION_BRIDGE,
+	OPTION_SECTION_PLUGIN,
 };
 
 /* Whose member the value goes to. */
@@ -70,16 +77,20 @@ struct option {
 	uint8_t change;   /* enum option_change, of what is supported */
 	uint8_t size;     /* of the member, in bytes */
 	uint16_t offset;
-	bool is_ours;       /* no option of mosquitto's */
-	bool is_secret;     /* the value is shown to nobody */
-	int64_t min, max;   /* OPTION_NUMBER, in the unit of the file */
-	uint32_t scale;     /* the member's units in one of the file's; 0 = 1 */
-	int64_t zero_means; /* OPTION_NUMBER: what a 0 in the file puts into the member; 0 = 0 */
+	bool is_ours;          /* no option of mosquitto's */
+	bool is_secret;        /* the value is shown to nobody */
+	bool negative_is_zero; /* OPTION_NUMBER: -1 in the file puts 0 into the member */
+	uint8_t section;       /* enum option_section, of what is refused */
+	bool opens_section;    /* is it the section's first line? */
+	int64_t min, max;      /* OPTION_NUMBER, in the unit of the file */
+	uint32_t scale;        /* the member's units in one of the file's; 0 = 1 */
+	int64_t zero_means;    /* OPTION_NUMBER: what a 0 in the file puts into the member; 0 = 0 */
 	const char *const *choices; /* OPTION_CHOICE: words for 0, 1, ...; ends with NULL */
-	const char *only;           /* OPTION_ONLY: the value that is accepted */
+	const char *only;           /* OPTION_ONLY, OPTION_UNUSED: the value that holds */
 	const char *value;          /* how the manual names the value */
 	const char *default_text;   /* where the member's first value doesn't tell */
-	const char *text;           /* supported: what it does; else: what to do instead */
+	/* supported: what it does; OPTION_UNUSED: why not, or what does; else: what to do instead */
+	const char *text;
 };
 
 /* Rows about one subject. */
@@ -94,7 +105,8 @@ extern const struct option_table options_access;
 extern const struct option_table options_store;
 extern const struct option_table options_delivery;
 extern const struct option_table options_process;
-/* Those that are refused with a reason. */
+/* Those that are accepted and without effect, and those that are refused with a reason. */
+extern const struct option_table options_unused;
 extern const struct option_table options_refused;
 
 /* The table's rows by index; NULL past the end. */

@@ -20,6 +20,8 @@
 
 #define NUMBER(smallest, largest) .type = OPTION_NUMBER, .min = (smallest), .max = (largest)
 #define BOOL .type = OPTION_BOOL, .value = "true|false"
+/* Accepted, with a notice. */
+#define UNUSED(value_text, advice) .status = OPTION_UNUSED, .value = (value_text), .text = (advice)
 #define BYTES_MAX INT64_C(0x7fffffffffffffff)
 
 #endif

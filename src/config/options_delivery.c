@@ -74,21 +74,6 @@ static const struct option rows[] = {
 	 .value = "milliseconds",
 	 .text = "How long a publisher's acknowledgement may be delayed at most while a subscriber "
 		 "is slower than it."},
-	{.name = "max_inflight_bytes",
-	 .type = OPTION_NUMBER,
-	 .status = OPTION_ONLY,
-	 .only = "0",
-	 .max = BYTES_MAX,
-	 .group = OPTION_GROUP_DELIVERY,
-	 .value = "0",
-	 .text = "messages on their way are counted, not weighed: use max_inflight_messages"},
-	{.name = "allow_duplicate_messages",
-	 .type = OPTION_BOOL,
-	 .status = OPTION_ONLY,
-	 .only = "false",
-	 .group = OPTION_GROUP_DELIVERY,
-	 .value = "false",
-	 .text = "a client gets a message once, however many of its subscriptions match"},
 
 	/* Queues */
 	{.name = "max_queued_messages",
@@ -218,14 +203,6 @@ static const struct option rows[] = {
 	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
 	 .text = "For how many topics each shard remembers who gets them. 0: none."},
-	{.name = "sys_interval",
-	 .type = OPTION_NUMBER,
-	 .status = OPTION_ONLY,
-	 .only = "0",
-	 .max = 65535,
-	 .group = OPTION_GROUP_ROUTING,
-	 .value = "0",
-	 .text = "this version publishes no $SYS topics"},
 };
 
 const struct option_table options_delivery = {rows, ARRAY_COUNT(rows)};

@@ -73,6 +73,13 @@ static const struct option rows[] = {
 	 .value = "count",
 	 .text = "Among how many threads connections and sessions are divided. 0: one per "
 		 "processor."},
+	{.name = "enable_control_api",
+	 .type = OPTION_BOOL,
+	 .status = OPTION_ONLY,
+	 .only = "false",
+	 .group = OPTION_GROUP_PROCESS,
+	 .value = "false",
+	 .text = "this version takes no orders by topics that begin with $CONTROL"},
 	{.name = "user",
 	 .type = OPTION_TEXT,
 	 CONFIG(user),

@@ -13,7 +13,6 @@ static const char *const damage_policies[] = {"report", "refuse", NULL};
 static const char *const failure_policies[] = {"exit", "stay", NULL};
 
 #define STORE(member) CONFIG(store.member)
-#define AUTOSAVE "Accepted, with a notice: what is acknowledged is stored already, see durability."
 
 static const struct option rows[] = {
 	{.name = "persistence",
@@ -122,28 +121,6 @@ static const struct option rows[] = {
 	 .text = "What happens when the disk can no longer be written. exit: the broker ends with "
 		 "status 74, so that a supervisor starts it anew. stay: it goes on with QoS 0, and "
 		 "refuses what it could not keep."},
-	{.name = "persistence_file",
-	 .type = OPTION_SPECIAL,
-	 .group = OPTION_GROUP_STORE,
-	 .change = OPTION_CHANGES_NEVER,
-	 .value = "name",
-	 .default_text = "none is written",
-	 .text = "Accepted, with a notice in the log: the store is not a file but the directory "
-		 "persistence_location. A file of mosquitto's is not read."},
-	{.name = "autosave_interval",
-	 .type = OPTION_SPECIAL,
-	 .group = OPTION_GROUP_STORE,
-	 .change = OPTION_CHANGES_NEVER,
-	 .value = "count",
-	 .default_text = "nothing is saved now and then",
-	 .text = AUTOSAVE},
-	{.name = "autosave_on_changes",
-	 .type = OPTION_SPECIAL,
-	 .group = OPTION_GROUP_STORE,
-	 .change = OPTION_CHANGES_NEVER,
-	 .value = "true|false",
-	 .default_text = "nothing is saved now and then",
-	 .text = AUTOSAVE},
 };
 
 const struct option_table options_store = {rows, ARRAY_COUNT(rows)};

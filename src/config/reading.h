@@ -14,6 +14,7 @@ struct reading {
 	struct span name;            /* of the option; empty: none in particular */
 	struct span value;           /* trimmed */
 	const struct option *option; /* NULL until it is found */
+	unsigned refused_sections;   /* of this file; bits by enum option_section */
 };
 
 /* Finds the option, checks and stores its value. 0, ERROR_INVALID (reported) or ERROR_NO_MEMORY. */

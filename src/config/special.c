@@ -214,8 +214,11 @@ static int read_log_type(struct reading *r)
 	size_t i = 0;
 	while (i < ARRAY_COUNT(log_words) && !text_is(r->value, log_words[i].word))
 		i++;
-	if (text_is(r->value, "websockets") || text_is(r->value, "internal"))
-		return reading_refuse_value(r, "is a type of line that this version never writes");
+	if (text_is(r->value, "websockets") || text_is(r->value, "internal")) {
+		reading_notice(r, "'%.*s' has no effect: no line is of this type",
+			       (int)r->value.len, (const char *)r->value.ptr);
+		return 0;
+	}
 	if (i == ARRAY_COUNT(log_words))
 		return reading_refuse_value(r, "is none of %s", r->option->value);
 	c->log_types |= log_words[i].types;
@@ -302,29 +305,6 @@ static int read_durability(struct reading *r)
 	return 0;
 }
 
-/* Options of mosquitto's saving: right as they are, and without a counterpart here. */
-static int read_autosave(struct reading *r)
-{
-	int64_t number;
-	bool is_number = number_read(r->value, &number) && number >= 0;
-	bool is_bool = text_is(r->value, "true") || text_is(r->value, "false") ||
-		       text_is(r->value, "0") || text_is(r->value, "1");
-	if (text_is(r->name, "autosave_interval") ? !is_number : !is_bool)
-		return reading_refuse_value(r, "is none of %s", r->option->value);
-	report_notice(r->report,
-		      "%s has no effect: nothing is saved now and then, what is acknowledged is "
-		      "stored already (see durability).",
-		      r->option->name);
-	return 0;
-}
-
-static int read_persistence_file(struct reading *r)
-{
-	report_notice(r->report, "persistence_file has no effect: the store is a directory, "
-				 "persistence_location. A file of mosquitto's is not read.");
-	return 0;
-}
-
 int read_special(struct reading *r)
 {
 	static const struct {
@@ -339,9 +319,6 @@ int read_special(struct reading *r)
 		{"log_dest", read_log_destination},
 		{"log_type", read_log_type},
 		{"durability", read_durability},
-		{"autosave_interval", read_autosave},
-		{"autosave_on_changes", read_autosave},
-		{"persistence_file", read_persistence_file},
 		{"include_dir", read_include_dir},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(readers); i++) {

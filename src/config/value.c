@@ -172,16 +172,31 @@ static int read_bool(const struct reading *r)
 	return store_number(r, value);
 }
 
+static int check_number(const struct reading *r, int64_t *value_out)
+{
+	const struct option *o = r->option;
+	bool is_number = number_read(r->value, value_out);
+	if (is_number && *value_out >= o->min && *value_out <= o->max)
+		return 0;
+	if (o->max == INT64_MAX && o->min == -INT64_MAX)
+		return reading_refuse_value(r, "is no number");
+	if (o->max == INT64_MAX)
+		return reading_refuse_value(r, "is no number from %" PRId64 " on", o->min);
+	return reading_refuse_value(r,
+				    is_number ? "is not between %" PRId64 " and %" PRId64
+					      : "is no number from %" PRId64 " to %" PRId64,
+				    o->min, o->max);
+}
+
 static int read_number(const struct reading *r)
 {
 	const struct option *o = r->option;
 	int64_t value;
-	if (!number_read(r->value, &value))
-		return reading_refuse_value(r, "is no number from %" PRId64 " to %" PRId64, o->min,
-					    o->max);
-	if (value < o->min || value > o->max)
-		return reading_refuse_value(r, "is not between %" PRId64 " and %" PRId64, o->min,
-					    o->max);
+	int rc = check_number(r, &value);
+	if (rc)
+		return rc;
+	if (value < 0 && o->negative_is_zero)
+		value = 0;
 	if (value == 0 && o->zero_means != 0)
 		return store_number(r, o->zero_means);
 	return store_number(r, value * (o->scale ? o->scale : 1));
@@ -192,6 +207,7 @@ static int64_t seconds_of_unit(uint8_t letter)
 {
 	const int64_t hour = 3600, day = 24 * hour;
 	switch (letter) {
+	case 's': return 1;
 	case 'h': return hour;
 	case 'd': return day;
 	case 'w': return 7 * day;
@@ -207,7 +223,7 @@ static int read_duration(const struct reading *r)
 	int64_t unit = seconds_of_unit(v.ptr[v.len - 1]), count;
 	if (unit == 0 || !number_read(span_of(v.ptr, v.len - 1), &count) || count < 1)
 		return reading_refuse_value(
-			r, "is no duration: a number and one of h, d, w, m, y, as in 14d");
+			r, "is no duration: a number and one of s, h, d, w, m, y, as in 14d");
 	/* UINT32_MAX seconds mean for ever ([5] 3.1.2.11.2), so that is the first too many. */
 	if (count > (UINT32_MAX - 1) / unit)
 		return reading_refuse_value(r, "is longer than 136 years: leave the line out");
@@ -246,24 +262,48 @@ static int read_text(const struct reading *r)
 	return rc ? rc : keep_text(member, r->value);
 }
 
-/* The one value that holds, in any of its spellings. */
-static int read_only(const struct reading *r)
+/* Is it the one value that holds, in any of its spellings? */
+static bool is_only(const struct reading *r)
 {
+	if (!r->option->only)
+		return false;
 	bool value = true, is_bool = r->option->type == OPTION_BOOL;
 	int64_t number = 1;
 	bool is_number = r->option->type == OPTION_NUMBER;
-	if ((is_bool && bool_read(r->value, &value) && !value) ||
-	    (is_number && number_read(r->value, &number) && number == 0) ||
-	    text_is(r->value, r->option->only))
+	return (is_bool && bool_read(r->value, &value) && !value) ||
+	       (is_number && number_read(r->value, &number) && number == 0) ||
+	       text_is(r->value, r->option->only);
+}
+
+static int read_only(const struct reading *r)
+{
+	if (is_only(r))
 		return 0;
 	return reading_refuse_value(r, "is not possible, only %s: %s", r->option->only,
 				    r->option->text);
+}
+
+/* Right as it is, and without a counterpart here. */
+static int read_unused(const struct reading *r)
+{
+	int64_t number;
+	bool value;
+	int rc = r->option->type == OPTION_NUMBER ? check_number(r, &number) : 0;
+	if (rc)
+		return rc;
+	if (r->option->type == OPTION_BOOL && !bool_read(r->value, &value))
+		return reading_refuse_value(r, "is neither true nor false");
+	if (!is_only(r))
+		reading_notice(r, "has no effect: %s", r->option->text);
+	return 0;
 }
 
 static int read_value(struct reading *r)
 {
 	if (r->option->status == OPTION_ONLY)
 		return read_only(r);
+	if (r->option->status == OPTION_UNUSED)
+		return read_unused(r);
 	switch (r->option->type) {
 	case OPTION_BOOL: return read_bool(r);
 	case OPTION_NUMBER: return read_number(r);
@@ -309,13 +349,25 @@ static int note_given(const struct reading *r)
 	return 0;
 }
 
+/* One sentence for a bridge or a plugin, at its first line, not one for each of its lines. */
+static int refuse_option(struct reading *r)
+{
+	const struct option *o = r->option;
+	unsigned bit = o->section ? 1u << o->section : 0;
+	if (!o->opens_section && (r->refused_sections & bit))
+		return ERROR_INVALID;
+	if (o->opens_section)
+		r->refused_sections |= bit;
+	return reading_refuse(r, "%s", o->text);
+}
+
 int reading_apply(struct reading *r)
 {
 	r->option = option_named(r->name);
 	if (!r->option)
 		return refuse_unknown(r);
-	if (r->option->status == OPTION_LATER || r->option->status == OPTION_REMOVED)
-		return reading_refuse(r, "%s", r->option->text);
+	if (r->option->status == OPTION_LATER)
+		return refuse_option(r);
 	if (r->value.len == 0)
 		return reading_refuse(r, "the value is missing (%s)", r->option->value);
 	int rc = read_value(r);

@@ -81,25 +81,24 @@ static void say_number(const struct option *option, int64_t value, char *text)
 		say(text, "%s", option->default_text ? option->default_text : NOT_SET);
 }
 
-/* The largest unit that leaves no rest; values come from files, which have hours at least. */
+/* The largest unit that leaves no rest. */
 static void say_duration(int64_t seconds, char *text)
 {
 	static const struct {
-		int64_t hours;
+		int64_t seconds;
 		char letter;
-	} units[] = {{365 * 24, 'y'}, {7 * 24, 'w'}, {24, 'd'}, {1, 'h'}};
+	} units[] = {{365 * 86400, 'y'}, {7 * 86400, 'w'}, {86400, 'd'}, {3600, 'h'}, {1, 's'}};
 	if (seconds < 0 || seconds >= UINT32_MAX) {
 		say(text, NOT_SET);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
-		int64_t unit = units[i].hours * 3600;
+		int64_t unit = units[i].seconds;
 		if (seconds % unit != 0)
 			continue;
 		say(text, "%" PRId64 "%c", seconds / unit, units[i].letter);
 		return;
 	}
-	say(text, "%" PRId64 " seconds", seconds);
 }
 
 static void say_destinations(const struct config *c, char *text)

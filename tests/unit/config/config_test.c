@@ -32,10 +32,11 @@ static const struct refused refused_cases[] = {
 	{"queue_full_policy drop", "",
 	 "f.conf:1: queue_full_policy: 'drop' is none of refuse, drop-newest, drop-oldest\n"},
 	{"persistent_client_expiration 5", "",
-	 "f.conf:1: persistent_client_expiration: '5' is no duration: a number and one of h, d, w, "
-	 "m, y, as in 14d\n"},
+	 "f.conf:1: persistent_client_expiration: '5' is no duration: a number and one of s, h, d, "
+	 "w, m, y, as in 14d\n"},
 	{"persistent_client_expiration 0d", "",
-	 "f.conf:1: persistent_client_expiration: '0d' is no duration: a number and one of h, d, "
+	 "f.conf:1: persistent_client_expiration: '0d' is no duration: a number and one of s, h, "
+	 "d, "
 	 "w, "
 	 "m, y, as in 14d\n"},
 	{"persistent_client_expiration 137y", "",
@@ -71,11 +72,14 @@ static const struct refused refused_cases[] = {
 	 "f.conf:1: storage_segment_size: 65537 is no multiple of 4096\n"},
 	{"storage_profile disk", "",
 	 "f.conf:1: storage_profile: 'disk' is none of auto, server, flash\n"},
-	{"autosave_interval often", "", "f.conf:1: autosave_interval: 'often' is none of count\n"},
-	{"autosave_on_changes 2", "", "f.conf:1: autosave_on_changes: '2' is none of true|false\n"},
-	{"sys_interval 10", "",
-	 "f.conf:1: sys_interval: '10' is not possible, only 0: this version publishes no $SYS "
-	 "topics\n"},
+	{"autosave_interval often", "", "f.conf:1: autosave_interval: 'often' is no number\n"},
+	{"autosave_on_changes 2", "",
+	 "f.conf:1: autosave_on_changes: '2' is neither true nor false\n"},
+	{"sys_interval 65536", "", "f.conf:1: sys_interval: '65536' is not between 0 and 65535\n"},
+	{"message_size_limit 9", "",
+	 "f.conf:1: message_size_limit: '9' is not possible, only 0: there is no limit for "
+	 "payloads alone: use max_packet_size, which counts the whole packet\n"},
+	{"max_queued_bytes -1", "", "f.conf:1: max_queued_bytes: '-1' is no number from 0 on\n"},
 	{"protocol quic", "", "f.conf:1: protocol: 'quic' is none of mqtt, websockets\n"},
 	{"max_qos 1\nmax_qos 2", "", "f.conf:2: max_qos: '2' contradicts line 1\n"},
 	{"max_qos 1\nmaximum_qos 2", "", "f.conf:2: maximum_qos: '2' contradicts line 1\n"},
@@ -166,8 +170,6 @@ static const struct refused refused_cases[] = {
 	 "f.conf:1: log_dest: 'printer' is none of stderr|stdout|syslog|file path|none\n"},
 	{"log_dest stdout\nlog_dest none", "",
 	 "f.conf:2: log_dest: 'none' and another place exclude each other\n"},
-	{"log_type websockets", "",
-	 "f.conf:1: log_type: 'websockets' is a type of line that this version never writes\n"},
 	{"log_type everything", "",
 	 "f.conf:1: log_type: 'everything' is none of error|warning|notice|information|debug|"
 	 "subscribe|unsubscribe|all|none\n"},
@@ -420,10 +422,51 @@ static void test_config_saving_of_mosquitto_is_noticed(void **state)
 		  "autosave_interval 1800\nautosave_on_changes true\n",
 		  "");
 	assert_string_equal(c.errors, "");
-	assert_non_null(
-		strstr(c.notices, "persistence_file has no effect: the store is a directory"));
-	assert_non_null(strstr(c.notices, "autosave_interval has no effect: "));
-	assert_non_null(strstr(c.notices, "autosave_on_changes has no effect: "));
+	assert_non_null(strstr(c.notices, "f.conf:3: persistence_file: has no effect: the store is "
+					  "a directory"));
+	assert_non_null(strstr(c.notices, "f.conf:4: autosave_interval: has no effect: "));
+	assert_non_null(strstr(c.notices, "f.conf:5: autosave_on_changes: has no effect: "));
+	configured_release(&c);
+}
+
+/* One sentence each, at its first line; what stands alone is told, too. */
+static void test_config_bridges_and_plugins_are_refused_once(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(
+		&c,
+		"topic # out\nplugin /a.so\nplugin_opt_x 1\nconnection north\naddress north:1883\n"
+		"topic # both\nusername x\nmax_qos 7\nconnection south\naddress south\n"
+		"plugin_opt_y 2\nauth_plugin /b.so\n",
+		"");
+	static const char *const beginnings[] = {
+		"f.conf:1: topic: an option of a bridge",
+		"f.conf:2: plugin: this version loads no",
+		"f.conf:4: connection: this version has no bridges",
+		"f.conf:8: max_qos: '7'",
+		"f.conf:9: connection: ",
+		"f.conf:12: auth_plugin: ",
+	};
+	const char *line = c.errors;
+	for (size_t i = 0; i < ARRAY_COUNT(beginnings); i++) {
+		assert_memory_equal(line, beginnings[i], strlen(beginnings[i]));
+		line = strchr(line, '\n') + 1;
+	}
+	assert_string_equal(line, "");
+	configured_release(&c);
+}
+
+static void test_config_types_of_lines_that_are_never_written(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c, "allow_anonymous true\nlistener 1\nlog_type error\nlog_type websockets\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_string_equal(c.notices, "f.conf:4: log_type: 'websockets' has no effect: no line is "
+				       "of this type\n");
+	assert_int_equal(c.config.log_types, LOG_TYPE_ERROR);
 	configured_release(&c);
 }
 
@@ -583,6 +626,8 @@ int main(void)
 		cmocka_unit_test(test_config_queues_of_absent_clients_follow),
 		cmocka_unit_test(test_config_stores_by_default),
 		cmocka_unit_test(test_config_saving_of_mosquitto_is_noticed),
+		cmocka_unit_test(test_config_bridges_and_plugins_are_refused_once),
+		cmocka_unit_test(test_config_types_of_lines_that_are_never_written),
 		cmocka_unit_test(test_config_options_of_no_store_are_noticed),
 		cmocka_unit_test(test_config_durability_is_each_listeners_own),
 		cmocka_unit_test(test_config_repeated_line_is_no_contradiction),

@@ -91,6 +91,11 @@ static const struct accepted accepted_cases[] = {
 	{"set_tcp_nodelay false", CONFIG(tcp_nodelay), 0},
 	{"allow_anonymous false", SETTING(allow_anonymous), 0},
 	{"allow_zero_length_clientid false", SETTING(allow_empty_client_id), 0},
+	{"global_max_connections 9", SETTING(connections_max), 9},
+	{"global_max_connections -1", SETTING(connections_max), 0},
+	{"global_max_clients -1", SETTING(sessions_max), 0},
+	{"enable_control_api false", NOTHING},
+	{"persistent_client_expiration 90s", SETTING(session_expiry_max), 90},
 	{"persistent_client_expiration 2h", SETTING(session_expiry_max), 7200},
 	{"persistent_client_expiration 14d", SETTING(session_expiry_max), 14 * 86400},
 	{"persistent_client_expiration 1w", SETTING(session_expiry_max), 7 * 86400},
@@ -174,9 +179,13 @@ static const struct accepted accepted_cases[] = {
 	{"autosave_interval 1800", NOTHING},
 	{"autosave_on_changes false", NOTHING},
 	{"queue_memory 1048576", SETTING(queue_memory_bytes_max), 1048576},
-	{"sys_interval 0", NOTHING},
+	{"sys_interval 10", NOTHING},
+	{"packet_buffer_size 4096", NOTHING},
+	{"retain_expiry_interval 5", NOTHING},
+	{"websockets_log_level 255", NOTHING},
+	{"store_clean_interval 10", NOTHING},
 	{"message_size_limit 0", NOTHING},
-	{"max_inflight_bytes 0", NOTHING},
+	{"max_inflight_bytes 1000", NOTHING},
 	{"per_listener_settings false", CONFIG(has_access_per_listener), 0},
 	{"per_listener_settings true", CONFIG(has_access_per_listener), 1},
 	{"allow_anonymous true", CONFIG(access.allow_anonymous), 1},
@@ -189,7 +198,7 @@ static const struct accepted accepted_cases[] = {
 	{"acl_file /a", NOTHING},
 	{"clientid_prefixes dev-", NOTHING},
 	{"listener 1\nuse_username_as_clientid true", LISTENER(is_named_by_user), 1},
-	{"allow_duplicate_messages false", NOTHING},
+	{"allow_duplicate_messages true", NOTHING},
 	{"use_username_as_clientid false", NOTHING},
 };
 
@@ -356,10 +365,11 @@ static void test_table_rows_are_well_made(void **state)
 		assert_int_equal(option_index(o), i);
 		assert_true(o->name && o->text && strlen(o->name) > 0);
 		assert_true(i >= supported_count() || o->value);
-		assert_true((o->status == OPTION_ONLY) == (o->only != NULL));
+		assert_true(o->status == OPTION_UNUSED ||
+			    (o->status == OPTION_ONLY) == (o->only != NULL));
 		assert_true((o->type == OPTION_CHOICE) == (o->choices != NULL));
-		bool is_refused = o->status == OPTION_LATER || o->status == OPTION_REMOVED;
-		assert_int_equal(is_refused, i >= supported_count());
+		assert_int_equal(o->status == OPTION_LATER, i >= supported_count());
+		assert_true(o->section || !o->opens_section);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(o->name, option_at(j)->name);
 	}
@@ -441,7 +451,7 @@ static void test_options_number_ranges_fit_the_member(void **state)
 			continue;
 		int64_t value = (int64_t)number_at((char *)&c.settings + o->offset, o->size);
 		assert_int_equal(value % scale, 0);
-		assert_in_range(value / scale, o->min, o->max);
+		assert_in_range(value / scale, o->negative_is_zero ? 0 : o->min, o->max);
 	}
 	config_release(&c);
 }
@@ -470,7 +480,7 @@ static void test_options_bool_spellings(void **state)
 		const struct option *o = option_at(i);
 		if (o->type != OPTION_BOOL)
 			continue;
-		bool is_free = o->status == OPTION_SUPPORTED;
+		bool is_free = o->status != OPTION_ONLY;
 		assert_int_equal(is_accepted(o->name, "true"), is_free);
 		assert_int_equal(is_accepted(o->name, "1"), is_free);
 		assert_true(is_accepted(o->name, "false"));
@@ -495,6 +505,34 @@ static void test_options_refused_ones_say_why(void **state)
 		assert_int_equal(c.rc, ERROR_INVALID);
 		assert_string_equal(c.errors, expected);
 		configured_release(&c);
+	}
+}
+
+/* What is right as it is changes nothing, and says so: but for a value that holds here. */
+static void test_options_unused_ones_say_so(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < options_unused.count; i++) {
+		const struct option *o = &options_unused.rows[i];
+		char text[128], expected[512];
+		snprintf(text, sizeof(text), "%s 1", o->name);
+		snprintf(expected, sizeof(expected), "f.conf:1: %s: has no effect: %s\n", o->name,
+			 o->text);
+		struct configured c, plain;
+		configure(&plain, "", "");
+		configure(&c, text, "");
+		assert_int_equal(c.rc, 0);
+		assert_non_null(strstr(c.notices, expected));
+		assert_memory_equal(&c.config.settings, &plain.config.settings,
+				    sizeof(c.config.settings));
+		configured_release(&c);
+		if (o->only) {
+			snprintf(text, sizeof(text), "%s %s", o->name, o->only);
+			configure(&c, text, "");
+			assert_string_equal(c.notices, plain.notices);
+			configured_release(&c);
+		}
+		configured_release(&plain);
 	}
 }
 
@@ -581,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_options_default_texts_are_true),
 		cmocka_unit_test(test_options_bool_spellings),
 		cmocka_unit_test(test_options_refused_ones_say_why),
+		cmocka_unit_test(test_options_unused_ones_say_so),
 		cmocka_unit_test(test_options_cover_all_settings),
 		cmocka_unit_test(test_option_nearest_names),
 		cmocka_unit_test(test_option_named_prefixes),
