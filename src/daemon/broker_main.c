@@ -14,12 +14,16 @@
 #include "broker/broker.h"
 #include "daemon/access_files.h"
 #include "daemon/broker_options.h"
+#include "daemon/clock.h"
+#include "daemon/notify.h"
 #include "daemon/process.h"
+#include "daemon/pulse.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/store.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -41,6 +45,8 @@ struct process {
 	uint64_t access_seed;           /* for what they are read into */
 	struct store store;
 	struct server *server;
+	struct notifier notifier;
+	struct pulse pulse;
 	int signals_fd;
 	int ready_fd; /* of the waiting parent; -1 = in the foreground */
 	int status;   /* of the process, when nothing went wrong before it ran */
@@ -86,16 +92,25 @@ static int go_to_background(struct process *p)
 	return error;
 }
 
+static void tell_user(struct process *p, bool was_root)
+{
+	char sentence[PROCESS_REASON_MAX];
+	bool is_warning = process_tell_user(was_root, sentence);
+	log_line(&p->log, is_warning ? LOG_TYPE_WARNING : LOG_TYPE_INFORMATION, "%s", sentence);
+}
+
 static int settle(struct process *p)
 {
 	const struct config *c = p->config;
 	int error = 0;
+	bool was_root = geteuid() == 0;
 	if (c->pid_file)
 		error = process_write_pid_file(c->pid_file, p->reason);
 	if (error == 0)
 		error = process_drop_privileges(c->user, p->reason);
 	if (error != 0)
 		return error;
+	tell_user(p, was_root);
 	p->signals_fd = signals_open();
 	if (p->signals_fd < 0)
 		snprintf(p->reason, REASON_MAX, "cannot wait for signals: %s", strerror(errno));
@@ -175,6 +190,14 @@ static void leave_foreground(struct process *p)
 	process_background_ready(p->ready_fd);
 }
 
+static void tell_ready(const struct process *p)
+{
+	char where[1024], status[1100];
+	listening_text(&p->listening, where, sizeof(where));
+	snprintf(status, sizeof(status), "Serving clients on %s", where);
+	notify_ready(&p->notifier, status);
+}
+
 static void announce(struct process *p)
 {
 	char where[1024];
@@ -184,6 +207,8 @@ static void announce(struct process *p)
 		 "nightjar version " NIGHTJAR_VERSION " running, listening on %s, %u %s", where,
 		 count, count == 1 ? "shard" : "shards");
 	leave_foreground(p);
+	tell_ready(p);
+	pulse_start(&p->pulse, &p->notifier, p->server, &p->log, clock_steady_ms());
 }
 
 static void log_refused(void *context, const char *reason)
@@ -248,6 +273,7 @@ static void reload(struct process *p)
 {
 	struct config fresh;
 	struct config_report report = {0};
+	notify_reloading(&p->notifier);
 	if (log_reopen(&p->log) != 0)
 		log_line(&p->log, LOG_TYPE_ERROR,
 			 "Cannot open the log file '%s' anew: %s. The old one stays.",
@@ -265,6 +291,7 @@ static void reload(struct process *p)
 	config_report_release(&report);
 	config_release(&fresh);
 	reload_doors(p);
+	tell_ready(p);
 }
 
 /* For the operator: what the store has done so far. And, as mosquitto does for this signal, its
@@ -288,13 +315,23 @@ static void look_at_files(struct process *p)
 	follow_access_files(p);
 }
 
+/* Until there is something to look after; -1: for ever. */
+static int wait_ms_of(const struct process *p)
+{
+	uint64_t wait_ms = pulse_wait_ms(&p->pulse, clock_steady_ms());
+	if (is_watching(p) && wait_ms > WATCH_MS)
+		wait_ms = WATCH_MS;
+	return wait_ms <= INT_MAX ? (int)wait_ms : -1;
+}
+
 /* Until a signal that ends it (true), or until the store has failed and nobody shall go on so. */
 static bool serve_until_end(struct process *p)
 {
 	int failed_fd = p->config->store.stay_on_failure ? -1 : p->store.failed_fd;
 	const int others[2] = {server_ended_fd(p->server), failed_fd};
 	for (;;) {
-		int what = signals_wait(p->signals_fd, others, is_watching(p) ? WATCH_MS : -1);
+		int what = signals_wait(p->signals_fd, others, wait_ms_of(p));
+		pulse_look(&p->pulse, clock_steady_ms());
 		if (what == SIGHUP)
 			reload(p);
 		else if (what == 0)
@@ -319,6 +356,7 @@ static void wait_for_end(struct process *p)
 static void serve(struct process *p)
 {
 	bool is_asked = serve_until_end(p);
+	notify_stopping(&p->notifier);
 	log_line(&p->log, LOG_TYPE_INFORMATION,
 		 "nightjar version " NIGHTJAR_VERSION " terminating%s",
 		 is_asked ? "" : ", because its store has failed");
@@ -360,6 +398,7 @@ static int run_with_store(struct process *p, struct span notices)
 
 static int run_with_log(struct process *p, struct span notices)
 {
+	notify_open(&p->notifier);
 	process_raise_descriptors();
 	process_allow_priority();
 	int error = listening_open(&p->listening, p->config, p->reason);
@@ -371,6 +410,7 @@ static int run_with_log(struct process *p, struct span notices)
 	file_watch_release(&p->watch);
 	file_watch_release(&p->access_watch);
 	listening_close(&p->listening);
+	notify_close(&p->notifier);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */
 	return error;

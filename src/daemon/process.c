@@ -122,12 +122,28 @@ int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX])
 	const struct passwd *entry = find_user(user);
 	if (!entry)
 		return refuse_user(user, reason);
+	/* root's way back must be gone, too: of the saved ids, which setuid sets for root */
 	if (initgroups(entry->pw_name, entry->pw_gid) == 0 && setgid(entry->pw_gid) == 0 &&
-	    setuid(entry->pw_uid) == 0)
+	    setuid(entry->pw_uid) == 0 && (entry->pw_uid == 0 || setuid(0) != 0))
 		return 0;
 	snprintf(reason, PROCESS_REASON_MAX, "cannot become user '%s': %s", entry->pw_name,
 		 strerror(errno));
 	return ERROR_SYSTEM;
+}
+
+bool process_tell_user(bool was_root, char sentence[PROCESS_REASON_MAX])
+{
+	const struct passwd *entry = getpwuid(geteuid());
+	const char *name = entry ? entry->pw_name : "of no name";
+	if (geteuid() == 0) {
+		snprintf(sentence, PROCESS_REASON_MAX,
+			 "Stays root, as the option user says: a mistake in the broker would be "
+			 "one in all of this machine. Without that line it becomes another user.");
+		return true;
+	}
+	snprintf(sentence, PROCESS_REASON_MAX, "Runs as user %s (uid %u)%s.", name,
+		 (unsigned)geteuid(), was_root ? ", root no longer" : "");
+	return false;
 }
 
 /* The child writes a byte when it is up; the end of the pipe without it means that it is not. */

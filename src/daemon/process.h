@@ -27,6 +27,8 @@ int process_write_pid_file(const char *path, char reason[PROCESS_REASON_MAX]) MU
 /* As root: become this user, with its groups. NULL: `mosquitto`, else `nobody`. "root" and whoever
  * is not root anyway stay. 0, ERROR_INVALID (no such user) or ERROR_SYSTEM, with the reason. */
 int process_drop_privileges(const char *user, char reason[PROCESS_REASON_MAX]) MUST_USE;
+/* Who the process is by now, as a sentence for the log: root deserves a warning (true). */
+bool process_tell_user(bool was_root, char sentence[PROCESS_REASON_MAX]);
 
 /* As root: lets a new file or directory belong to the user that process_drop_privileges will become.
  * Errors as there. */

@@ -165,6 +165,28 @@ void server_want_checkpoint(struct server *s)
 	broker_want_checkpoint(s->broker);
 }
 
+/* The loop, and not the shard, is woken: a shard's turn may be taken by another's thread. */
+void server_ask_turns(struct server *s)
+{
+	for (unsigned i = 0; i < s->open_count; i++) {
+		struct worker *w = &s->workers[i];
+		w->asked_count = atomic_load_explicit(&w->turn_count, memory_order_relaxed);
+		loop_wake(&w->loop);
+	}
+}
+
+bool server_has_turned(const struct server *s, unsigned *shard_out)
+{
+	for (unsigned i = 0; i < s->open_count; i++) {
+		const struct worker *w = &s->workers[i];
+		if (atomic_load_explicit(&w->turn_count, memory_order_relaxed) == w->asked_count) {
+			*shard_out = i;
+			return false;
+		}
+	}
+	return true;
+}
+
 int server_ended_fd(const struct server *s)
 {
 	return s->crew.ended_fd;

@@ -41,6 +41,10 @@ void server_change_access(struct server *s, struct access *access);
 void server_recheck_peers(struct server *s);
 /* Has the state written down in one piece. */
 void server_want_checkpoint(struct server *s);
+/* Is each shard's thread alive? Wakes all; from one thread, like the next. */
+void server_ask_turns(struct server *s);
+/* Has each taken a turn since then? If not: one that has not. */
+bool server_has_turned(const struct server *s, unsigned *shard_out);
 int server_ended_fd(const struct server *s);
 void server_join(struct server *s);
 

@@ -109,6 +109,7 @@ static void take_turn(struct worker *w, const struct loop_event *events, unsigne
 		begin_to_stop(w, now.steady_ms);
 	shard_turn_end(w->shard);
 	log_buffer_flush(&w->lines);
+	atomic_fetch_add_explicit(&w->turn_count, 1, memory_order_relaxed);
 }
 
 static void wake_all(struct crew *crew)

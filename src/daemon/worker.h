@@ -36,6 +36,8 @@ struct worker {
 	struct loop loop;
 	struct clock clock;
 	struct log_buffer lines;
+	atomic_uint_fast64_t turn_count; /* written by its thread */
+	uint64_t asked_count;            /* for who asks whether it turns */
 	/* While stopping: */
 	bool is_stopping;
 	bool is_drained;
