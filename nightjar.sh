@@ -14,7 +14,7 @@ build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-co
 	libjansson-dev libssl-dev libargon2-dev'
 test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
-	strace e2fsprogs libsqlite3-dev openssl
+	strace systemd e2fsprogs libsqlite3-dev openssl
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
 bench_storm_packages='python3 gcc@cc libc6-dev libssl-dev'
@@ -41,6 +41,26 @@ link_as_mosquitto()
 	say "mosquitto_pub, mosquitto_sub, mosquitto_rr and mosquitto_passwd are nightjar now"
 }
 
+# The service's first configuration; one that is there is its owner's.
+install_configuration()
+{
+	folder=${DESTDIR-}/etc/nightjar
+	[ ! -e "$folder/nightjar.conf" ] || return 0
+	{
+		as_root install -d "$folder"
+		as_root install -m 644 "$top/packaging/nightjar.conf" "$folder/nightjar.conf"
+	} || die "cannot write $folder/nightjar.conf: the reason is above."
+}
+
+# The service's user; and systemd reads its units anew. Nothing is started.
+announce_service()
+{
+	[ -d /run/systemd/system ] || return 0
+	as_root systemd-sysusers nightjar.conf || die 'cannot make the user of the service.'
+	as_root systemctl daemon-reload || die 'cannot tell systemd of the service.'
+	say 'to start it now and at each boot: systemctl enable --now nightjar'
+}
+
 usage()
 {
 	cat <<'TEXT'
@@ -54,8 +74,8 @@ usage: ./nightjar.sh <command>
                     with --durable: what is stored before it is acknowledged;
                     with --library: libnightjar beside libmosquitto and Paho C
                     with --storm: 10,000 of its clients lose their broker at once
-  install           install the program and libnightjar under /usr/local (DESTDIR is
-                    honoured); with --as-mosquitto: also as mosquitto_pub, mosquitto_sub,
+  install           install the program, libnightjar and the service under /usr/local
+                    (DESTDIR is honoured); with --as-mosquitto: also as mosquitto_pub, mosquitto_sub,
                     mosquitto_rr and mosquitto_passwd
   clean             remove what build and test left in the tree
 
@@ -254,8 +274,10 @@ install)
 	build
 	as_root env DESTDIR="${DESTDIR-}" meson install -C "$top/build" --no-rebuild --quiet ||
 		die 'cannot install: the reason is above.'
+	install_configuration
 	# else the loader does not know libnightjar yet
 	[ -n "${DESTDIR-}" ] || as_root ldconfig
+	[ -n "${DESTDIR-}" ] || announce_service
 	say "installed nightjar"
 	[ "${2-}" != --as-mosquitto ] || link_as_mosquitto
 	;;

@@ -43,10 +43,11 @@ class Machine:
         self.stub('dpkg-query', f'for p; do :; done; case " {packages} " in '
                   '*" $p "*) printf installed ;; *) exit 1 ;; esac')
 
-    def run(self, *arguments):
+    def run(self, *arguments, **environment):
         done = subprocess.run(['sh', self.folder / 'nightjar.sh', *arguments], text=True,
                               capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                              env={'PATH': str(self.bin), 'TMPDIR': str(self.folder)})
+                              env={'PATH': str(self.bin), 'TMPDIR': str(self.folder),
+                                   **environment})
         return done.returncode, done.stdout, done.stderr
 
     def calls(self, command):
@@ -146,16 +147,36 @@ def test_system_without_apt_is_told(machine):
     assert status == 1 and 'this system has no apt-get' in err and err.count('\n') == 1
 
 
+def built(machine):
+    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev')
+    for command in ('cc', 'pkg-config', 'meson', 'ninja', 'ldconfig', 'ln', 'install',
+                    'systemd-sysusers'):
+        machine.stub(command)
+    (machine.folder / 'build').mkdir()
+    (machine.folder / 'build' / 'nightjar').touch(0o755)
+
+
+@pytest.mark.parametrize('is_there', [False, True])
+def test_install_leaves_a_configuration_alone(machine, is_there):
+    built(machine)
+    folder = machine.folder / 'root' / 'etc' / 'nightjar'
+    if is_there:
+        folder.mkdir(parents=True)
+        (folder / 'nightjar.conf').write_text('listener 1883\n')
+    status, _, err = machine.run('install', DESTDIR=str(machine.folder / 'root'))
+    assert (status, err) == (0, '')
+    source = machine.folder / 'packaging' / 'nightjar.conf'
+    assert machine.calls('install -m') == (
+        [] if is_there else [f'install -m 644 {source} {folder}/nightjar.conf'])
+    assert machine.calls('systemd-sysusers') == []  # of another machine's root
+
+
 NAMES = ['mosquitto_pub', 'mosquitto_sub', 'mosquitto_rr', 'mosquitto_passwd']
 
 
 @pytest.mark.parametrize('option,names', [([], []), (['--as-mosquitto'], NAMES)])
 def test_install_under_other_names(machine, option, names):
-    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev')
-    for command in ('cc', 'pkg-config', 'meson', 'ninja', 'ldconfig', 'ln'):
-        machine.stub(command)
-    (machine.folder / 'build').mkdir()
-    (machine.folder / 'build' / 'nightjar').touch(0o755)
+    built(machine)
     status, _, err = machine.run('install', *option)
     assert (status, err) == (0, '')
     assert machine.calls('ln ') == [f'ln -sf nightjar /usr/local/bin/{name}' for name in names]
