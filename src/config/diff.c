@@ -86,6 +86,12 @@ static bool is_same_member(const struct option *o, const void *a, const void *b)
 	const char *text_a, *text_b;
 	bool is_text =
 		o->type == OPTION_TEXT || (o->type == OPTION_SPECIAL && o->size == sizeof(char *));
+	if (o->type == OPTION_NUMBER) { /* that nobody said it is no other value */
+		char number_a[VALUE_TEXT_MAX], number_b[VALUE_TEXT_MAX];
+		option_value_text(o, a, number_a);
+		option_value_text(o, b, number_b);
+		return strcmp(number_a, number_b) == 0;
+	}
 	if (!is_text)
 		return memcmp(of_a, of_b, o->size) == 0;
 	memcpy(&text_a, of_a, sizeof(text_a));

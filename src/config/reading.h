@@ -60,6 +60,9 @@ void config_finish_access(struct config *c, struct config_report *report);
 /* Of a listener, or of all of them? */
 bool option_is_of_listener(const struct config *c, const struct option *o);
 
+/* The word of log_dest for a bit of config.log_destinations. */
+const char *log_destination_word(unsigned bit);
+
 /* Readers of the options that are more than a name and a value. */
 int read_special(struct reading *r) MUST_USE;
 /* Does it ask for nothing, as a new one? */

@@ -169,6 +169,33 @@ static int read_log_file(struct reading *r, struct span path)
 	return keep_text(&c->log_file, path);
 }
 
+static const struct {
+	const char *word;
+	unsigned bit;
+} destinations[] = {
+	{"stderr", LOG_TO_STDERR},
+	{"stdout", LOG_TO_STDOUT},
+	{"syslog", LOG_TO_SYSLOG},
+	{"file", LOG_TO_FILE},
+};
+
+const char *log_destination_word(unsigned bit)
+{
+	size_t i = 0;
+	while (i + 1 < ARRAY_COUNT(destinations) && destinations[i].bit != bit)
+		i++;
+	return destinations[i].word;
+}
+
+/* 0: the word is none of them. */
+static unsigned destination_of(struct span word)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(destinations); i++)
+		if (text_is(word, destinations[i].word))
+			return destinations[i].bit;
+	return 0;
+}
+
 static int read_log_destination(struct reading *r)
 {
 	struct span rest = r->value, word = word_take(&rest);
@@ -176,12 +203,8 @@ static int read_log_destination(struct reading *r)
 		return read_log_file(r, rest);
 	if (rest.len > 0)
 		return reading_refuse_value(r, "is more than one place: write one line for each");
-	if (text_is(word, "stderr"))
-		r->config->log_destinations |= LOG_TO_STDERR;
-	else if (text_is(word, "stdout"))
-		r->config->log_destinations |= LOG_TO_STDOUT;
-	else if (text_is(word, "syslog"))
-		r->config->log_destinations |= LOG_TO_SYSLOG;
+	if (destination_of(word))
+		r->config->log_destinations |= destination_of(word);
 	else if (text_is(word, "none"))
 		r->config->has_log_none = true;
 	else if (text_is(word, "topic") || text_is(word, "dlt"))

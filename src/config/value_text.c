@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config/reading.h"
 #include "trace/line_text.h"
 
 #define NOT_SET "not set"
@@ -105,12 +106,9 @@ static void say_destinations(const struct config *c, char *text)
 {
 	char file[VALUE_TEXT_MAX - sizeof("file ")], path[VALUE_TEXT_MAX];
 	text[0] = '\0';
-	if (c->log_destinations & LOG_TO_STDERR)
-		add(text, "stderr");
-	if (c->log_destinations & LOG_TO_STDOUT)
-		add(text, "stdout");
-	if (c->log_destinations & LOG_TO_SYSLOG)
-		add(text, "syslog");
+	for (unsigned bit = 1; bit != 0 && bit <= c->log_destinations; bit <<= 1)
+		if (bit != LOG_TO_FILE && (c->log_destinations & bit))
+			add(text, log_destination_word(bit));
 	if (c->log_destinations & LOG_TO_FILE) {
 		say_foreign(path, c->log_file);
 		snprintf(file, sizeof(file), "file %.200s", path);
@@ -200,6 +198,11 @@ void option_value_text(const struct option *option, const void *structure,
 		break;
 	case OPTION_SPECIAL: say_special(option, structure, text); break;
 	}
+}
+
+void foreign_text(const char *value, char text[VALUE_TEXT_MAX])
+{
+	say_foreign(text, value);
 }
 
 void listener_name(const struct config_listener *l, char text[VALUE_TEXT_MAX])

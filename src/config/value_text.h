@@ -16,6 +16,8 @@ const void *option_structure(const struct config *c, const struct config_listene
  * option_structure gave, or, of log_dest, log_type and durability, the configuration. */
 void option_value_text(const struct option *option, const void *structure,
 		       char text[VALUE_TEXT_MAX]);
+/* Text of a file or its name, made harmless; cut where it is longer. */
+void foreign_text(const char *value, char text[VALUE_TEXT_MAX]);
 /* "listener 1883", "listener 0 /run/nightjar.sock": the words of its line. */
 void listener_name(const struct config_listener *l, char text[VALUE_TEXT_MAX]);
 
