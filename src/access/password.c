@@ -30,6 +30,7 @@ struct stored {
 	size_t salt_len;
 	uint8_t hash[HASH_BYTES_MAX];
 	size_t hash_len;
+	struct scram_verifier scram; /* of PASSWORD_SCRAM, which has none of the above */
 };
 
 /* Up to the sign, which is taken as well; all of it when there is none. */
@@ -107,6 +108,30 @@ static const char *read_sha512(struct span rest, struct stored *s)
 	return read_salt_and_hash(rest, s) && s->hash_len == SHA512_BYTES ? NULL : "is damaged";
 }
 
+static bool read_key(struct span text, uint8_t key[SCRAM_KEY_BYTES])
+{
+	size_t len;
+	return base64_decode(text, (struct room){key, SCRAM_KEY_BYTES}, &len) &&
+	       len == SCRAM_KEY_BYTES;
+}
+
+/* "iterations$salt$stored key$server key" */
+static const char *read_scram(struct span rest, struct stored *s)
+{
+	struct scram_verifier *v = &s->scram;
+	size_t salt_len;
+	s->method = PASSWORD_SCRAM;
+	if (!number_read(part_take(&rest, '$'), SCRAM_ITERATIONS_MAX, &v->iterations) ||
+	    v->iterations < SCRAM_ITERATIONS_MIN)
+		return "asks for no sensible number of iterations";
+	struct span salt = part_take(&rest, '$'), stored_key = part_take(&rest, '$');
+	if (!base64_decode(salt, (struct room){v->salt, sizeof(v->salt)}, &salt_len) ||
+	    salt_len == 0 || !read_key(stored_key, v->stored_key) || !read_key(rest, v->server_key))
+		return "is damaged";
+	v->salt_len = (uint32_t)salt_len;
+	return NULL;
+}
+
 static const char *stored_read(struct span text, struct stored *s)
 {
 	*s = (struct stored){0};
@@ -120,6 +145,8 @@ static const char *stored_read(struct span text, struct stored *s)
 		return read_sha512(text, s);
 	if (prefix_take(&text, SPAN_LITERAL("$argon2id$")))
 		return read_argon2id(text, s);
+	if (prefix_take(&text, SPAN_LITERAL("$scram-sha-256$")))
+		return read_scram(text, s);
 	return "is not hashed, or in a way that is not known";
 }
 
@@ -127,6 +154,15 @@ const char *password_why_not(struct span stored)
 {
 	struct stored s;
 	return stored_read(stored, &s);
+}
+
+bool password_scram(struct span stored, struct scram_verifier *verifier_out)
+{
+	struct stored s;
+	if (stored_read(stored, &s) || s.method != PASSWORD_SCRAM)
+		return false;
+	*verifier_out = s.scram;
+	return true;
 }
 
 static int hash_sha512(struct span salt, struct span password, struct room hash)
@@ -161,12 +197,27 @@ static int hash_of(const struct stored *s, struct span password, struct room has
 	}
 }
 
+/* A client that shows its password may come in by what SCRAM stores of it, too. */
+static int verify_by_scram(const struct scram_verifier *v, struct span password)
+{
+	struct scram_verifier made;
+	int error =
+		scram_verifier_make(password, span_of(v->salt, v->salt_len), v->iterations, &made);
+	if (error)
+		return error;
+	error = CRYPTO_memcmp(made.stored_key, v->stored_key, SCRAM_KEY_BYTES) ? ERROR_INVALID : 0;
+	OPENSSL_cleanse(&made, sizeof(made));
+	return error;
+}
+
 int password_verify(struct span stored, struct span password)
 {
 	struct stored s;
 	uint8_t hash[HASH_BYTES_MAX];
 	if (stored_read(stored, &s) || password.len > PASSWORD_BYTES_MAX)
 		return ERROR_INVALID;
+	if (s.method == PASSWORD_SCRAM)
+		return verify_by_scram(&s.scram, password);
 	int error = hash_of(&s, password, (struct room){hash, s.hash_len});
 	if (error == 0 && CRYPTO_memcmp(hash, s.hash, s.hash_len) != 0)
 		error = ERROR_INVALID;
@@ -201,6 +252,25 @@ static void stored_write(const struct stored *s, char out[PASSWORD_STORED_MAX])
 	ASSERT(len > 0 && len < PASSWORD_STORED_MAX);
 }
 
+static int store_scram(uint32_t iterations, struct span salt, struct span password,
+		       char out[PASSWORD_STORED_MAX])
+{
+	struct scram_verifier v;
+	char salt_text[BASE64_LEN(PASSWORD_SALT_BYTES) + 1];
+	char stored_key[BASE64_LEN(SCRAM_KEY_BYTES) + 1];
+	char server_key[BASE64_LEN(SCRAM_KEY_BYTES) + 1];
+	int error = scram_verifier_make(password, salt, iterations, &v);
+	if (error)
+		return error;
+	base64_encode(salt, salt_text);
+	base64_encode(span_of(v.stored_key, SCRAM_KEY_BYTES), stored_key);
+	base64_encode(span_of(v.server_key, SCRAM_KEY_BYTES), server_key);
+	int len = snprintf(out, PASSWORD_STORED_MAX, "$scram-sha-256$%u$%s$%s$%s", iterations,
+			   salt_text, stored_key, server_key);
+	ASSERT(len > 0 && len < PASSWORD_STORED_MAX);
+	return 0;
+}
+
 /* What mosquitto 2.0 reads has a salt of 12 bytes. */
 static size_t salt_len_of(enum password_method method)
 {
@@ -220,6 +290,9 @@ int password_store(enum password_method method, const struct password_cost *cost
 		.salt_len = salt_len_of(method),
 		.hash_len = method == PASSWORD_ARGON2ID ? ARGON2_BYTES : SHA512_BYTES,
 	};
+	if (method == PASSWORD_SCRAM)
+		return store_scram(s.iterations, span_of(salt, PASSWORD_SALT_BYTES), password,
+				   stored_out);
 	memcpy(s.salt, salt, s.salt_len);
 	int error = hash_of(&s, password, (struct room){s.hash, s.hash_len});
 	if (error == 0)

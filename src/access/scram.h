@@ -33,6 +33,9 @@
 #define SCRAM_MESSAGE_MAX 4096
 #define SCRAM_NAME_MAX 1024
 
+/* May it be a name or password? Not empty, and without what SASLprep prohibits in ASCII
+ * ([RFC 4013] 2.3). */
+bool scram_is_text(struct span text);
 /* A nonce of that much chance. */
 void scram_nonce(const uint8_t random[SCRAM_NONCE_RANDOM], char text_out[SCRAM_NONCE_TEXT]);
 

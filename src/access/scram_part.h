@@ -9,8 +9,6 @@
 bool scram_take(struct span *rest, char name, struct span *value_out) MUST_USE;
 /* May stand in a nonce: printable ASCII without a comma, at least one. */
 bool scram_is_nonce(struct span text);
-/* A name or password without what SASLprep prohibits in ASCII ([RFC 4013] 2.3). */
-bool scram_is_text(struct span text);
 /* Both are appended as "x=" and the value. */
 int scram_add_base64(struct buffer *message, const char *prefix, struct span bytes) MUST_USE;
 /* As base64_decode, but with its padding (RFC 5802, section 7). */

@@ -16,7 +16,8 @@ struct users {
 	uint8_t *text; /* all spans lie in it */
 	size_t count;
 	size_t verifiable_count;
-	struct user list[]; /* those that can be verified first */
+	struct user *scram_pattern; /* of the smallest stored form that is SCRAM's */
+	struct user list[];         /* those that can be verified first */
 };
 
 static struct span name_of(const void *element)
@@ -131,6 +132,25 @@ static int index_again(struct users *u)
 	return 0;
 }
 
+static bool is_before(struct span a, struct span b)
+{
+	int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+	return order < 0 || (order == 0 && a.len < b.len);
+}
+
+/* The smallest, so that it stays the same one when others come and go, in a new process, too. */
+static void choose_scram_pattern(struct users *u)
+{
+	struct scram_verifier v;
+	for (size_t i = 0; i < u->verifiable_count; i++) {
+		struct user *user = &u->list[i], *best = u->scram_pattern;
+		if (!password_scram(user->stored, &v))
+			continue;
+		if (!best || is_before(user->stored, best->stored))
+			u->scram_pattern = user;
+	}
+}
+
 struct users *users_read(struct span text, uint64_t seed, struct access_report *report)
 {
 	if (!is_text(text, report))
@@ -155,6 +175,7 @@ struct users *users_read(struct span text, uint64_t seed, struct access_report *
 		users_free(u);
 		return NULL;
 	}
+	choose_scram_pattern(u);
 	return u;
 }
 
@@ -182,4 +203,9 @@ const struct user *users_decoy(const struct users *u, struct span name)
 	if (u->verifiable_count == 0)
 		return NULL;
 	return &u->list[hash_bytes(name, ~u->seed) % u->verifiable_count];
+}
+
+const struct user *users_scram_pattern(const struct users *u)
+{
+	return u->scram_pattern;
 }

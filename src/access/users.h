@@ -31,6 +31,10 @@ const struct user *users_find(const struct users *u, struct span name);
  * verified, so that the time does not tell that there is none. NULL: the file is empty. */
 const struct user *users_decoy(const struct users *u, struct span name);
 
+/* Whose stored form is SCRAM's and stands for all of them: what an unknown user is told follows from
+ * it, and changes with it only. NULL: nobody has one. */
+const struct user *users_scram_pattern(const struct users *u);
+
 /* One line of the file. */
 enum users_line {
 	USERS_LINE_EMPTY, /* or a comment */

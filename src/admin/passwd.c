@@ -102,6 +102,8 @@ static int set_password(const struct passwd_options *o)
 		return fail(o->user, "an empty password lets everybody in");
 	if (strlen(password) > PASSWORD_BYTES_MAX)
 		return fail(o->user, "the password is longer than MQTT takes (65535 bytes)");
+	if (o->method == PASSWORD_SCRAM && !scram_is_text(span_of_text(password)))
+		return fail(o->user, "SCRAM takes no password with control characters");
 	int error = store(o, span_of_text(password), stored);
 	explicit_bzero(typed, sizeof(typed));
 	return error ? fail(o->user, error_text(error)) : change(o, stored);

@@ -22,19 +22,23 @@ const char *passwd_options_help(void)
 	       "  -b                  take the password from the command line, where others see "
 	       "it\n"
 	       "  -U                  hash passwords that stand in the file as they are\n"
-	       "  -H, --hash HASH     sha512-pbkdf2 (the default), argon2id or sha512\n"
-	       "  -I, --iterations N  of sha512-pbkdf2 (default 10000)\n"
+	       "  -H, --hash HASH     sha512-pbkdf2 (the default), argon2id, scram-sha-256 or "
+	       "sha512\n"
+	       "  -I, --iterations N  of sha512-pbkdf2 and scram-sha-256 (default 10000)\n"
 	       "  -h, --help          show this\n"
 	       "\n"
 	       "examples:\n"
 	       "  nightjar passwd -c /etc/nightjar/passwords lena      a file with its first user\n"
 	       "  nightjar passwd --hash argon2id /etc/nightjar/passwords olaf\n"
+	       "  nightjar passwd -H scram-sha-256 /etc/nightjar/passwords ada\n"
 	       "  nightjar passwd -D /etc/nightjar/passwords lena\n"
 	       "  pwgen 20 1 | nightjar passwd /etc/nightjar/passwords sensor7\n"
 	       "\n"
-	       "The broker reads the file anew when it changes. mosquitto before 2.1 does not "
-	       "know\n"
-	       "argon2id.\n";
+	       "The broker reads the file anew when it changes. mosquitto before 2.1 knows "
+	       "no\n"
+	       "argon2id, and no mosquitto SCRAM. SCRAM-SHA-256 is for clients that prove their "
+	       "password\n"
+	       "without showing it (MQTT 5.0); those that show it may come in by it as well.\n";
 }
 
 struct words {
@@ -57,8 +61,13 @@ static int take_hash(const struct words *w, struct passwd_options *o, const char
 		o->method = PASSWORD_SHA512;
 	else if (strcmp(value, "argon2id") == 0)
 		o->method = PASSWORD_ARGON2ID;
+	else if (strcmp(value, "scram-sha-256") == 0)
+		o->method = PASSWORD_SCRAM;
 	else
-		return refuse(w, "-H %.100s is none of sha512-pbkdf2, argon2id and sha512", value);
+		return refuse(w,
+			      "-H %.100s is none of sha512-pbkdf2, argon2id, scram-sha-256 and "
+			      "sha512",
+			      value);
 	if (o->method == PASSWORD_ARGON2ID && !argon2id_is_here())
 		return refuse(w, "-H %s: this build is without it", value);
 	return 0;
@@ -125,6 +134,11 @@ static int check_together(const struct words *w, const struct passwd_options *o)
 		return refuse(w, "%s exclude each other", "-b and -D");
 	if (o->upgrades && (o->creates || o->deletes || o->is_batch))
 		return refuse(w, "%s stands alone", "-U");
+	if (o->method == PASSWORD_SCRAM && o->cost.iterations > 0 &&
+	    (o->cost.iterations < SCRAM_ITERATIONS_MIN ||
+	     o->cost.iterations > SCRAM_ITERATIONS_MAX))
+		return refuse(w, "-I is not between 4096 and 1000000, which %s wants",
+			      "scram-sha-256");
 	if (!o->file)
 		return refuse(w, "the %s is missing (see --help)", "password file");
 	if (!o->upgrades && !o->user)

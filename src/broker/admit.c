@@ -164,14 +164,20 @@ static bool is_decided(struct connection *c, const struct connect *p, unsigned a
 	}
 }
 
+const struct flaw *admit_client_id(const struct connection *c, const struct connect *p)
+{
+	const char *prefix = realm_of(c)->client_id_prefix;
+	return prefix && !has_prefix(p->client_id, prefix) ? &flaw_prefix : NULL;
+}
+
 const struct flaw *admit(struct connection *c, const struct connect *p, enum access_method proved)
 {
 	const struct realm *realm = realm_of(c);
-	const struct flaw *flaw = NULL;
+	const struct flaw *flaw = admit_client_id(c, p);
 	unsigned home = c->home, at = home >= HOME_GO_ON ? home - HOME_GO_ON : 0;
 	c->home = LOGIN_NONE;
-	if (realm->client_id_prefix && !has_prefix(p->client_id, realm->client_id_prefix))
-		return &flaw_prefix;
+	if (flaw)
+		return flaw;
 	if (home != LOGIN_NONE && home < HOME_GO_ON)
 		return &refusals[home];
 	if (c->identity && !c->identity->is_revoked)

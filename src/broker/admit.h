@@ -17,6 +17,9 @@
  * come in. `proved`: what has proved the user name before a word of MQTT was said, or METHOD_NONE. */
 const struct flaw *admit(struct connection *c, const struct connect *p, enum access_method proved);
 
+/* NULL, or why no client of that id may come in. */
+const struct flaw *admit_client_id(const struct connection *c, const struct connect *p);
+
 /* A login came back, by letter. Takes it over. */
 void admit_answered(struct shard *s, struct login *login);
 /* Its connection ends. */

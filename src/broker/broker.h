@@ -38,6 +38,9 @@ struct broker_hooks {
 	 * answered (login_answer). On the shard's thread. ERROR_LIMIT when too many wait: then it is
 	 * the caller's. NULL: the shard's thread does it itself, for tests. */
 	int (*verify)(void *context, struct login *login);
+	/* Bytes that nobody can guess, for what peers must not foresee. Any thread; 0 or an error.
+	 * NULL: they follow from the broker's seed, for tests. */
+	int (*random)(void *context, struct room room);
 	/* An event happened; on the shard's thread; NULL when nobody wants to know. */
 	void (*event)(void *context, unsigned shard, const struct event *event,
 		      const struct event_detail *detail);

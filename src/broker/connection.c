@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/admit.h"
+#include "broker/authenticate.h"
 #include "broker/deliver.h"
 #include "broker/handle.h"
 #include "broker/packet.h"
@@ -65,7 +66,7 @@ int connection_attach(struct connection *c)
 static void want(struct connection *c)
 {
 	bool may_read = !c->is_paused && !c->is_congested && !c->is_full && !c->is_waiting &&
-			!c->is_held && (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN);
+			!c->is_held && connection_takes_packets(c);
 	if (stream_is_open(&c->stream))
 		c->stream.ops->want(&c->stream, may_read, c->is_blocked);
 }
@@ -162,11 +163,11 @@ static void close_now(struct connection *c)
 	atomic_fetch_sub(&s->broker->connection_count, 1);
 }
 
-bool connection_aliases(struct connection *c)
+bool connection_has_extras(struct connection *c)
 {
-	if (!c->aliases)
-		c->aliases = mem_zalloc(sizeof(*c->aliases));
-	return c->aliases != NULL;
+	if (!c->extras)
+		c->extras = mem_zalloc(sizeof(*c->extras));
+	return c->extras != NULL;
 }
 
 void connection_free(struct connection *c)
@@ -174,11 +175,12 @@ void connection_free(struct connection *c)
 	if (c->state != CONNECTION_CHECKING)
 		identity_unref(c->shard, c->identity);
 	output_release(&c->output, &c->shard->chunks);
-	if (c->aliases) {
-		aliases_in_free(c->aliases->in);
-		aliases_out_free(c->aliases->out);
+	authenticate_forget(c);
+	if (c->extras) {
+		aliases_in_free(c->extras->in);
+		aliases_out_free(c->extras->out);
 	}
-	mem_free(c->aliases);
+	mem_free(c->extras);
 	mem_free(c->input);
 	settings_unref(c->terms);
 	mem_free(c);
@@ -230,7 +232,7 @@ void connection_end(struct connection *c, const struct farewell *why)
 void connection_fail(struct connection *c, const struct flaw *flaw)
 {
 	if (c->state == CONNECTION_NEW || c->state == CONNECTION_CHECKING ||
-	    c->state == CONNECTION_CONNECTING) {
+	    c->state == CONNECTION_PROVING || c->state == CONNECTION_CONNECTING) {
 		connection_refuse(c, flaw->reason_code, flaw->text);
 		return;
 	}
@@ -402,11 +404,15 @@ void connection_timeout(struct connection *c)
 					       "no CONNECT within the connect timeout"};
 	static const struct flaw not_verified = {REASON_SERVER_BUSY,
 						 "the password was not verified in time"};
+	static const struct flaw not_proven = {REASON_NOT_AUTHORIZED,
+					       "not authenticated within the connect timeout"};
 	struct shard *s = c->shard;
 	if (c->state == CONNECTION_CLOSING) {
 		close_now(c);
 	} else if (c->state == CONNECTION_CHECKING) {
 		connection_fail(c, &not_verified);
+	} else if (c->state == CONNECTION_PROVING) {
+		connection_fail(c, &not_proven);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
 	} else if (c->is_paused || c->is_congested || c->is_waiting || c->is_held) {

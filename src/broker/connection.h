@@ -15,6 +15,7 @@
 
 struct aliases_in;
 struct aliases_out;
+struct exchange;
 struct identity;
 struct kept_input;
 struct session;
@@ -24,16 +25,18 @@ enum connection_state {
 	CONNECTION_NEW,        /* no CONNECT yet */
 	CONNECTION_MOVING,     /* CONNECT read, to be handled by the shard of its session */
 	CONNECTION_CHECKING,   /* CONNECT read and kept; its password is being verified (admit.h) */
+	CONNECTION_PROVING,    /* CONNECT kept; AUTH goes to and fro (authenticate.h) */
 	CONNECTION_CONNECTING, /* CONNECT understood, its command is on the way; input waits */
 	CONNECTION_OPEN,       /* CONNACK sent */
 	CONNECTION_CLOSING,    /* said goodbye: output is flushed, input ignored, then closed */
 	CONNECTION_CLOSED,     /* stream gone; memory goes at the end of the turn */
 };
 
-/* Two that few connections have. */
-struct alias_pair {
-	struct aliases_in *in;   /* topic aliases of the client's PUBLISHes; or NULL */
-	struct aliases_out *out; /* those we assigned; or NULL */
+/* What few connections have. */
+struct connection_extras {
+	struct aliases_in *in;     /* topic aliases of the client's PUBLISHes; or NULL */
+	struct aliases_out *out;   /* those we assigned; or NULL */
+	struct exchange *exchange; /* an enhanced authentication that is under way; or NULL */
 };
 
 struct connection {
@@ -48,13 +51,13 @@ struct connection {
 	 * own until it leaves. Others are the shard's, as they are now. A reference. */
 	const struct settings *terms;
 	struct output output;
-	struct kept_input *input;        /* of a partial packet, owned; NULL when there is none */
-	struct alias_pair *aliases;      /* NULL: neither end has set one */
-	struct timer timer;              /* connect timeout, keep alive, or end of closing */
-	uint64_t last_packet_ms;         /* steady clock */
-	struct link link;                /* all connections of the shard, or its graveyard */
-	struct connection *next_dirty;   /* output to be flushed at the end of the turn */
-	struct connection *next_resumed; /* input to be gone on with at the next turn */
+	struct kept_input *input;         /* of a partial packet, owned; NULL when there is none */
+	struct connection_extras *extras; /* NULL: it has none of them */
+	struct timer timer;               /* connect timeout, keep alive, or end of closing */
+	uint64_t last_packet_ms;          /* steady clock */
+	struct link link;                 /* all connections of the shard, or its graveyard */
+	struct connection *next_dirty;    /* output to be flushed at the end of the turn */
+	struct connection *next_resumed;  /* input to be gone on with at the next turn */
 	uint32_t retry_oldest; /* retry interval: oldest open position at the last look + 1 */
 	uint32_t
 		packet_bytes_max; /* what the client takes; PACKET_BYTES_MAX when it said nothing */
@@ -69,6 +72,7 @@ struct connection {
 	uint32_t answer : 2;       /* enum answer, of its listener */
 	uint32_t realm : 6;        /* of its listener */
 	bool is_named_by_user : 1; /* its user name stands for its client id */
+	bool has_method : 1;       /* OPEN: it came in by enhanced authentication */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */
 	bool is_paused : 1;    /* not reading: too many answers outstanding, or congestion */
@@ -82,8 +86,14 @@ struct connection {
 	char address[]; /* of the peer, with NUL */
 };
 
-/* Room for its topic aliases; false without memory. */
-bool connection_aliases(struct connection *c);
+/* Room for what few have; false without memory. */
+bool connection_has_extras(struct connection *c) MUST_USE;
+/* May packets of its peer be looked at? */
+static inline bool connection_takes_packets(const struct connection *c)
+{
+	return c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN ||
+	       c->state == CONNECTION_PROVING;
+}
 /* Takes over the stream; NULL (and the stream closed) without memory or when it can't attach. */
 struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer);

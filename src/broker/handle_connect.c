@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "broker/admit.h"
+#include "broker/authenticate.h"
 #include "broker/deliver.h"
 #include "broker/group.h"
 #include "broker/handle.h"
@@ -131,6 +132,11 @@ static void take_address(struct connection *c)
 		memcpy(c->address, peer.address, len + 1);
 }
 
+static bool names_method(const struct connect *p)
+{
+	return properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD);
+}
+
 /* May it come in [MQTT-3.1.4-2]? Any text is a client id [MQTT-3.1.3-5]. */
 static const struct flaw *judge(const struct connection *c, const struct connect *p)
 {
@@ -141,8 +147,8 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 	/* lists may be others since its handshake began; from here on recheck.h sees to it */
 	if (!stream_may_stay(&c->stream))
 		return &flaw_lost_right;
-	if (properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD))
-		return &flaw_auth; /* [MQTT-4.12.0-1, -4], and nobody is sent AUTH [MQTT-4.12.0-6] */
+	if (names_method(p) && !authenticate_has(c, p->properties.authentication_method))
+		return &flaw_auth; /* [MQTT-4.12.0-1, -4] */
 	if (p->client_id.len == 0 && !set->allow_empty_client_id)
 		return &flaw_empty_id;
 	if (set->connections_max &&
@@ -221,7 +227,7 @@ static void see_connect(struct connection *c, const struct connect *p, struct sp
 	if (!shard_is_watched(s))
 		return;
 	struct event_detail detail = {.client_id = client_id,
-				      .user_name = p->has_user_name ? p->user_name : SPAN_NONE,
+				      .user_name = identity_name(c->identity),
 				      .address = span_of_text(c->address),
 				      .will = p->has_will ? &will : NULL};
 	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
@@ -309,6 +315,8 @@ void handle_connect(struct connection *c, struct span body)
 		return;
 	}
 	flaw = take_proved_name(c, &p);
+	if (!flaw && c->is_named_by_user && !p.has_user_name && names_method(&p))
+		flaw = authenticate_name(c, &p);
 	if (!flaw && c->is_named_by_user && !p.has_user_name)
 		flaw = &flaw_no_name;
 	if (flaw) {
@@ -331,8 +339,8 @@ void handle_connect(struct connection *c, struct span body)
 	if (properties_has(&p.properties, PROPERTY_MAXIMUM_PACKET_SIZE))
 		c->packet_bytes_max = p.properties.maximum_packet_size;
 	flaw = judge(c, &p);
-	if (!flaw)
-		flaw = admit(c, &p, proof_of(c));
+	if (!flaw) /* nobody without a method is sent AUTH [MQTT-4.12.0-6] */
+		flaw = names_method(&p) ? authenticate(c, &p, body) : admit(c, &p, proof_of(c));
 	if (flaw) {
 		connection_fail(c, flaw);
 	} else if (c->state == CONNECTION_NEW) {
@@ -401,8 +409,8 @@ static void put_answers(const struct connection *c, const struct connect_options
 
 static void open_aliases(struct connection *c)
 {
-	if (c->topic_alias_max_out > 0 && connection_aliases(c))
-		c->aliases->out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
+	if (c->topic_alias_max_out > 0 && connection_has_extras(c))
+		c->extras->out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
 }
 
 /* The one CONNACK [MQTT-3.1.4-5, 3.2.0-1, -2], which says whether there was a session
@@ -429,8 +437,10 @@ void connect_accept(struct connection *c, struct session *session, bool is_prese
 	if (c->version == MQTT_5) {
 		put_limits(c, &p.properties);
 		put_answers(c, o, session, &p.properties);
+		authenticate_put(c, &p.properties);
 	}
 	send_connack(c, &p);
+	c->has_method = authenticate_forget(c);
 	connection_start_keep_alive(c);
 	group_presence(s, session, true);
 	if (UNLIKELY(c->identity->is_revoked)) { /* while its CONNECT was on the way */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DISCONNECT both ways, AUTH ([5] 3.14, 3.15). */
+/* DISCONNECT both ways ([5] 3.14). */
 #include "broker/handle.h"
 #include "broker/see.h"
 #include "broker/shard.h"
@@ -10,8 +10,6 @@ static const struct flaw flaw_expiry = {REASON_PROTOCOL_ERROR,
 					"DISCONNECT sets a session expiry that CONNECT had at 0"};
 static const struct flaw flaw_reason = {REASON_PROTOCOL_ERROR,
 					"DISCONNECT with a reason that only servers have"};
-static const struct flaw flaw_auth = {REASON_PROTOCOL_ERROR,
-				      "AUTH without an authentication method in CONNECT"};
 
 /* A reason and a sentence at most [MQTT-3.14.2-2]. */
 void send_disconnect(struct connection *c, uint8_t reason_code, const char *text)
@@ -85,11 +83,4 @@ void handle_disconnect(struct connection *c, struct span body)
 	why.reason_code = p.reason_code;
 	why.is_clean = p.reason_code == REASON_NORMAL_DISCONNECTION;
 	connection_end(c, &why);
-}
-
-void handle_auth(struct connection *c, struct span body)
-{
-	struct auth p;
-	const struct flaw *flaw = auth_decode(body, &p);
-	connection_fail(c, flaw ? flaw : &flaw_auth); /* [MQTT-4.12.0-7] */
 }

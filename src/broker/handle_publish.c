@@ -63,9 +63,9 @@ static const struct flaw *resolve_alias(struct connection *c, struct publish *p)
 	uint16_t alias = p->properties.topic_alias;
 	if (alias == 0 || alias > alias_max)
 		return &flaw_alias; /* [MQTT-3.3.2-9] */
-	if (!connection_aliases(c))
+	if (!connection_has_extras(c))
 		return &flaw_memory;
-	struct alias_pair *all = c->aliases;
+	struct connection_extras *all = c->extras;
 	if (!all->in)
 		all->in = aliases_in_new(alias_max);
 	if (!all->in)

@@ -61,10 +61,31 @@ static void handle_open(struct connection *c, const struct fixed_header *h, stru
 	}
 }
 
+/* Before its CONNACK a client sends AUTH or DISCONNECT, and nothing else [MQTT-3.1.2-30]. */
+static void handle_proving(struct connection *c, uint8_t type, struct span body)
+{
+	static const struct flaw flaw_not_yet = {REASON_PROTOCOL_ERROR,
+						 "packet before the end of the authentication"};
+	static const struct farewell given_up = {.text = "client disconnected before the end of "
+							 "the authentication"};
+	struct disconnect p;
+	const struct flaw *flaw = &flaw_not_yet;
+	if (type == PACKET_AUTH) {
+		handle_auth(c, body);
+		return;
+	}
+	if (type == PACKET_DISCONNECT)
+		flaw = disconnect_decode(body, c->version, &p);
+	if (flaw)
+		connection_fail(c, flaw);
+	else
+		connection_end(c, &given_up);
+}
+
 static bool may_go_on(const struct connection *c)
 {
-	return (c->state == CONNECTION_NEW || c->state == CONNECTION_OPEN) && !c->is_paused &&
-	       !c->is_full && !c->is_waiting && !c->is_held;
+	return connection_takes_packets(c) && !c->is_paused && !c->is_full && !c->is_waiting &&
+	       !c->is_held;
 }
 
 /* Whoever asks faster than answers can leave, or does not take them, waits. */
@@ -134,6 +155,8 @@ static size_t handle_packet(struct connection *c, struct span bytes)
 	struct span body = span_of(bytes.ptr + h.header_len, h.remaining_length);
 	if (LIKELY(c->state == CONNECTION_OPEN))
 		handle_open(c, &h, body);
+	else if (c->state == CONNECTION_PROVING)
+		handle_proving(c, h.type, body);
 	else
 		handle_connect(c, body);
 	hold_input(c);

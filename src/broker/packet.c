@@ -154,8 +154,8 @@ static int send_fresh(struct connection *c, const struct outgoing *o)
 {
 	bool is_new = true;
 	struct layout l = {.topic = o->publication->parts.topic};
-	if (c->aliases && c->aliases->out && has_room_for_alias(c, o))
-		l.alias = aliases_out_find(c->aliases->out, l.topic, &is_new);
+	if (c->extras && c->extras->out && has_room_for_alias(c, o))
+		l.alias = aliases_out_find(c->extras->out, l.topic, &is_new);
 	if (l.alias && !is_new)
 		l.topic = SPAN_NONE;
 	if (!lay_out(c, o, &l))
@@ -201,7 +201,7 @@ static int send_variant(struct connection *c, const struct outgoing *o)
 int packet_send(struct connection *c, const struct outgoing *o)
 {
 	int error;
-	if (o->publication->is_fanned_out && !(c->aliases && c->aliases->out) && !o->identifier &&
+	if (o->publication->is_fanned_out && !(c->extras && c->extras->out) && !o->identifier &&
 	    !o->dup)
 		error = send_variant(c, o);
 	else

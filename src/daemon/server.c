@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 struct server {
@@ -39,6 +40,12 @@ static int verify_password(void *context, struct login *login)
 {
 	struct server *s = context;
 	return verifier_ask(&s->verifier, login);
+}
+
+static int random_bytes(void *context, struct room room)
+{
+	(void)context;
+	return getrandom(room.ptr, room.len, 0) == (ssize_t)room.len ? 0 : ERROR_SYSTEM;
 }
 
 static void log_event(void *context, unsigned shard, const struct event *event,
@@ -74,6 +81,7 @@ static int open_broker(struct server *s, const struct server_parts *parts)
 		.wake = wake_shard,
 		.attach = attach_stream,
 		.verify = verify_password,
+		.random = random_bytes,
 		.event = log_event,
 		.settle = settle_log,
 	};

@@ -51,6 +51,34 @@ static bool configure(struct span text)
 	return !error && !error_at_end;
 }
 
+/* As the program reads it, but that it must be good. */
+static struct users *read_users(const char *path)
+{
+	static char block[65536];
+	struct access_report report = {.file = path};
+	FILE *file = fopen(path, "r");
+	ASSERT(file);
+	size_t len = fread(block, 1, sizeof(block), file);
+	fclose(file);
+	struct users *users = users_read(span_of(block, len), 7, &report);
+	ASSERT(users && report.notice_count == 0);
+	return users;
+}
+
+static void use_password_file(void)
+{
+	const struct config_access *from = config_access_of(&config, 0);
+	if (!from->password_file)
+		return;
+	struct access *a = access_new(1);
+	ASSERT(a);
+	a->realms[0].allows_anonymous = from->allow_anonymous > 0;
+	a->realms[0].users = read_users(from->password_file);
+	access_finish(a);
+	int error = broker_use_access(kit.broker, a);
+	ASSERT(error == 0);
+}
+
 static void start(char *rest)
 {
 	struct buffer text = {0};
@@ -65,11 +93,13 @@ static void start(char *rest)
 	ASSERT(is_good);
 	if (!has_disk) {
 		kit_start(&kit, &config.settings, shards, seed);
+		use_password_file();
 		return;
 	}
 	disk = kit_disk_new(seed);
 	int error = kit_start_on_disk(&kit, &config.settings, shards, seed, disk, now);
 	ASSERT(error == 0);
+	use_password_file();
 }
 
 static void close_client(struct engine_client *c)

@@ -76,7 +76,8 @@ def parse(text, name):
         elif line == "alone":
             cases[-1].is_alone = True
         elif line.startswith("with "):
-            cases[-1].settings += (line.removeprefix("with "),)
+            setting = line.removeprefix("with ").replace("{cases}", str(FOLDER))
+            cases[-1].settings += (setting,)
         else:
             cases[-1].steps.append(Step(line, where))
     return cases

@@ -56,7 +56,8 @@ class Connection:
         self.aliases = {}
         self.wants_response_information = False
         self.wants_problem_information = True
-        self.has_method = False
+        self.method = None
+        self.connack_count = 0
         self.is_level_unknown = False
 
     def note_connect(self, fields):
@@ -66,7 +67,7 @@ class Connection:
         self.alias_max = int(given.get("topic-alias-maximum", 0))
         self.wants_response_information = given.get("request-response-information") == b"1"
         self.wants_problem_information = given.get("request-problem-information") != b"0"
-        self.has_method = "authentication-method" in given
+        self.method = given.get("authentication-method")
         self.is_level_unknown = "level" in given
 
     # What the other end says
@@ -93,6 +94,7 @@ class Connection:
 
     def note(self, packet):
         self.packet_count += 1
+        self.connack_count += packet.name == "CONNACK"
         self.run.say(f"{self.name} < {packet}")
         self.run.look(self, packet)
         if packet.name == "CONNACK":

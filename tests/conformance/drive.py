@@ -10,12 +10,14 @@ import re
 
 from cases import Mistake
 from connection import DEADLINE, Failure
+from scram import FUNCTIONS
 from tables import PROPERTY_BY_NAME
 from wire import ENCODERS, encode, string, varint
 
 ARROWS = ("<", "<<", "<*")
 CONFIRMED = ("SUBACK", "UNSUBACK")
 ANSWERS_OURS = ("PUBACK", "PUBREC", "PUBCOMP", "SUBACK", "UNSUBACK")
+CALL = re.compile(r"(answer|signature)\(([^,]+),(.+)\)")
 RAW = re.compile(r'\s*(s?"[^"]*"|[\[\]{}]|V|(?:[0-9A-F]{2})+)')
 
 
@@ -110,6 +112,9 @@ class Run:
         words = re.sub(r"\{(.+?):(\d+)\}", lambda m: m[1] * int(m[2]), words)
         words = words.replace("~", self.prefix)
         words = re.sub(r"%([a-z]+)", lambda m: self.variables[m[1]], words)
+        call = CALL.fullmatch(words)
+        if call:
+            words = FUNCTIONS[call[1]](call[2], call[3])
         parts = re.split(r"(\\x[0-9A-F]{2})", words)
         return b"".join(bytes([int(p[2:], 16)]) if p.startswith("\\x") else p.encode()
                         for p in parts)

@@ -193,7 +193,7 @@ def test_passwd_upgrades_what_is_not_hashed(tmp_path):
     (("-b", "F", "a:b", "c"), None, "holds no ':'"),
     (("-b", "F", "lena", ""), None, "an empty password"),
     (("-b", "missing", "lena", "x"), None, "-c creates it"),
-    (("-H", "md5", "F", "lena"), None, "none of sha512-pbkdf2, argon2id and sha512"),
+    (("-H", "md5", "F", "lena"), None, "none of sha512-pbkdf2, argon2id, scram-sha-256 and sha512"),
     (("-c", "-D", "F", "lena"), None, "exclude each other"),
     (("F",), None, "the user name is missing"),
     (("F", "lena", "x"), None, "unexpected argument"),

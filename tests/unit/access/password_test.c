@@ -20,6 +20,11 @@
 	"h+jUvgpxXkR/fG6w=="
 #define ARGON2ID                                                                                   \
 	"$argon2id$v=19$m=64,t=1,p=2$c29tZXNhbHQ$Ev9KtPSdb2a8RmThYXIKULDq6Hx4tGeaEqxKnw8PsoM"
+/* The example of RFC 7677 (section 3), as a server keeps it: user "user", password "pencil". */
+#define SCRAM                                                                                      \
+	"$scram-sha-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$"                                            \
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$"                                            \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 
 static void test_password_of_other_programs(void **state)
 {
@@ -58,6 +63,36 @@ static void test_password_stored_and_verified(void **state)
 	}
 }
 
+/* What SCRAM stores does for a password that is shown, too. */
+static void test_password_of_scram(void **state)
+{
+	static const uint8_t salt[PASSWORD_SALT_BYTES] = {0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12,
+							  0x35, 0x8e, 0xec, 0xa0, 0x4b, 0x14,
+							  0x12, 0x36, 0xfa, 0x81};
+	const struct password_cost cost = {.iterations = 4096}, cheap = {.iterations = 4095};
+	struct span s = span_of_text(SCRAM);
+	struct scram_verifier v;
+	char stored[PASSWORD_STORED_MAX];
+	(void)state;
+	assert_null(password_why_not(s));
+	assert_int_equal(password_verify(s, SPAN_LITERAL("pencil")), 0);
+	assert_int_equal(password_verify(s, SPAN_LITERAL("Pencil")), ERROR_INVALID);
+	assert_int_equal(password_verify(s, SPAN_NONE), ERROR_INVALID);
+	assert_true(password_scram(s, &v));
+	assert_int_equal(v.iterations, 4096);
+	assert_int_equal(v.salt_len, 16);
+	assert_memory_equal(v.salt, salt, 16);
+	assert_false(password_scram(span_of_text(PBKDF2), &v));
+	assert_int_equal(
+		password_store(PASSWORD_SCRAM, &cost, salt, SPAN_LITERAL("pencil"), stored), 0);
+	assert_string_equal(stored, SCRAM);
+	assert_int_equal(
+		password_store(PASSWORD_SCRAM, &cheap, salt, SPAN_LITERAL("pencil"), stored),
+		ERROR_INVALID);
+	assert_int_equal(password_store(PASSWORD_SCRAM, &cost, salt, SPAN_LITERAL("a\nb"), stored),
+			 ERROR_INVALID);
+}
+
 /* Each says why, and lets nobody in. */
 static void test_password_of_no_use(void **state)
 {
@@ -74,6 +109,19 @@ static void test_password_of_no_use(void **state)
 		"$7$$$",
 		"$6$$",
 		"$6$lr4o",
+		"$scram-sha-256$",
+		"$scram-sha-256$4095$W22ZaJ0SNY7soEsUEjb6gQ==$"
+		"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$"
+		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+		"$scram-sha-256$1000001$W22ZaJ0SNY7soEsUEjb6gQ==$"
+		"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$"
+		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+		"$scram-sha-256$4096$$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$"
+		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+		"$scram-sha-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$WG5d$"
+		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+		"$scram-sha-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$"
+		"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=",
 		"$argon2id$v=16$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg",
 		"$argon2id$v=19$m=99999999,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg",
 		"$argon2id$v=19$m=64,t=1,p=9$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg",
@@ -95,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_password_of_other_programs),
 		cmocka_unit_test(test_password_stored_and_verified),
+		cmocka_unit_test(test_password_of_scram),
 		cmocka_unit_test(test_password_of_no_use),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
