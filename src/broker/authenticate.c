@@ -250,7 +250,7 @@ static void enter(struct connection *c, struct exchange *x)
 	buffer_release(&connect);
 }
 
-/* Is it him? The same answer for nobody and for a wrong password [MQTT-4.12.0-4, -4.12.1-2]. */
+/* Is it him? The same answer for nobody and for a wrong password [MQTT-4.12.0-4, 4.12.1-2]. */
 static const struct flaw *verify(struct exchange *x, struct span data)
 {
 	const char *trouble;
