@@ -84,6 +84,7 @@ static int shard_init(struct shard *s, struct broker *b, unsigned index,
 	list_init(&s->holders);
 	timer_wheel_init(&s->connection_timers, now.steady_ms);
 	timer_wheel_init(&s->session_timers, now.steady_ms);
+	timer_wheel_init(&s->throttle_timers, now.steady_ms);
 	mailbox_init(&s->mailbox, wake, s);
 	s->scratch_len = scratch_len_of(settings);
 	s->scratch = mem_alloc(s->scratch_len);
@@ -218,6 +219,11 @@ void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file)
 {
 	struct shard *s = &b->shards[shard];
 	pager_init(&s->pager, file, pager_budget_of(s));
+}
+
+struct guard *broker_guard(struct broker *b)
+{
+	return &b->guard;
 }
 
 int broker_use_access(struct broker *b, struct access *access)

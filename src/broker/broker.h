@@ -27,6 +27,8 @@ struct moment {
 	uint64_t wall_ms;   /* since 1970 */
 };
 
+struct guard;
+
 struct broker_hooks {
 	void *context;
 	/* Another thread has mail for this shard, which said it sleeps: wake it. Any thread. */
@@ -83,6 +85,8 @@ void broker_log_changed(struct broker *b);
 /* Any thread: one that was wanted is not done yet. Shards must take turns for it. */
 bool broker_checkpoint_is_due(const struct broker *b);
 struct shard *broker_shard(struct broker *b, unsigned index);
+/* What its shards have refused, and held back. */
+struct guard *broker_guard(struct broker *b);
 
 /* When a publisher hears that its message is stored. */
 enum answer {
@@ -98,6 +102,7 @@ struct peer {
 	uint8_t answer;        /* enum answer */
 	uint8_t realm;         /* of our listener: index in struct access */
 	bool is_named_by_user; /* use_username_as_clientid of our listener */
+	uint8_t listener;      /* index in limit_settings.listeners */
 };
 
 /* Takes over the stream, also when it fails (then it is closed). */

@@ -9,6 +9,7 @@
 #include "broker/packet.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/throttle.h"
 
 #define CLOSING_MS 2000 /* patience for the last bytes of a goodbye */
 #define FLUSH_EARLY_BYTES (256u << 10)
@@ -37,6 +38,8 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	ASSERT(peer->realm < REALMS_MAX);
 	c->realm = peer->realm & 0x3F;
 	c->is_named_by_user = peer->is_named_by_user;
+	ASSERT(peer->listener < LIMIT_LISTENERS_MAX);
+	c->listener = peer->listener & 0x3F;
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
 	memcpy(c->address, peer->address, address_len);
@@ -66,7 +69,7 @@ int connection_attach(struct connection *c)
 static void want(struct connection *c)
 {
 	bool may_read = !c->is_paused && !c->is_congested && !c->is_full && !c->is_waiting &&
-			!c->is_held && connection_takes_packets(c);
+			!c->is_held && !c->is_throttled && connection_takes_packets(c);
 	if (stream_is_open(&c->stream))
 		c->stream.ops->want(&c->stream, may_read, c->is_blocked);
 }
@@ -181,6 +184,7 @@ void connection_free(struct connection *c)
 		aliases_out_free(c->extras->out);
 	}
 	mem_free(c->extras);
+	throttle_free(c);
 	mem_free(c->input);
 	settings_unref(c->terms);
 	mem_free(c);
@@ -336,6 +340,18 @@ void connection_let_go(struct connection *c)
 	resume(c);
 }
 
+void connection_throttle(struct connection *c)
+{
+	c->is_throttled = true;
+	want(c);
+}
+
+void connection_go_on_fast(struct connection *c)
+{
+	c->is_throttled = false;
+	resume(c);
+}
+
 void connection_congest(struct connection *c)
 {
 	c->is_congested = true;
@@ -415,7 +431,8 @@ void connection_timeout(struct connection *c)
 		connection_fail(c, &not_proven);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
-	} else if (c->is_paused || c->is_congested || c->is_waiting || c->is_held) {
+	} else if (c->is_paused || c->is_congested || c->is_waiting || c->is_held ||
+		   c->is_throttled) {
 		c->last_packet_ms = s->now.steady_ms; /* it may have sent: we do not look */
 		connection_start_keep_alive(c);
 	} else if (keep_alive_deadline(c) <= s->now.steady_ms) {

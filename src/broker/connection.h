@@ -20,6 +20,7 @@ struct identity;
 struct kept_input;
 struct session;
 struct shard;
+struct throttle;
 
 enum connection_state {
 	CONNECTION_NEW,        /* no CONNECT yet */
@@ -53,6 +54,7 @@ struct connection {
 	struct output output;
 	struct kept_input *input;         /* of a partial packet, owned; NULL when there is none */
 	struct connection_extras *extras; /* NULL: it has none of them */
+	struct throttle *throttle;        /* NULL: it may be as fast as it likes (throttle.h) */
 	struct timer timer;               /* connect timeout, keep alive, or end of closing */
 	uint64_t last_packet_ms;          /* steady clock */
 	struct link link;                 /* all connections of the shard, or its graveyard */
@@ -71,6 +73,7 @@ struct connection {
 	uint32_t version : 4;      /* 0 before CONNECT */
 	uint32_t answer : 2;       /* enum answer, of its listener */
 	uint32_t realm : 6;        /* of its listener */
+	uint32_t listener : 6;     /* in limit_settings.listeners */
 	bool is_named_by_user : 1; /* its user name stands for its client id */
 	bool has_method : 1;       /* OPEN: it came in by enhanced authentication */
 	bool is_dirty : 1;
@@ -79,6 +82,7 @@ struct connection {
 	bool is_congested : 1; /* not reading: another shard can't keep up */
 	bool is_waiting : 1;   /* not reading: for other shards */
 	bool is_held : 1;      /* not reading: for room in the log */
+	bool is_throttled : 1; /* not reading: it was too fast */
 	bool is_full : 1;      /* not reading: the peer does not read our answers */
 	bool is_resumed : 1;   /* in the list of next_resumed */
 	bool is_doomed : 1;    /* to be ended at the end of the turn: could not be written */
@@ -131,6 +135,9 @@ void connection_go_on(struct connection *c);
 /* Stops reading until what it has published is let into the log. */
 void connection_hold(struct connection *c);
 void connection_let_go(struct connection *c);
+/* Stops reading until its time has come. */
+void connection_throttle(struct connection *c);
+void connection_go_on_fast(struct connection *c);
 /* Stops reading until the peer has read. Answers to it may add this to what is waiting for it. */
 #define OUTPUT_FULL_BYTES (512u << 10)
 /* Stops reading until another shard can keep up. */

@@ -8,6 +8,7 @@
 #include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/throttle.h"
 #include "mqtt/topic.h"
 
 static const struct flaw flaw_alias = {REASON_TOPIC_ALIAS_INVALID,
@@ -228,6 +229,8 @@ void handle_publish(struct connection *c, uint8_t flags, struct span body)
 	see_publish(c, true, p.topic, p.qos,
 		    (p.dup ? EVENT_FLAG_DUP : 0) | (p.retain ? EVENT_FLAG_RETAIN : 0), p.packet_id,
 		    (uint32_t)p.payload.len);
+	if (UNLIKELY(c->throttle && throttle_refuses(c, &p)))
+		return;
 	if (UNLIKELY(!may_write(s, c->session, p.topic))) {
 		deny(c, &p);
 		return;

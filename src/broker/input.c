@@ -9,6 +9,7 @@
 #include "broker/handle.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/throttle.h"
 
 static const struct flaw flaw_too_large = {REASON_PACKET_TOO_LARGE,
 					   "packet larger than the broker takes"};
@@ -40,6 +41,9 @@ static void handle_pingreq(struct connection *c, struct span body)
 
 static void handle_open(struct connection *c, const struct fixed_header *h, struct span body)
 {
+	if (UNLIKELY(c->throttle != NULL) &&
+	    !throttle_take(c, h->type, (size_t)h->header_len + h->remaining_length))
+		return;
 	switch (h->type) {
 	case PACKET_PUBLISH: handle_publish(c, h->flags, body); break;
 	case PACKET_PUBACK:
@@ -85,7 +89,7 @@ static void handle_proving(struct connection *c, uint8_t type, struct span body)
 static bool may_go_on(const struct connection *c)
 {
 	return connection_takes_packets(c) && !c->is_paused && !c->is_full && !c->is_waiting &&
-	       !c->is_held;
+	       !c->is_held && !c->is_throttled;
 }
 
 /* Whoever asks faster than answers can leave, or does not take them, waits. */
@@ -234,6 +238,8 @@ static void keep_rest(struct connection *c, struct span rest)
 
 static void process(struct connection *c, struct span bytes)
 {
+	if (UNLIKELY(throttle_is_due(c)) && c->state == CONNECTION_OPEN)
+		throttle_begin(c);
 	size_t used = handle_packets(c, bytes);
 	keep_rest(c, span_of(bytes.ptr + used, bytes.len - used));
 	if (c->state == CONNECTION_MOVING) {

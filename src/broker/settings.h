@@ -7,7 +7,7 @@
 #ifndef NIGHTJAR_BROKER_SETTINGS_H
 #define NIGHTJAR_BROKER_SETTINGS_H
 
-#include "base/base.h"
+#include "broker/limit_settings.h"
 
 /* What happens to a QoS 1/2 message for a subscriber whose queue is full. */
 enum queue_full_policy {
@@ -61,8 +61,9 @@ struct settings {
 	/* Whole broker */
 	uint64_t memory_bytes_max; /* of messages held; 0 = none; over it QoS 0 is dropped, QoS 1/2
 					    refused (0x97) */
-	uint64_t queue_memory_bytes_max;  /* of entries in queues; over it they go to a page file;
+	uint64_t queue_memory_bytes_max; /* of entries in queues; over it they go to a page file;
 					    0 = none */
+	struct limit_settings limits;
 	const char *response_information; /* prefix handed to clients that ask; NULL = none */
 };
 

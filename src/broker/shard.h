@@ -10,6 +10,7 @@
 #include "broker/connection.h"
 #include "broker/fetch.h"
 #include "broker/finish.h"
+#include "broker/guard.h"
 #include "broker/identity.h"
 #include "broker/interest.h"
 #include "broker/quiet.h"
@@ -36,6 +37,7 @@ struct shard {
 	struct identities *identities; /* by realm */
 	struct quiet quiet_refused;
 	struct quiet quiet_denied;
+	struct quiet quiet_limited;
 	unsigned index;
 	struct moment now;
 	struct routes *routes;
@@ -62,6 +64,7 @@ struct shard {
 	unsigned recheck_seen;
 	struct timer_wheel connection_timers;
 	struct timer_wheel session_timers;
+	struct timer_wheel throttle_timers; /* connections that were too fast (throttle.h) */
 	struct chunk_pool chunks;
 	uint8_t *scratch;
 	size_t scratch_len;
@@ -121,6 +124,7 @@ struct broker {
 	atomic_uint_fast64_t session_count;
 	atomic_bool wants_checkpoint;
 	struct checkpoint checkpoint;
+	struct guard guard;
 	struct shard shards[];
 };
 

@@ -12,6 +12,7 @@
 #include "broker/see.h"
 #include "broker/shard.h"
 #include "broker/start.h"
+#include "broker/throttle.h"
 
 #include <sched.h>
 
@@ -116,6 +117,8 @@ static void fire_timers(struct shard *s)
 		connection_timeout(CONTAINER_OF(t, struct connection, timer));
 	while ((t = timer_next(&s->session_timers, s->now.steady_ms)))
 		session_timeout(s, CONTAINER_OF(t, struct kept, timer)->session);
+	if (UNLIKELY(s->throttle_timers.count > 0))
+		throttle_turn(s);
 }
 
 static void flush_outputs(struct shard *s)
@@ -260,6 +263,10 @@ uint64_t shard_wait_ms(const struct shard *s)
 	uint64_t wait = timer_wait_ms(&s->connection_timers, s->now.steady_ms);
 	uint64_t other = timer_wait_ms(&s->session_timers, s->now.steady_ms);
 	wait = other < wait ? other : wait;
+	if (UNLIKELY(s->throttle_timers.count > 0)) {
+		other = timer_wait_ms(&s->throttle_timers, s->now.steady_ms);
+		wait = other < wait ? other : wait;
+	}
 	/* a batch that comes back from the log wakes by itself */
 	if (s->paused_count > 0 && s->undurable_bytes <= UNDURABLE_BYTES_MAX &&
 	    wait > CONGESTION_MS)

@@ -293,7 +293,11 @@ static void finish_listener_limits(struct config *c, struct config_report *repor
 	if (alias_max >= 0)
 		c->settings.topic_alias_max_in = (uint16_t)alias_max;
 	finish_connections_max(c, report);
+	for (size_t i = 0; i < c->listener_count; i++)
+		c->settings.limits.listeners[i] = c->listeners[i].limits;
 }
+
+_Static_assert(CONFIG_LISTENERS_MAX <= LIMIT_LISTENERS_MAX, "each has its limits");
 
 /* mosquitto's limits are for connected and absent clients alike. */
 static void finish_queues(struct config *c)

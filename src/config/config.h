@@ -135,6 +135,7 @@ struct config_listener {
 	bool trusts_forwarded;       /* X-Forwarded-For of a proxy */
 	bool has_proxy;              /* PROXY protocol: each connection begins with its header */
 	struct config_tls tls;
+	struct listener_limits limits;
 };
 
 /* Is it a Unix socket? */

@@ -5,8 +5,8 @@
 #define NAME_LEN_MAX 48
 
 static const struct option_table *const tables[] = {
-	&options_listener, &options_tls,     &options_client, &options_access,  &options_store,
-	&options_delivery, &options_process, &options_unused, &options_refused,
+	&options_listener, &options_tls,      &options_client,  &options_access, &options_limit,
+	&options_store,    &options_delivery, &options_process, &options_unused, &options_refused,
 };
 
 size_t option_count(void)
@@ -118,6 +118,7 @@ const char *option_group_name(unsigned group)
 		[OPTION_GROUP_SESSIONS] = "Sessions",
 		[OPTION_GROUP_STORE] = "Store",
 		[OPTION_GROUP_ACCESS] = "Access",
+		[OPTION_GROUP_LIMITS] = "Limits",
 		[OPTION_GROUP_DELIVERY] = "Delivery",
 		[OPTION_GROUP_QUEUES] = "Queues and memory",
 		[OPTION_GROUP_ROUTING] = "Routing",

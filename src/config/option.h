@@ -59,6 +59,7 @@ enum option_group {
 	OPTION_GROUP_CONNECTIONS,
 	OPTION_GROUP_SESSIONS,
 	OPTION_GROUP_ACCESS,
+	OPTION_GROUP_LIMITS,
 	OPTION_GROUP_STORE,
 	OPTION_GROUP_DELIVERY,
 	OPTION_GROUP_QUEUES,
@@ -102,6 +103,7 @@ extern const struct option_table options_listener;
 extern const struct option_table options_tls;
 extern const struct option_table options_client;
 extern const struct option_table options_access;
+extern const struct option_table options_limit;
 extern const struct option_table options_store;
 extern const struct option_table options_delivery;
 extern const struct option_table options_process;

@@ -86,12 +86,14 @@ int listener_copy(struct config_listener *l, const struct config_listener *from)
 
 bool listener_is_plain(const struct config_listener *l)
 {
+	static const struct listener_limits no_limits;
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
 	       !l->is_named_by_user && l->access.allow_anonymous < 0 &&
 	       l->protocol == CONFIG_PROTOCOL_MQTT && l->head_bytes == 0 && !l->trusts_forwarded &&
 	       !l->has_proxy && !l->tls.requires_certificate && !l->tls.uses_identity &&
-	       !l->tls.uses_subject && !l->tls.has_no_tickets && !has_text(l);
+	       !l->tls.uses_subject && !l->tls.has_no_tickets &&
+	       memcmp(&l->limits, &no_limits, sizeof(no_limits)) == 0 && !has_text(l);
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)

@@ -299,6 +299,7 @@ static void reload(struct process *p)
 static void tell_status(struct process *p)
 {
 	store_log_status(&p->store);
+	server_log_limits(p->server, true);
 	if (store_is_usable(&p->store))
 		server_want_checkpoint(p->server);
 }
@@ -366,6 +367,7 @@ static void serve(struct process *p)
 	}
 	server_stop(p->server, is_asked ? SERVER_DRAIN_MS : SERVER_FAILED_DRAIN_MS);
 	wait_for_end(p);
+	server_log_limits(p->server, false);
 	server_join(p->server);
 }
 

@@ -97,6 +97,7 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 		.answer = from->answer,
 		.realm = (uint8_t)(c->has_access_per_listener ? index : 0),
 		.is_named_by_user = from->is_named_by_user,
+		.listener = (uint8_t)index,
 		.has_proxy = from->has_proxy,
 		.takes_proxys_name = from->tls.uses_identity && !tls,
 		.has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS,

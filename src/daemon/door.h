@@ -25,6 +25,7 @@ struct door {
 	bool has_websocket;
 	struct websocket_settings websocket;
 	uint8_t realm;         /* by which its clients are judged */
+	uint8_t listener;      /* of the configuration: whose limits hold for them */
 	bool is_named_by_user; /* their user names stand for their client ids */
 };
 

@@ -2,6 +2,7 @@
 #include "daemon/server.h"
 
 #include "base/mem.h"
+#include "broker/guard.h"
 #include "daemon/process.h"
 #include "daemon/verifier.h"
 #include "daemon/worker.h"
@@ -193,6 +194,15 @@ bool server_has_turned(const struct server *s, unsigned *shard_out)
 		}
 	}
 	return true;
+}
+
+void server_log_limits(struct server *s, bool always)
+{
+	char text[1024];
+	guard_text(broker_guard(s->broker), text, sizeof(text));
+	if (text[0] || always)
+		log_line(s->crew.log, LOG_TYPE_INFORMATION, "Limits so far: %s.",
+			 text[0] ? text : "nobody has met one");
 }
 
 int server_ended_fd(const struct server *s)

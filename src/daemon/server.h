@@ -45,6 +45,8 @@ void server_want_checkpoint(struct server *s);
 void server_ask_turns(struct server *s);
 /* Has each taken a turn since then? If not: one that has not. */
 bool server_has_turned(const struct server *s, unsigned *shard_out);
+/* A line about who has met a limit so far; `always`: also when nobody has. Any thread. */
+void server_log_limits(struct server *s, bool always);
 int server_ended_fd(const struct server *s);
 void server_join(struct server *s);
 

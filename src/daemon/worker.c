@@ -60,6 +60,7 @@ static void accept_some(struct worker *w, struct listener *listener)
 			.answer = door->answer,
 			.realm = door->realm,
 			.is_named_by_user = door->is_named_by_user,
+			.listener = door->listener,
 		};
 		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
 		int error = listener_accept(listener, &stream, peer.address);

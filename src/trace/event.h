@@ -36,6 +36,9 @@ enum event_kind {
 	/* an access rule: packet_type PUBLISH, SUBSCRIBE, or CONNECT for a will; topic; number =
 	 * of its kind that were not shown before it; detail: client id, user name */
 	EVENT_DENIED,
+	/* a client that is too fast for its listener: text says what follows; number = of its kind
+	 * that were not shown before it; detail: client id, address */
+	EVENT_LIMITED,
 	/* expired or replaced by a clean start: text says which; EVENT_FLAG_CLEAN when it was never
 	 * meant to outlive its connection */
 	EVENT_SESSION_ENDED,

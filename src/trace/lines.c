@@ -303,6 +303,16 @@ static void write_session_ended(struct line_text *t, const struct event *e,
 	line_sentence(t, ".");
 }
 
+static void write_limited(struct line_text *t, const struct event *e, const struct event_detail *d)
+{
+	line_begin(t, LOG_TYPE_NOTICE);
+	write_client_and_address(t, d);
+	line_sentence(t, " ");
+	line_sentence(t, d->text);
+	line_sentence(t, ".");
+	write_left_out(t, e);
+}
+
 typedef void write_event_lines(struct line_text *t, const struct event *e,
 			       const struct event_detail *d);
 
@@ -318,6 +328,7 @@ static write_event_lines *const writers[EVENT_KIND_COUNT] = {
 	[EVENT_DROPPED] = write_dropped,
 	[EVENT_WILL_PUBLISHED] = write_will_published,
 	[EVENT_DENIED] = write_denied,
+	[EVENT_LIMITED] = write_limited,
 	[EVENT_SESSION_ENDED] = write_session_ended,
 };
 
@@ -345,6 +356,7 @@ bool event_is_notice(const struct event *event)
 	case EVENT_CONNECTION_OPENED:
 	case EVENT_CONNECTION_REFUSED:
 	case EVENT_DENIED:
+	case EVENT_LIMITED:
 	case EVENT_CLIENT_CONNECTED:
 	case EVENT_CLIENT_DISCONNECTED: return true;
 	case EVENT_SESSION_ENDED: return (event->flags & EVENT_FLAG_CLEAN) == 0;

@@ -75,6 +75,12 @@ static const struct accepted accepted_cases[] = {
 	{TLS("tls_no_tickets true"), LISTENER(tls.has_no_tickets), 1},
 	{TLS("tls_keylog /a"), LISTENER(port), 1884},
 	{TLS("tls_keyform pem"), LISTENER(port), 1884},
+	{"listener 1884\nmessage_rate 4000000000", LISTENER(limits.messages_per_s), 4000000000},
+	{"listener 1884\nmessage_burst 7", LISTENER(limits.messages_burst), 7},
+	{"listener 1884\nbyte_rate 8", SETTING(limits.listeners[0].bytes_per_s), 8},
+	{"byte_burst 9", SETTING(limits.listeners[0].bytes_burst), 9},
+	{"listener 1884\nrate_action refuse", LISTENER(limits.rate_action), RATE_REFUSE},
+	{"listener 1884\nrate_action disconnect", LISTENER(limits.rate_action), RATE_DISCONNECT},
 	{"max_connections 7", SETTING(connections_max), 7},
 	{"max_connections -1", SETTING(connections_max), 0},
 	{"max_connections 0", SETTING(connections_max), 0},
@@ -551,6 +557,8 @@ static void test_options_cover_all_settings(void **state)
 	/* Set by config_finish from options of the configuration and of listeners. */
 	memset(is_covered + offsetof(struct settings, response_information), true, sizeof(char *));
 	is_covered[offsetof(struct settings, qos_max)] = true;
+	memset(is_covered + offsetof(struct settings, limits.listeners), true,
+	       sizeof(((struct settings *)0)->limits.listeners));
 	memset(is_covered + offsetof(struct settings, topic_alias_max_in), true, sizeof(uint16_t));
 	for (size_t i = 0; i < sizeof(struct settings); i++) {
 		uncovered = is_covered[i] ? 0 : uncovered + 1;

@@ -51,6 +51,13 @@ static const struct line_case cases[] = {
 	 {.kind = EVENT_CONNECTION_REFUSED},
 	 {.address = TEXT("[::1]:1234"), .text = "closed before CONNECT"},
 	 "Connection from ::1:1234 refused: closed before CONNECT."},
+	{"too fast",
+	 {.kind = EVENT_LIMITED, .number = 3},
+	 {.client_id = TEXT("Publisher1"),
+	  .address = TEXT("127.0.0.1:1234"),
+	  .text = "is held back: it sends faster than its listener allows"},
+	 "Client Publisher1 [127.0.0.1:1234] is held back: it sends faster than its listener "
+	 "allows. (3 like it were not shown.)"},
 	{"connected, 3.1.1, clean session",
 	 {.kind = EVENT_CLIENT_CONNECTED,
 	  .version = MQTT_3_1_1,
