@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients and addresses that take more than their share: slowed down, refused, sent away; others do
+not notice, and what was acknowledged arrives."""
+
+import signal
+import time
+
+import pytest
+
+from support import packets as p
+from support.broker import IS_MOSQUITTO
+from support.bystanders import Bystanders
+
+pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="our own options")
+
+
+def connected(clients, broker, version=5, client_id=None, **options):
+    client = clients(broker, version)
+    client.connect(client_id, **options)
+    return client
+
+
+def logged_limits(broker):
+    """The line with all counters, as SIGUSR1 has it written."""
+    start = len(broker.lines())
+    broker.process.signal(signal.SIGUSR1)
+    return broker.wait_for_line("Limits so far: (.*)", start).group(1)
+
+
+def seconds_since(start):
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("version", (4, 5))
+def test_message_rate_holds_back(start_broker, clients, version):
+    """Beyond the burst they come at their pace, all of them and in order."""
+    broker = start_broker("message_rate 100", "message_burst 20", shards=2)
+    reader = connected(clients, broker, version)
+    reader.subscribe("t", qos=1)
+    writer = connected(clients, broker, version, "hasty")
+    start = time.monotonic()
+    for number in range(70):
+        writer.send(p.publish("t", str(number), 1, number + 1, version))
+    for number in range(70):
+        writer.expect(p.PUBACK, packet_id=number + 1)
+        reader.take(payload=str(number).encode())
+    # the one that overdraws is let in; the reader's own rate does not concern what it acknowledges
+    assert seconds_since(start) > 0.45
+    broker.wait_for_line(r"Client hasty \[127.*\] is held back: it sends faster")
+    assert "clients held back" in logged_limits(broker)
+
+
+def test_byte_rate_bounds_pings(start_broker, clients):
+    """A flood of two-byte packets costs as many bytes as any other. Nobody else waits for it."""
+    broker = start_broker("byte_rate 2000", "byte_burst 1000", shards=1)
+    bystanders = Bystanders(broker)
+    flood = connected(clients, broker)
+    flood.send(p.PING * 1500)
+    start = time.monotonic()
+    bystanders.exchange()
+    assert seconds_since(start) < 0.9
+    for _ in range(1500):
+        flood.expect(p.PINGRESP)
+    assert seconds_since(start) > 0.9
+    bystanders.cut()
+
+
+def test_rate_refused(start_broker, clients):
+    broker = start_broker("message_rate 1", "message_burst 5", "rate_action refuse")
+    reader = connected(clients, broker)
+    reader.subscribe("t", qos=2)
+    writer = connected(clients, broker)
+    codes = [writer.publish("t", str(number), 1).code for number in range(10)]
+    assert codes[:4] == [0] * 4 and codes[-1] == 0x97
+    for number in range(10):
+        writer.publish("t", "dropped", 0)
+        if codes[number] == 0:
+            reader.take(payload=str(number).encode())
+    writer.ping()
+    counted = logged_limits(broker)
+    assert "messages refused" in counted and "messages dropped" in counted
+
+
+def test_rate_disconnects(start_broker, clients):
+    broker = start_broker("message_rate 1", "message_burst 3", "rate_action disconnect")
+    for version in (4, 5):
+        client = connected(clients, broker, version)
+        for number in range(20):
+            client.send_if_open(p.publish("t", str(number), 0, None, version))
+        client.expect_close(0x96)
+    assert "clients disconnected 2" in logged_limits(broker)
+
+
+def test_listeners_have_rates_of_their_own(start_broker, clients):
+    broker = start_broker("allow_anonymous true", "listener 0 127.0.0.1", "message_rate 10",
+                          "message_burst 1", "rate_action disconnect", "listener 0 127.0.0.1",
+                          port=None)
+    other = int(broker.wait_for_line(r"listening on [\d.:]+ and [\d.]+:(\d+)").group(1))
+    slow = connected(clients, broker)
+    slow.send_if_open(p.PING * 5)
+    while (got := slow.receive()).kind != p.DISCONNECT:
+        assert got.kind == p.PINGRESP
+    broker.port = other
+    fast = connected(clients, broker)
+    fast.send(p.PING * 50)
+    for _ in range(50):
+        fast.expect(p.PINGRESP)
