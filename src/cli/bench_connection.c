@@ -47,10 +47,27 @@ int bench_connection_finish(struct bench_connection *c, int epoll_fd)
 	return epoll_change(c, epoll_fd, EPOLL_CTL_MOD, EPOLLIN);
 }
 
+int bench_connection_secure(struct bench_connection *c, const struct bench_carriage *shared,
+			    int epoll_fd)
+{
+	if (!bench_carriage_is_needed(shared))
+		return 0;
+	if (!c->carrier)
+		c->carrier = bench_carrier_new(shared, c->fd);
+	if (!c->carrier)
+		return ERROR_NO_MEMORY;
+	int error = bench_carrier_open(c->carrier);
+	bool is_blocked = error == ERROR_AGAIN && bench_carrier_is_blocked(c->carrier);
+	int changed = epoll_change(c, epoll_fd, EPOLL_CTL_MOD, is_blocked ? EPOLLOUT : EPOLLIN);
+	return changed ? changed : error;
+}
+
 void bench_connection_close(struct bench_connection *c)
 {
 	if (c->stage == BENCH_CLOSED)
 		return;
+	bench_carrier_free(c->carrier);
+	c->carrier = NULL;
 	close(c->fd);
 	buffer_release(&c->out);
 	buffer_release(&c->kept);
@@ -62,6 +79,10 @@ void bench_connection_close(struct bench_connection *c)
 /* Sends what it can; the number of bytes, or an error. */
 static ssize_t send_some(struct bench_connection *c, struct span bytes)
 {
+	if (c->carrier) {
+		long n = bench_carrier_send(c->carrier, bytes);
+		return n == ERROR_AGAIN ? 0 : n;
+	}
 	ssize_t sent = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent >= 0)
 		return sent;
@@ -102,17 +123,30 @@ int bench_connection_flush(struct bench_connection *c, int epoll_fd)
 	return set_blocked(c, buffer_len(&c->out) > 0, epoll_fd);
 }
 
+/* Bytes, or an error. */
+static ssize_t receive_some(struct bench_connection *c, struct room room)
+{
+	ssize_t got = c->carrier ? bench_carrier_receive(c->carrier, room)
+				 : recv(c->fd, room.ptr, room.len, MSG_DONTWAIT);
+	if (got > 0)
+		return got;
+	if (got == 0)
+		return ERROR_CLOSED;
+	if (c->carrier)
+		return got;
+	if (errno == EAGAIN || errno == EINTR)
+		return ERROR_AGAIN;
+	return errno == ECONNRESET ? ERROR_CLOSED : ERROR_SYSTEM;
+}
+
 int bench_connection_receive(struct bench_connection *c, const struct bench_inbox *inbox,
 			     struct bench_scanner *scanner_out)
 {
 	uint8_t *start = inbox->ptr + BENCH_PACKET_HEAD_MAX;
-	ssize_t got = recv(c->fd, start, inbox->len - BENCH_PACKET_HEAD_MAX, MSG_DONTWAIT);
-	if (got == 0)
-		return ERROR_CLOSED;
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return ERROR_AGAIN;
+	struct room room = {start, inbox->len - BENCH_PACKET_HEAD_MAX};
+	ssize_t got = receive_some(c, room);
 	if (got < 0)
-		return errno == ECONNRESET ? ERROR_CLOSED : ERROR_SYSTEM;
+		return (int)got;
 	struct span kept = buffer_content(&c->kept);
 	scanner_out->ptr = start - kept.len;
 	scanner_out->end = start + got;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/buffer.h"
+#include "cli/bench_carrier.h"
 #include "cli/bench_packet.h"
 
 enum bench_role { BENCH_PUBLISHER, BENCH_SUBSCRIBER, BENCH_CLIENT };
@@ -16,6 +17,7 @@ enum bench_role { BENCH_PUBLISHER, BENCH_SUBSCRIBER, BENCH_CLIENT };
 enum bench_stage {
 	BENCH_CLOSED,
 	BENCH_CONNECTING, /* the socket is not connected yet */
+	BENCH_SECURING,   /* what lies between it and MQTT is not open yet */
 	BENCH_WAITS_FOR_CONNACK,
 	BENCH_WAITS_FOR_SUBACK,
 	BENCH_READY,
@@ -33,6 +35,7 @@ struct bench_connection {
 	struct buffer out;        /* sent by the caller, not taken by the kernel yet */
 	struct buffer kept;       /* the beginning of a packet, for the next read */
 	uint64_t opened_ns;
+	struct bench_carrier *carrier; /* NULL: the socket alone */
 };
 
 struct bench_address {
@@ -52,6 +55,10 @@ int bench_connection_open(struct bench_connection *c, const struct bench_address
 			  int epoll_fd) MUST_USE;
 /* After EPOLLOUT: 0 when connected, else ERROR_SYSTEM with errno. */
 int bench_connection_finish(struct bench_connection *c, int epoll_fd) MUST_USE;
+/* The carrier's next step, when there is one: 0 when it is open, ERROR_AGAIN, ERROR_CLOSED,
+ * ERROR_NO_MEMORY or ERROR_SYSTEM. */
+int bench_connection_secure(struct bench_connection *c, const struct bench_carriage *shared,
+			    int epoll_fd) MUST_USE;
 void bench_connection_close(struct bench_connection *c);
 
 /* Sends, or keeps what the kernel does not take. 0, ERROR_CLOSED, ERROR_SYSTEM, ERROR_NO_MEMORY or

@@ -162,12 +162,27 @@ static int take_packets(struct bench_run *run, struct bench_connection *c)
 	}
 }
 
+/* TLS and WebSocket, where they are asked for; then CONNECT. */
+static int secure(struct bench_run *run, struct bench_connection *c)
+{
+	c->stage = BENCH_SECURING;
+	int error = bench_connection_secure(c, &run->carriage, run->epoll_fd);
+	if (error == ERROR_AGAIN)
+		return 0;
+	if (error)
+		return bench_run_fail_connection(run, c, error);
+	run->counts.resumed += c->carrier && bench_carrier_is_resumed(c->carrier);
+	return send_connect(run, c);
+}
+
 int bench_handshake_step(struct bench_run *run, struct bench_connection *c)
 {
+	if (c->stage == BENCH_SECURING)
+		return secure(run, c);
 	if (c->stage != BENCH_CONNECTING)
 		return take_packets(run, c);
 	int error = bench_connection_finish(c, run->epoll_fd);
-	return error ? bench_run_fail_connection(run, c, error) : send_connect(run, c);
+	return error ? bench_run_fail_connection(run, c, error) : secure(run, c);
 }
 
 static struct bench_connection *party(struct bench_run *run, enum bench_role role, uint32_t index)
@@ -190,6 +205,12 @@ static uint32_t party_count(const struct bench_run *run, enum bench_role role)
 	return run->client_count;
 }
 
+static void note_ready(struct bench_run *run)
+{
+	if (run->lost_ns)
+		bench_histogram_record(&run->latency, bench_now_ns() - run->lost_ns, 1);
+}
+
 /* Works off what has happened within the server's patience; counts who became ready. */
 static int step_all(struct bench_run *run, uint32_t *ready)
 {
@@ -201,7 +222,10 @@ static int step_all(struct bench_run *run, uint32_t *ready)
 	for (int i = 0; !error && i < count; i++) {
 		struct bench_connection *c = run->events[i].data.ptr;
 		error = bench_handshake_step(run, c);
-		*ready += !error && c->stage == BENCH_READY;
+		if (error || c->stage != BENCH_READY)
+			continue;
+		note_ready(run);
+		++*ready;
 	}
 	return error;
 }
@@ -209,9 +233,12 @@ static int step_all(struct bench_run *run, uint32_t *ready)
 int bench_handshake_all(struct bench_run *run, enum bench_role role)
 {
 	uint32_t count = party_count(run, role), opened = 0, ready = 0;
+	uint32_t parallel = run->options->at_once ? run->options->at_once : PARALLEL_MAX;
 	int error = 0;
+	if (run->lost_ns)
+		parallel = count;
 	while (!error && ready < count) {
-		while (!error && opened < count && opened - ready < PARALLEL_MAX)
+		while (!error && opened < count && opened - ready < parallel)
 			error = bench_handshake_begin(run, party(run, role, opened++));
 		if (!error)
 			error = step_all(run, &ready);

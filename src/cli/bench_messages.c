@@ -6,12 +6,14 @@
  *                       start           end       (counted runs: end is behind the drain)
  */
 #include <poll.h>
+#include <signal.h>
 
 #include "cli/bench_handshake.h"
 #include "cli/bench_load.h"
 #include "cli/bench_messages.h"
 #include "cli/bench_publish.h"
 #include "cli/bench_receive.h"
+#include "cli/bench_signal.h"
 
 /* The longest wait for events, so that stalls and the end are noticed. */
 #define TICK_NS (BENCH_NS_PER_S / 10)
@@ -92,7 +94,7 @@ int bench_messages_publish_until(struct bench_run *run, uint64_t until_ns)
 	int error = 0;
 	uint64_t now_ns = bench_now_ns();
 	while (!error && now_ns < until_ns && !bench_publish_is_complete(run) &&
-	       !has_stopped(run, now_ns, STUCK_NS)) {
+	       !has_stopped(run, now_ns, STUCK_NS) && !bench_signal_came()) {
 		if (can_lose(run) && has_stopped(run, now_ns, GIVE_UP_NS))
 			bench_publish_give_up(run);
 		error = turn(run, until_ns);
@@ -185,6 +187,7 @@ static int end_measuring(struct bench_run *run)
 static int measure(struct bench_run *run)
 {
 	int error = start_measuring(run);
+	bench_signal_await(SIGINT); /* enough: what was measured until then is told */
 	if (!error)
 		error = bench_messages_publish_until(
 			run, run->start.time_ns + run->options->duration_ms * 1000000);

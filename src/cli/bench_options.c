@@ -103,6 +103,20 @@ static const struct option options[] = {
 	{"away", 0, KIND_FLAG, FIELD(is_away), 0, 0, NULL,
 	 "the subscriber is away from before the first message until the server is\n"
 	 "back: all has to come out of its store"},
+	{"at-once", 0, KIND_NUMBER, FIELD(at_once), 1, CLIENTS_MAX, "N",
+	 "idle: connections on their way at a time (64)"},
+	{"reconnect", 0, KIND_FLAG, FIELD(reconnects), 0, 0, NULL,
+	 "idle: after --warmup, or when SIGUSR1 comes, all lose their connections and\n"
+	 "come back at once; latency counts from then"},
+	{"cafile", 0, KIND_TEXT, FIELD(ca_file), 0, 0, "FILE",
+	 "TLS; authorities that the server's certificate must come from"},
+	{"cert", 0, KIND_TEXT, FIELD(cert_file), 0, 0, "FILE", "with TLS: our certificate"},
+	{"key", 0, KIND_TEXT, FIELD(key_file), 0, 0, "FILE", "its key"},
+	{"insecure", 0, KIND_FLAG, FIELD(is_insecure), 0, 0, NULL,
+	 "with TLS: do not compare the server's name with its certificate"},
+	{"resume", 0, KIND_FLAG, FIELD(resumes), 0, 0, NULL,
+	 "with TLS: shorten handshakes by the tickets of earlier ones"},
+	{"ws", 0, KIND_FLAG, FIELD(is_websocket), 0, 0, NULL, "MQTT over WebSocket"},
 	{"html", 0, KIND_TEXT, FIELD(html_path), 0, 0, "FILE",
 	 "write a report with plots: one file, which needs nothing else"},
 	{"quiet", 0, KIND_FLAG, FIELD(is_quiet), 0, 0, NULL, "no line of progress on a terminal"},
@@ -338,6 +352,16 @@ static bool check(const struct bench_options *o, struct problem *problem)
 	if (o->is_persistent && !bench_shape_publishes(o->shape))
 		return REFUSE(problem, "--persistent is about subscribers: %s has none",
 			      o->scenario->name);
+	if ((o->cert_file || o->key_file || o->is_insecure || o->resumes) && !o->ca_file)
+		return REFUSE(problem, "--cert, --key, --insecure and --resume go with TLS: give "
+				       "--cafile");
+	if (!o->cert_file != !o->key_file)
+		return REFUSE(problem, "--cert and --key go together");
+	if ((o->ca_file || o->is_websocket) && o->is_verifying)
+		return REFUSE(problem, "--verify-durability goes over plain TCP: without --cafile "
+				       "and --ws");
+	if ((o->at_once || o->reconnects) && o->shape != BENCH_IDLE)
+		return REFUSE(problem, "--at-once and --reconnect go with idle");
 	if (o->shape == BENCH_IDLE && (o->count || o->rate))
 		return REFUSE(problem, "--count and --rate mean nothing to idle clients: "
 				       "give --clients");

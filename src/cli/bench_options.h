@@ -53,6 +53,14 @@ struct bench_options {
 	const char *restart_command; /* or NULL */
 	bool is_away;                /* the subscriber, while messages are published */
 	bool is_quiet;               /* no line of progress */
+	const char *ca_file;         /* TLS, by these authorities; NULL: none */
+	const char *cert_file;       /* ours; or NULL */
+	const char *key_file;
+	bool is_insecure; /* the server's name is not looked for in its certificate */
+	bool resumes;     /* TLS sessions */
+	bool is_websocket;
+	uint32_t at_once; /* idle: connections on their way at a time */
+	bool reconnects;  /* idle: all are lost, and come back at once */
 };
 
 enum bench_parse {

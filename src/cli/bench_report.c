@@ -117,6 +117,10 @@ void bench_report_text(const struct bench_run *run, const struct bench_result *r
 	print_fill(run);
 	if (run->options->shape != BENCH_IDLE && !run->options->scenario->is_absent)
 		print_percentiles("latency", &r->latency);
+	if (run->options->reconnects)
+		print_percentiles("back after", &r->latency);
+	if (run->options->resumes)
+		printf("resumed     %llu handshakes\n", (unsigned long long)r->resumed);
 	if (publishes && r->has_done)
 		print_percentiles("answers", &r->done);
 	if (publishes)
@@ -176,6 +180,8 @@ void bench_report_json_result(const struct bench_options *o, const struct bench_
 	       (unsigned long long)r->unsent, (unsigned long long)r->refused,
 	       (unsigned long long)r->foreign, (unsigned long long)r->stalls);
 	print_json_wire(&r->wire);
+	if (o->resumes)
+		printf("\"resumed\": %llu, ", (unsigned long long)r->resumed);
 	if (o->server_pid)
 		printf("\"server_cpu_us\": %.4f, \"server_cores\": %.4f, ", r->server_cpu_us,
 		       r->server_cores);

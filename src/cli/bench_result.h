@@ -16,7 +16,8 @@ struct bench_result {
 	double server_cpu_us; /* per delivery or connection; of idle clients, per second */
 	double server_cores;
 	double generator_cores;
-	double rss_each; /* idle: bytes per connection */
+	double rss_each;  /* idle: bytes per connection */
+	uint64_t resumed; /* handshakes of TLS; with --reconnect of the second round */
 	struct bench_wire wire;
 	uint64_t lost;
 	uint64_t duplicates;

@@ -46,7 +46,9 @@ const char *bench_role_name(enum bench_role role)
 int bench_run_fail_connection(struct bench_run *run, const struct bench_connection *c, int error)
 {
 	const char *reason = error == ERROR_SYSTEM ? strerror(errno) : error_text(error);
-	if (c->stage == BENCH_CONNECTING)
+	if (c->carrier && bench_carrier_reason(c->carrier))
+		reason = bench_carrier_reason(c->carrier);
+	if (c->stage == BENCH_CONNECTING || c->stage == BENCH_SECURING)
 		return bench_run_fail(run, "cannot connect to %s port %u: %s", run->options->host,
 				      run->options->port, reason);
 	if (error == ERROR_CLOSED)
@@ -146,8 +148,11 @@ int bench_run_init(struct bench_run *run, const struct bench_options *options)
 				  .id = (uint32_t)getpid(),
 				  .epoll_fd = -1,
 				  .measured_from_ns = UINT64_MAX};
+	char reason[TLS_REASON_MAX];
 	bench_parties_count(run);
 	int error = find_server(run);
+	if (!error && bench_carriage_init(&run->carriage, options, reason) != 0)
+		error = bench_run_fail(run, "%s", reason);
 	if (!error)
 		error = reserve_descriptors(run, (uint64_t)run->publisher_count +
 							 run->subscriber_count + run->client_count);
@@ -169,6 +174,7 @@ int bench_run_init(struct bench_run *run, const struct bench_options *options)
 void bench_run_release(struct bench_run *run)
 {
 	bench_parties_release(run);
+	bench_carriage_release(&run->carriage);
 	mem_free(run->inbox.ptr);
 	buffer_release(&run->batch);
 	if (run->epoll_fd >= 0)

@@ -63,6 +63,7 @@ struct bench_counts {
 	uint64_t refused;      /* publications answered with a reason code of 0x80 or more */
 	uint64_t acknowledged; /* QoS 1 and 2: publications that are done */
 	uint64_t connected;    /* churn: connections that were accepted */
+	uint64_t resumed;      /* handshakes of TLS that an earlier one made shorter */
 	uint64_t stalls;       /* QoS 0: outstanding messages given up */
 };
 
@@ -87,6 +88,7 @@ struct bench_mark {
 struct bench_run {
 	const struct bench_options *options;
 	struct bench_address address;
+	struct bench_carriage carriage;
 	uint32_t id; /* makes topics and client ids of this run its own */
 	int epoll_fd;
 	struct bench_inbox inbox;
@@ -125,6 +127,7 @@ struct bench_run {
 	struct bench_wire wire;
 	struct bench_mark start, end; /* the measured part */
 	uint64_t rss_before, rss_after;
+	uint64_t lost_ns; /* idle: when all lost their connections; 0: they have not */
 	/* absent: how long the queue took to fill, and what it took of the server's memory */
 	uint64_t fill_ns, fill_count, fill_rss_bytes;
 

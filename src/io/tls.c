@@ -356,6 +356,8 @@ static int start(struct tls *t)
 		return 0;
 	}
 	SSL_set_connect_state(t->ssl);
+	if (t->context->last && SSL_set_session(t->ssl, t->context->last) != 1)
+		return ERROR_NO_MEMORY;
 	bool is_name = t->server_name && !is_address(t->server_name);
 	if (is_name && SSL_set_tlsext_host_name(t->ssl, t->server_name) != 1)
 		return ERROR_NO_MEMORY;
@@ -490,12 +492,21 @@ static void tls_finish(struct layer *l)
 static void tls_free(struct layer *l)
 {
 	struct tls *t = tls_of(l);
+	/* or OpenSSL takes what was not taken leave of for broken, and its ticket for void */
+	if (t->ssl && t->context->last)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
 	SSL_free(t->ssl);
 	tls_context_unref(t->context);
 	mem_free(t->about);
 	mem_free(t->reason_text);
 	mem_free((void *)(uintptr_t)t->server_name);
 	mem_free(t);
+}
+
+bool tls_is_resumed(const struct layer *l)
+{
+	const struct tls *t = CONTAINER_OF((struct layer *)(uintptr_t)l, struct tls, layer);
+	return t->is_open && SSL_session_reused(t->ssl) == 1;
 }
 
 struct layer *tls_new(struct tls_context *context, const char *server_name, bool checks_name)

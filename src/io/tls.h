@@ -13,5 +13,7 @@
  * and looked for in the certificate when `checks_name`. NULL without memory. */
 struct layer *tls_new(struct tls_context *context, const char *server_name,
 		      bool checks_name) MUST_USE;
+/* Of one of these: is it open, by a handshake that an earlier one made shorter? */
+bool tls_is_resumed(const struct layer *l);
 
 #endif

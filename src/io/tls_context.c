@@ -130,6 +130,24 @@ static void set_manners(SSL_CTX *ssl, const struct tls_settings *s)
 	SSL_CTX_set_num_tickets(ssl, has_tickets ? 1 : 0);
 }
 
+/* Where a client resumes, the newest ticket is for the next connection. */
+static int keep_last(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	SSL_SESSION_free(c->last);
+	c->last = session;
+	return 1; /* ours now */
+}
+
+static void set_resumption(SSL_CTX *ssl, const struct tls_settings *s)
+{
+	if (!s->is_client || !s->resumes)
+		return;
+	SSL_CTX_clear_options(ssl, SSL_OP_NO_TICKET);
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ssl, keep_last);
+}
+
 /* A new context would else have keys of its own, and everybody's ticket would be waste. */
 static void keep_tickets(SSL_CTX *ssl, const struct tls_settings *s, struct tls_context *before)
 {
@@ -153,6 +171,7 @@ static int new_ssl(const struct tls_settings *s, struct tls_context *c, SSL_CTX 
 	*out = ssl;
 	SSL_CTX_set_app_data(ssl, c);
 	set_manners(ssl, s);
+	set_resumption(ssl, s);
 	return set_algorithms(ssl, s, reason);
 }
 
@@ -335,6 +354,7 @@ static void context_free(struct tls_context *c)
 			SSL_CTX_free(c->choices[i].ssl);
 		mem_free(c->choices[i].staple);
 	}
+	SSL_SESSION_free(c->last);
 	SSL_CTX_free(c->ssl);
 	psk_table_release(&c->psks);
 	if (c->key_log)

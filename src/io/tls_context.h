@@ -52,6 +52,7 @@ struct tls_settings {
 	const char *dh_file;
 	const char *alpn; /* server: chosen when offered; client: offered */
 	bool has_tickets;
+	bool resumes; /* client: with the ticket of the last connection; one thread only */
 	const char *key_log_file;
 	/* Shared keys: server: a file of "identity:hexadecimal key"; client: one */
 	bool uses_psk;

@@ -42,6 +42,7 @@ struct tls_context {
 	char *alpn;           /* as on the wire: a length and a name */
 	struct psk_table psks;
 	char *psk_identity; /* client */
+	SSL_SESSION *last;  /* client that resumes: what the last connection left */
 	FILE *key_log;
 };
 

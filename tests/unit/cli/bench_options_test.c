@@ -144,6 +144,11 @@ static void test_problems(void **state)
 		{"p2p --burst 2", "--rate"},
 		{"p2p -P secret", "--user"},
 		{"idle --count 5", "--clients"},
+		{"p2p --resume", "--cafile"},
+		{"p2p --cafile x --cert y", "--key"},
+		{"p2p --reconnect", "idle"},
+		{"churn --at-once 5", "idle"},
+		{"--verify-durability --kill 2 --ws", "plain TCP"},
 		{"fan-out --pubs 10000 --subs 10000", "16,000,000"},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
