@@ -17,6 +17,7 @@ test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist
 	strace systemd e2fsprogs libsqlite3-dev openssl
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
+bench_doors_packages='python3 mosquitto openssl'
 bench_storm_packages='python3 gcc@cc libc6-dev libssl-dev'
 bench_library_packages='python3 gcc@cc libc6-dev libmosquitto-dev libpaho-mqtt-dev'
 
@@ -74,6 +75,7 @@ usage: ./nightjar.sh <command>
                     with --durable: what is stored before it is acknowledged;
                     with --library: libnightjar beside libmosquitto and Paho C
                     with --storm: 10,000 of its clients lose their broker at once
+                    with --tls: messages, handshakes, idle connections and a storm over TLS
   install           install the program, libnightjar and the service under /usr/local
                     (DESTDIR is honoured); with --as-mosquitto: also as mosquitto_pub, mosquitto_sub,
                     mosquitto_rr and mosquitto_passwd
@@ -248,6 +250,12 @@ bench)
 		# shellcheck disable=SC2086 # a list of words
 		install_packages 'measure reconnects' $bench_storm_packages
 		exec /usr/bin/python3 "$top/tests/bench/storm.py" "$@"
+		;;
+	--tls)
+		shift
+		# shellcheck disable=SC2086 # a list of words
+		install_packages 'measure TLS' $bench_doors_packages
+		exec /usr/bin/python3 "$top/tests/bench/tls.py" "$@"
 		;;
 	--library)
 		shift
