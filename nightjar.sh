@@ -39,7 +39,11 @@ link_as_mosquitto()
 		as_root ln -sf nightjar "${DESTDIR-}/usr/local/bin/$name" ||
 			die "cannot make the link $name: the reason is above."
 	done
-	say "mosquitto_pub, mosquitto_sub, mosquitto_rr and mosquitto_passwd are nightjar now"
+	# mosquitto itself is one for administrators, and /usr/sbin comes before bin for them
+	as_root install -d "${DESTDIR-}/usr/local/sbin" &&
+		as_root ln -sf ../bin/nightjar "${DESTDIR-}/usr/local/sbin/mosquitto" ||
+		die 'cannot make the link mosquitto: the reason is above.'
+	say "mosquitto, mosquitto_pub, mosquitto_sub, mosquitto_rr and mosquitto_passwd are nightjar now"
 }
 
 # The service's first configuration; one that is there is its owner's.
@@ -77,8 +81,8 @@ usage: ./nightjar.sh <command>
                     with --storm: 10,000 of its clients lose their broker at once
                     with --tls: messages, handshakes, idle connections and a storm over TLS
   install           install the program, libnightjar and the service under /usr/local
-                    (DESTDIR is honoured); with --as-mosquitto: also as mosquitto_pub, mosquitto_sub,
-                    mosquitto_rr and mosquitto_passwd
+                    (DESTDIR is honoured); with --as-mosquitto: also as mosquitto, mosquitto_pub,
+                    mosquitto_sub, mosquitto_rr and mosquitto_passwd
   clean             remove what build and test left in the tree
 
 What is missing is installed with apt, as root or through sudo.

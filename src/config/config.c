@@ -37,6 +37,7 @@ void config_release(struct config *c)
 	mem_free(c->log_file);
 	mem_free(c->log_timestamp_format);
 	mem_free(c->response_information);
+	mem_free(c->key_log_file);
 	for (size_t i = 0; i < c->file_count; i++)
 		mem_free(c->files[i].name);
 	mem_free(c->files);
@@ -84,6 +85,21 @@ int config_add_port(struct config *c, const char *port, struct config_report *re
 void config_set_verbose(struct config *c)
 {
 	c->is_verbose = true;
+}
+
+void config_set_quiet(struct config *c)
+{
+	c->is_quiet = true;
+}
+
+int config_set_key_log(struct config *c, const char *path)
+{
+	return keep_text(&c->key_log_file, span_of_text(path));
+}
+
+void config_ignore_stray_ports(struct config *c)
+{
+	c->ignores_stray_ports = true;
 }
 
 static bool is_given(const struct config *c, const char *name)
@@ -153,12 +169,16 @@ static bool is_default_used(const struct config *c)
 	return c->has_port || c->has_address || c->default_listener.interface;
 }
 
-/* -p has no place beside ports of the file: mosquitto ignores it there. */
+/* -p has no place beside ports of the file: mosquitto ignores it there without a word. */
 static void check_ports(struct config *c, struct config_report *report)
 {
 	bool is_named = c->listener_count > 0 || c->has_port;
 	if (c->port_count == 0 || !(is_named || (is_default_used(c) && c->port_count > 1)))
 		return;
+	if (c->ignores_stray_ports) {
+		report_notice(report, "-p is ignored: the configuration names its ports itself.");
+		return;
+	}
 	struct reading r = reading_place(c, report, (struct config_place){0}, "-p");
 	reading_refuse(&r, "%s names its ports itself: leave -p out, or change it there",
 		       c->file_count > 0 ? c->files[0].name : "the configuration");
@@ -227,6 +247,23 @@ static void check_kind(struct config *c, struct config_report *report,
 				   : "the listener is no Unix socket, as in: listener 0 /path");
 }
 
+/* Of the command line, which wins. */
+static int finish_key_log(struct config *c)
+{
+	static const char name[] = "tls_keylog";
+	size_t index = option_index(option_named(span_of_text(name)));
+	int rc = 0;
+	for (size_t i = 0; c->key_log_file && i < c->listener_count && rc == 0; i++) {
+		struct config_listener *l = &c->listeners[i];
+		if (!config_listener_has_tls(l))
+			continue;
+		rc = keep_text(&l->tls.key_log_file, span_of_text(c->key_log_file));
+		if (l->given)
+			l->given[index] = (struct config_place){.is_given = true};
+	}
+	return rc;
+}
+
 static void finish_listeners(struct config *c, struct config_report *report)
 {
 	check_ports(c, report);
@@ -236,6 +273,8 @@ static void finish_listeners(struct config *c, struct config_report *report)
 	if (c->listener_count == 0)
 		add_loopback_listeners(c, report);
 	check_same_places(c, report);
+	if (finish_key_log(c) != 0)
+		report->is_out_of_memory = true;
 	for (size_t i = 0; i < c->listener_count; i++) {
 		check_kind(c, report, &c->listeners[i]);
 		tls_check(c, report, &c->listeners[i]);
@@ -321,6 +360,8 @@ static void finish_log(struct config *c)
 		c->log_types |= LOG_TYPE_CONNECTION;
 	if (c->is_verbose)
 		c->log_types = LOG_TYPES_ALL;
+	if (c->is_quiet)
+		c->log_types = 0;
 }
 
 static void check_durability(struct config *c, struct config_report *report)

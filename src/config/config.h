@@ -185,7 +185,9 @@ struct config {
 	bool has_durability;                     /* of the broker */
 	size_t current_listener; /* to which listener options go: 0 the default one, else index + 1 */
 	bool has_log_none, has_log_type_none;
-	bool is_verbose;
+	bool is_verbose, is_quiet;
+	bool ignores_stray_ports;
+	char *key_log_file; /* of the command line */
 	bool connection_messages;
 	char *response_information;
 	/* By option: where each was said first, of those that are no listener's. */
@@ -227,8 +229,13 @@ size_t config_access_count(const struct config *c);
  * listeners. */
 bool config_swap_access(struct config *c, struct config *from) MUST_USE;
 
-/* -v: lines of every type, whatever the file says. */
+/* -v: lines of every type, -q: none, whatever the file says. */
 void config_set_verbose(struct config *c);
+void config_set_quiet(struct config *c);
+/* --tls-keylog: for every listener with TLS. 0 or ERROR_NO_MEMORY. */
+int config_set_key_log(struct config *c, const char *path) MUST_USE;
+/* -p beside ports of the file is ignored with a notice, as by mosquitto, not an error. */
+void config_ignore_stray_ports(struct config *c);
 /* Once, after all of the above; ERROR_INVALID when any of them, or this, reported a mistake. */
 int config_finish(struct config *c, struct config_report *report) MUST_USE;
 

@@ -83,7 +83,8 @@ static struct config_place find_place(const struct walk *w, const struct option 
 		place = said_at(w, option_named(span_of_text(source)));
 	if (!place.is_given && strcmp(o->name, "connections_max") == 0)
 		place = place_of_limit(w->config);
-	if (w->config->is_verbose && strcmp(o->name, "log_type") == 0)
+	bool is_told = w->config->is_verbose || w->config->is_quiet;
+	if (is_told && strcmp(o->name, "log_type") == 0)
 		place = (struct config_place){.is_given = true};
 	return place;
 }
@@ -216,7 +217,8 @@ static bool is_in_grammar(const struct option *o, const char *text)
 /* -v and its line for each connection, whatever the file says. */
 static bool is_told_otherwise(const struct walk *w, const struct option *o)
 {
-	return w->config->is_verbose && strcmp(o->name, "connection_messages") == 0;
+	return w->config->is_verbose && !w->config->is_quiet &&
+	       strcmp(o->name, "connection_messages") == 0;
 }
 
 static int give_option(struct walk *w, const struct option *o)

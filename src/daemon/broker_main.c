@@ -15,6 +15,7 @@
 #include "daemon/access_files.h"
 #include "daemon/broker_options.h"
 #include "daemon/clock.h"
+#include "daemon/config_main.h"
 #include "daemon/notify.h"
 #include "daemon/process.h"
 #include "daemon/pulse.h"
@@ -435,7 +436,7 @@ static int load_and_run(const struct broker_options *o)
 {
 	struct config config;
 	struct config_report report = {0};
-	int status = 1;
+	int status = broker_options_status(o);
 	if (broker_options_load(o, &config, &report) == 0)
 		status = run(o, &config, buffer_content(&report.notices));
 	else if (report.is_out_of_memory)
@@ -454,13 +455,13 @@ int broker_main(int argc, char **argv)
 	process_fill_standard();
 	if (broker_options_parse(argc, argv, &options, reason) != 0) {
 		fprintf(stderr, "nightjar broker: %s\n", reason);
-		return 1;
+		return broker_options_status(&options);
 	}
 	if (options.wants_help)
 		fputs(broker_options_help(), stdout);
 	else if (options.wants_version)
 		puts("nightjar version " NIGHTJAR_VERSION);
 	else
-		return load_and_run(&options);
+		return options.is_test ? config_main_test(&options) : load_and_run(&options);
 	return 0;
 }

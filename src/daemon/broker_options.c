@@ -5,7 +5,23 @@
 
 #include <stdio.h>
 
-enum known_id { CONFIG_FILE, PORT, BIND, SHARDS, VERBOSE, BACKGROUND, HELP, VERSION, KNOWN_COUNT };
+/* mosquitto's (MOSQ_ERR_INVAL), which scripts know. */
+#define MOSQUITTO_STATUS 3
+
+enum known_id {
+	CONFIG_FILE,
+	PORT,
+	BIND,
+	SHARDS,
+	KEY_LOG,
+	VERBOSE,
+	QUIET,
+	BACKGROUND,
+	TEST,
+	HELP,
+	VERSION,
+	KNOWN_COUNT
+};
 
 static const struct known {
 	const char *name;
@@ -16,8 +32,11 @@ static const struct known {
 	[PORT] = {"port", 'p', true},
 	[BIND] = {"bind", '\0', true},
 	[SHARDS] = {"shards", '\0', true},
+	[KEY_LOG] = {"tls-keylog", '\0', true},
 	[VERBOSE] = {"verbose", 'v', false},
+	[QUIET] = {"quiet", 'q', false},
 	[BACKGROUND] = {"daemon", 'd', false},
+	[TEST] = {"test-config", '\0', false},
 	[HELP] = {"help", 'h', false},
 	[VERSION] = {"version", '\0', false},
 };
@@ -32,8 +51,13 @@ const char *broker_options_help(void)
 	       "                          may be given several times\n"
 	       "      --bind ADDRESS      listen on this address instead of the loopback ones\n"
 	       "      --shards NUMBER     threads that serve clients (default: one per core)\n"
+	       "      --tls-keylog FILE   append the secrets of all TLS connections to FILE, with\n"
+	       "                          which Wireshark reads them\n"
 	       "  -v, --verbose           log every packet\n"
+	       "  -q, --quiet             log nothing\n"
 	       "  -d, --daemon            go to the background once it listens\n"
+	       "      --test-config       say what is wrong with the configuration and the files\n"
+	       "                          that it names, and end\n"
 	       "  -h, --help              show this\n"
 	       "      --version           show the version\n"
 	       "\n"
@@ -61,7 +85,14 @@ static int apply(const struct arguments *a, struct broker_options *o, unsigned i
 		 const char *value)
 {
 	switch ((enum known_id)id) {
-	case CONFIG_FILE: o->config_file = value; break;
+	case CONFIG_FILE:
+		if (o->config_file)
+			return refuse(a,
+				      "a second configuration, %s: one file is read, and those "
+				      "that it includes",
+				      value);
+		o->config_file = value;
+		break;
 	case PORT:
 		if (o->port_count == BROKER_PORTS_MAX)
 			return refuse(a, "too many ports, from %s on", value);
@@ -69,7 +100,10 @@ static int apply(const struct arguments *a, struct broker_options *o, unsigned i
 		break;
 	case BIND: o->bind_address = value; break;
 	case SHARDS: o->shards = value; break;
+	case KEY_LOG: o->key_log = value; break;
 	case VERBOSE: o->is_verbose = true; break;
+	case QUIET: o->is_quiet = true; break;
+	case TEST: o->is_test = true; break;
 	case BACKGROUND: o->is_background = true; break;
 	case HELP: o->wants_help = true; break;
 	case VERSION: o->wants_version = true; break;
@@ -138,11 +172,23 @@ static int read_letters(struct arguments *a, struct broker_options *o, const cha
 	return 0;
 }
 
+static bool is_mosquitto(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	return strcmp(slash ? slash + 1 : program, "mosquitto") == 0;
+}
+
+int broker_options_status(const struct broker_options *o)
+{
+	return o->is_mosquitto ? MOSQUITTO_STATUS : 1;
+}
+
 int broker_options_parse(int argc, char **argv, struct broker_options *out,
 			 char reason[BROKER_REASON_MAX])
 {
-	struct broker_options o = {0};
+	struct broker_options o = {.is_mosquitto = argc > 0 && is_mosquitto(argv[0])};
 	struct arguments a = {.left = argc - 1, .next = argv + 1, .reason = reason};
+	*out = (struct broker_options){.is_mosquitto = o.is_mosquitto};
 	while (a.left > 0) {
 		const char *word = *a.next++;
 		a.left--;
@@ -174,7 +220,13 @@ int broker_options_load(const struct broker_options *o, struct config *c,
 		error = config_set(c, "shards", o->shards, report);
 	for (unsigned i = 0; i < o->port_count && error == 0; i++)
 		error = config_add_port(c, o->ports[i], report);
-	if (o->is_verbose)
+	if (error == 0 && o->key_log)
+		error = config_set_key_log(c, o->key_log);
+	if (o->is_mosquitto)
+		config_ignore_stray_ports(c);
+	if (o->is_quiet)
+		config_set_quiet(c);
+	else if (o->is_verbose)
 		config_set_verbose(c);
 	return error == 0 ? config_finish(c, report) : error;
 }

@@ -10,6 +10,7 @@
 #include "cli/simulate.h"
 #include "cli/sub.h"
 #include "daemon/broker_main.h"
+#include "daemon/config_main.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,7 @@ static const struct command {
 	{"rr", "nightjar rr", rr_main, "send a request and print the response"},
 	{"bench", "nightjar bench", bench_main, "put a load on a broker and measure it"},
 	{"simulate", "nightjar simulate", simulate_main, "simulate devices from a script"},
+	{"config", "nightjar config", config_main, "check a configuration, or show it"},
 	{"passwd", "nightjar passwd", passwd_main, "set passwords in a password file"},
 	{"journal", "nightjar journal", journal_main, "look at a store"},
 	{"completion", "nightjar completion", completion_main,

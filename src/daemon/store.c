@@ -22,7 +22,7 @@
 #define MIB(bytes) ((double)(bytes) / (1024.0 * 1024.0))
 #define MS_PER_DAY 86400000.0
 
-static char *path_of(const struct config_store *options)
+char *store_path(const struct config_store *options)
 {
 	struct store_surroundings around = {
 		.is_root = geteuid() == 0,
@@ -49,7 +49,7 @@ int store_open(struct store *s, const struct config_store *options, const char *
 	*s = (struct store){.log = log, .options = options, .failed_fd = -1};
 	if (!options->is_wanted)
 		return 0;
-	s->path = path_of(options);
+	s->path = store_path(options);
 	if (!s->path) {
 		snprintf(reason, STORE_REASON_MAX,
 			 "there is no place for the store, since HOME is not set: name a directory "

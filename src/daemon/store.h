@@ -34,6 +34,8 @@ struct store {
 	int failed_fd; /* an eventfd: written when nothing can be written any more */
 };
 
+/* The directory, to be freed with mem_free. NULL: none can be told, or no memory. */
+char *store_path(const struct config_store *options);
 /* Opens, and where needed creates, the directory for `user` (config.h). The options and the log
  * are borrowed until store_close. 0 or an error with a sentence. Close in any case. */
 int store_open(struct store *s, const struct config_store *options, const char *user,

@@ -179,7 +179,10 @@ def test_install_under_other_names(machine, option, names):
     built(machine)
     status, _, err = machine.run('install', *option)
     assert (status, err) == (0, '')
-    assert machine.calls('ln ') == [f'ln -sf nightjar /usr/local/bin/{name}' for name in names]
+    links = [f'ln -sf nightjar /usr/local/bin/{name}' for name in names]
+    if names:
+        links.append('ln -sf ../bin/nightjar /usr/local/sbin/mosquitto')
+    assert machine.calls('ln ') == links
 
 
 def test_install_with_an_unknown_option(machine):

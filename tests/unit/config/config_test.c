@@ -17,6 +17,7 @@ struct refused {
 };
 
 #define TLS "listener 1\ncertfile /c\nkeyfile /k\n"
+#define TLS_AT(port) "listener " port "\ncertfile /c\nkeyfile /k\n"
 #define SAME_PLACE "listener 1883 localhost\nlistener 1883 localhost"
 
 static const struct refused refused_cases[] = {
@@ -457,6 +458,46 @@ static void test_config_bridges_and_plugins_are_refused_once(void **state)
 	configured_release(&c);
 }
 
+/* As mosquitto: it listens where the file says. */
+static void test_config_ports_are_ignored_when_told_so(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	assert_int_equal(config_load_text(&c.config, "f.conf",
+					  SPAN_LITERAL("allow_anonymous true\nlistener 1884\n"),
+					  &c.report),
+			 0);
+	config_ignore_stray_ports(&c.config);
+	assert_int_equal(config_add_port(&c.config, "1885", &c.report), 0);
+	configured_finish(&c);
+	assert_int_equal(c.rc, 0);
+	assert_int_equal(c.config.listener_count, 1);
+	assert_int_equal(c.config.listeners[0].port, 1884);
+	assert_string_equal(c.notices,
+			    "-p is ignored: the configuration names its ports itself.\n");
+	configured_release(&c);
+}
+
+static void test_config_key_log_is_for_listeners_with_tls(void **state)
+{
+	(void)state;
+	struct configured c = {0};
+	config_init(&c.config);
+	assert_int_equal(config_load_text(&c.config, "f.conf",
+					  SPAN_LITERAL("listener 1\n" TLS_AT(
+						  "2") "tls_keylog /a\n" TLS_AT("3")),
+					  &c.report),
+			 0);
+	assert_int_equal(config_set_key_log(&c.config, "/b"), 0);
+	configured_finish(&c);
+	assert_string_equal(c.errors, "");
+	assert_null(c.config.listeners[0].tls.key_log_file);
+	assert_string_equal(c.config.listeners[1].tls.key_log_file, "/b");
+	assert_string_equal(c.config.listeners[2].tls.key_log_file, "/b");
+	configured_release(&c);
+}
+
 static void test_config_types_of_lines_that_are_never_written(void **state)
 {
 	(void)state;
@@ -627,6 +668,8 @@ int main(void)
 		cmocka_unit_test(test_config_stores_by_default),
 		cmocka_unit_test(test_config_saving_of_mosquitto_is_noticed),
 		cmocka_unit_test(test_config_bridges_and_plugins_are_refused_once),
+		cmocka_unit_test(test_config_ports_are_ignored_when_told_so),
+		cmocka_unit_test(test_config_key_log_is_for_listeners_with_tls),
 		cmocka_unit_test(test_config_types_of_lines_that_are_never_written),
 		cmocka_unit_test(test_config_options_of_no_store_are_noticed),
 		cmocka_unit_test(test_config_durability_is_each_listeners_own),

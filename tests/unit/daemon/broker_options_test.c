@@ -55,8 +55,11 @@ static void test_broker_options_all_forms(void **state)
 	(void)state;
 	struct broker_options o =
 		parsed(WORDS("-vd", "-p", "1883", "-p1884", "--port", "1885", "--port=1886", "-c",
-			     "a.conf", "--bind", "::1", "--shards=8", "-h", "--version"));
+			     "a.conf", "--bind", "::1", "--shards=8", "-h", "--version", "-q",
+			     "--tls-keylog", "k.log", "--test-config"));
 	assert_true(o.is_verbose && o.is_background && o.wants_help && o.wants_version);
+	assert_true(o.is_quiet && o.is_test && !o.is_mosquitto);
+	assert_string_equal(o.key_log, "k.log");
 	assert_int_equal(o.port_count, 4);
 	assert_string_equal(o.ports[0], "1883");
 	assert_string_equal(o.ports[1], "1884");
@@ -80,6 +83,8 @@ static void test_broker_options_mistakes(void **state)
 	(void)state;
 	assert_refused(WORDS("--prot", "1883"), "unknown option '--prot', did you mean --port?");
 	assert_refused(WORDS("--frobnicate"), "unknown option '--frobnicate' (see --help)");
+	assert_refused(WORDS("-c", "a", "-c", "b"),
+		       "a second configuration, b: one file is read, and those that it includes");
 	assert_refused(WORDS("-vx"), "unknown option '-x' (see --help)");
 	assert_refused(WORDS("-p"), "option --port needs a value");
 	assert_refused(WORDS("--config-file"), "option --config-file needs a value");
@@ -129,6 +134,35 @@ static void test_broker_options_make_a_configuration(void **state)
 	config_release(&c);
 }
 
+/* By that name it keeps that program's conventions: scripts know them. */
+static void test_broker_options_of_mosquitto(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"mosquitto", "/usr/local/sbin/mosquitto"};
+	char reason[BROKER_REASON_MAX];
+	struct broker_options o;
+	for (size_t i = 0; i < 2; i++) {
+		char *argv[] = {(char *)(uintptr_t)names[i], (char *)(uintptr_t) "--nonsense"};
+		assert_int_equal(broker_options_parse(1, argv, &o, reason), 0);
+		assert_true(o.is_mosquitto);
+		assert_int_equal(broker_options_status(&o), 3);
+		assert_int_equal(broker_options_parse(2, argv, &o, reason), ERROR_INVALID);
+		assert_int_equal(broker_options_status(&o), 3);
+	}
+	o = parsed(NO_WORDS);
+	assert_int_equal(broker_options_status(&o), 1);
+}
+
+static void test_broker_options_quiet_wins(void **state)
+{
+	(void)state;
+	struct config c;
+	char errors[512];
+	assert_int_equal(load(WORDS("-q", "-v"), &c, errors, sizeof(errors)), 0);
+	assert_int_equal(c.log_types, 0);
+	config_release(&c);
+}
+
 static void test_broker_options_bind_goes_with_a_port(void **state)
 {
 	(void)state;
@@ -169,6 +203,8 @@ int main(void)
 		cmocka_unit_test(test_broker_options_mistakes),
 		cmocka_unit_test(test_broker_options_too_many_ports),
 		cmocka_unit_test(test_broker_options_make_a_configuration),
+		cmocka_unit_test(test_broker_options_of_mosquitto),
+		cmocka_unit_test(test_broker_options_quiet_wins),
 		cmocka_unit_test(test_broker_options_bind_goes_with_a_port),
 		cmocka_unit_test(test_broker_options_bad_values_are_told),
 	};
