@@ -38,11 +38,13 @@ SANITIZER_ENVIRONMENT = {
     'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1',
 }
 
-# The builds that the stages share: meson options, compiler.
+# The builds that the stages share: meson options, compiler. Lines for backtraces, and no more: the
+# rest of what debuggers want takes a fifth of the time of a build.
 CONFIGURATIONS = {
-    'gcc': ([], 'gcc'),
-    'clang-asan': (['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dfuzz=true'], 'clang'),
-    'gcc-tsan': (['-Db_sanitize=thread', '-Db_lundef=false'], 'gcc'),
+    'gcc': (['-Dc_args=-g1'], 'gcc'),
+    'clang-asan': (['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dfuzz=true',
+                    '-Dc_args=-gline-tables-only'], 'clang'),
+    'gcc-tsan': (['-Db_sanitize=thread', '-Db_lundef=false', '-Dc_args=-g1'], 'gcc'),
 }
 
 
@@ -103,23 +105,32 @@ def tail(text, lines=40):
 
 
 @functools.cache
-def broken_build(name):
-    """Builds that configuration; gives None, or the words that say why it does not build."""
+def broken_setup(name):
+    """Sets that configuration up; gives None, or the words that say why it cannot be."""
     options, compiler = CONFIGURATIONS[name]
     folder = BUILDS / name
-    if not (folder / 'build.ninja').exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        status, output = run(['meson', 'setup', folder, TOP, *options], f'{name}-setup',
-                             environment={'CC': compiler})
-        if status != 0:
-            return tail(output)
-    status, output = run(['ninja', '-C', folder, f'-j{JOBS}'], f'{name}-build')
+    if (folder / 'build.ninja').exists():
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    status, output = run(['meson', 'setup', folder, TOP, *options], f'{name}-setup',
+                         environment={'CC': compiler})
     return None if status == 0 else tail(output)
 
 
-def built(name):
-    """The folder of an up-to-date build of that configuration."""
-    words = broken_build(name)
+@functools.cache
+def broken_build(name, targets=()):
+    """Builds that configuration, or these of its targets; gives None, or the words that say why it
+    does not build."""
+    words = broken_setup(name)
+    if words is not None:
+        return words
+    status, output = run(['ninja', '-C', BUILDS / name, f'-j{JOBS}', *targets], f'{name}-build')
+    return None if status == 0 else tail(output)
+
+
+def built(name, targets=()):
+    """The folder of an up-to-date build of that configuration, or of these of its targets."""
+    words = broken_build(name, targets)
     if words is not None:
         fresh = name not in told_broken
         told_broken.add(name)
@@ -147,10 +158,18 @@ def without_address_randomisation():
 # Tests that meson lists
 
 
-def names_of_suite(folder, suite):
+def tests_of_suite(folder, suite):
     tests = json.loads(must(['meson', 'introspect', '--tests', folder], 'introspect'))
-    return [test['name'] for test in tests
+    return [test for test in tests
             if any(name.split(':')[-1] == suite for name in test['suite'])]
+
+
+def programs_of(folder, tests):
+    """What these tests call of what is built in that folder, as ninja names it."""
+    paths = (folder / word for test in tests for word in test['cmd']
+             if word.startswith(('/', './')))
+    return tuple(sorted({str(path.relative_to(folder)) for path in paths
+                         if path.is_relative_to(folder)}))
 
 
 def meets_threads(name):
@@ -183,16 +202,22 @@ def add_meson_test(result, test):
 
 def meson_tests(name, suite, wanted=lambda test: True):
     """Builds the configuration and runs one suite of it, or those that are wanted of it."""
-    folder = built(name)
-    tests = [test for test in names_of_suite(folder, suite) if wanted(test)]
+    words = broken_setup(name)
+    if words is not None:
+        raise Broken(f'{name} cannot be set up:\n{words}')
+    folder = BUILDS / name
+    tests = [test for test in tests_of_suite(folder, suite) if wanted(test['name'])]
     if not tests:
         raise Absent
+    # Of a build that nothing else is done with, no more than these need.
+    built(name, programs_of(folder, tests) if name == 'gcc-tsan' else ())
     log = folder / 'meson-logs' / 'testlog.json'
     log.unlink(missing_ok=True)
     prefix = without_address_randomisation() if name.endswith('tsan') else []
     jobs = 1 if suite == 'stress' else JOBS
     _, output = run([*prefix, 'meson', 'test', '-C', folder, '--no-rebuild', '--suite', suite,
-                     '--num-processes', jobs, '--timeout-multiplier', 4, *tests], f'{name}-{suite}',
+                     '--num-processes', jobs, '--timeout-multiplier', 4,
+                     *(test['name'] for test in tests)], f'{name}-{suite}',
                     environment=SANITIZER_ENVIRONMENT)
     result = Result()
     if not log.exists():
