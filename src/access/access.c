@@ -40,6 +40,7 @@ void access_unref(struct access *a)
 		return;
 	for (unsigned i = 0; i < a->realm_count; i++) {
 		users_free(a->realms[i].users);
+		jwt_free(a->realms[i].jwt);
 		acl_free(a->realms[i].acl);
 		mem_free(a->realms[i].client_id_prefix);
 	}
@@ -49,7 +50,7 @@ void access_unref(struct access *a)
 static bool is_equipped(const struct realm *realm, enum access_method method)
 {
 	switch (method) {
-	case METHOD_JWT:
+	case METHOD_JWT: return realm->jwt != NULL;
 	case METHOD_HTTP: return false;
 	case METHOD_PASSWORD: return realm->users != NULL;
 	case METHOD_ANONYMOUS: return realm->allows_anonymous;

@@ -10,6 +10,7 @@
 #define NIGHTJAR_ACCESS_ACCESS_H
 
 #include "access/acl.h"
+#include "access/jwt.h"
 #include "access/users.h"
 
 #include <stdatomic.h>
@@ -30,20 +31,11 @@ enum access_method {
 /* All of them, in this order. */
 #define CHAIN_LEN_MAX METHOD_COUNT
 
-/* What came of a login. */
-enum login_result {
-	LOGIN_NONE,    /* none yet */
-	LOGIN_KNOWN,   /* it is who it says */
-	LOGIN_UNKNOWN, /* not to this method; the next one may know it */
-	LOGIN_WRONG,   /* it is not who it says: a wrong password, or no such user */
-	LOGIN_FAILED,  /* that could not be found out */
-	LOGIN_COUNT,
-};
-
 struct realm {
 	bool allows_anonymous;  /* also user names that nobody can verify */
 	bool has_chain;         /* it was said, and is not the usual one */
 	struct users *users;    /* NULL: there is no password file */
+	struct jwt *jwt;        /* NULL: no token is believed */
 	struct acl *acl;        /* NULL: everything is allowed */
 	char *client_id_prefix; /* NULL: any */
 	/* enum access_method; the first METHOD_NONE ends it */

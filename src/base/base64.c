@@ -2,6 +2,8 @@
 #include "base/base64.h"
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_letters[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void base64_encode(struct span bytes, char *text_out)
 {
@@ -21,10 +23,10 @@ void base64_encode(struct span bytes, char *text_out)
 	*out = '\0';
 }
 
-static int value_of(uint8_t letter)
+static int value_of(const char *alphabet, uint8_t letter)
 {
-	const char *found = letter ? strchr(letters, letter) : NULL;
-	return found ? (int)(found - letters) : -1;
+	const char *found = letter ? strchr(alphabet, letter) : NULL;
+	return found ? (int)(found - alphabet) : -1;
 }
 
 static struct span without_padding(struct span text)
@@ -37,16 +39,15 @@ static struct span without_padding(struct span text)
 	return text;
 }
 
-bool base64_decode(struct span text, struct room room, size_t *len_out)
+static bool decode(const char *alphabet, struct span text, struct room room, size_t *len_out)
 {
 	uint32_t bits = 0;
 	unsigned count = 0; /* of bits that make no byte yet */
 	size_t len = 0;
-	text = without_padding(text);
 	if (text.len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		int value = value_of(text.ptr[i]);
+		int value = value_of(alphabet, text.ptr[i]);
 		if (value < 0)
 			return false;
 		bits = bits << 6 | (uint32_t)value;
@@ -61,4 +62,14 @@ bool base64_decode(struct span text, struct room room, size_t *len_out)
 	}
 	*len_out = len;
 	return bits == 0;
+}
+
+bool base64_decode(struct span text, struct room room, size_t *len_out)
+{
+	return decode(letters, without_padding(text), room, len_out);
+}
+
+bool base64url_decode(struct span text, struct room room, size_t *len_out)
+{
+	return decode(url_letters, text, room, len_out);
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/handle.h"
 #include "broker/shard.h"
+#include "mqtt/wire.h"
 
 static const struct flaw flaw_anonymous = {REASON_NOT_AUTHORIZED,
 					   "anonymous clients are not allowed"};
@@ -12,18 +13,40 @@ static const struct flaw flaw_no_users = {REASON_NOT_AUTHORIZED,
 					  "no user can be recognised: there is no password file"};
 static const struct flaw flaw_prefix = {REASON_NOT_AUTHORIZED,
 					"client id without the prefix that is asked for"};
+static const struct flaw flaw_misnamed = {
+	REASON_NOT_AUTHORIZED, "its client id is to be its user name, which is another one"};
 static const struct flaw flaw_busy = {REASON_SERVER_BUSY, "too many passwords wait to be verified"};
 static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memory"};
 
 /* By enum login_result. */
-static const struct flaw refusals[LOGIN_COUNT] = {
+static const struct flaw refusals[LOGIN_RESULT_COUNT] = {
 	[LOGIN_WRONG] = {REASON_BAD_USER_NAME_OR_PASSWORD, "wrong user name or password"},
 	[LOGIN_FAILED] = {REASON_SERVER_UNAVAILABLE, "the password could not be verified"},
+	[LOGIN_TOKEN_TOO_LONG] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+				  "the token is longer than 8 KiB"},
+	[LOGIN_TOKEN_MALFORMED] = {REASON_BAD_USER_NAME_OR_PASSWORD, "the token is malformed"},
+	[LOGIN_TOKEN_CRITICAL] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+				  "the token's header has a \"crit\", which is not supported"},
+	[LOGIN_TOKEN_ALGORITHM] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+				   "the token's algorithm is not one of the broker's keys"},
+	[LOGIN_TOKEN_KEY] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+			     "the broker has no key of the token's \"kid\""},
+	[LOGIN_TOKEN_SIGNATURE] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+				   "the token's signature is wrong"},
+	[LOGIN_TOKEN_EXPIRED] = {REASON_BAD_USER_NAME_OR_PASSWORD, "the token has expired"},
+	[LOGIN_TOKEN_EARLY] = {REASON_BAD_USER_NAME_OR_PASSWORD, "the token is not valid yet"},
+	[LOGIN_TOKEN_ISSUER] = {REASON_BAD_USER_NAME_OR_PASSWORD, "the token is of another issuer"},
+	[LOGIN_TOKEN_AUDIENCE] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+				  "the token is for another audience"},
+	[LOGIN_TOKEN_NAMELESS] = {REASON_BAD_USER_NAME_OR_PASSWORD,
+				  "the token lacks the claim that is the user name"},
+	[LOGIN_TOKEN_USER_NAME] = {REASON_NOT_AUTHORIZED, "the token is another user's"},
+	[LOGIN_TOKEN_CLIENT_ID] = {REASON_NOT_AUTHORIZED, "the token is for another client id"},
 };
 
 /* `home` of a connection whose login came back: a result, or from where in the chain to go on. */
 #define HOME_GO_ON 48
-_Static_assert(LOGIN_COUNT <= HOME_GO_ON && HOME_GO_ON + CHAIN_LEN_MAX < 64, "6 bits");
+_Static_assert(LOGIN_RESULT_COUNT <= HOME_GO_ON && HOME_GO_ON + CHAIN_LEN_MAX < 64, "6 bits");
 
 static const struct realm *realm_of(const struct connection *c)
 {
@@ -34,6 +57,28 @@ static bool has_prefix(struct span id, const char *prefix)
 {
 	size_t len = strlen(prefix);
 	return id.len >= len && memcmp(id.ptr, prefix, len) == 0;
+}
+
+const struct flaw *admit_proof(const struct connection *c, struct connect *p,
+			       enum access_method *proved_out)
+{
+	static const struct flaw flaw_no_proof = {
+		REASON_BAD_USER_NAME_OR_PASSWORD,
+		"its certificate holds no name that could be a user's"};
+	struct stream_peer peer = stream_peer(&c->stream);
+	const struct realm *realm = realm_of(c);
+	*proved_out = METHOD_NONE;
+	if ((!peer.user_name && !peer.lacks_user_name) || !realm_uses(realm, METHOD_CERTIFICATE))
+		return NULL;
+	if (!peer.user_name && realm->has_chain)
+		return NULL; /* the others of the chain are asked */
+	if (!peer.user_name || !utf8_is_valid(span_of_text(peer.user_name)))
+		return &flaw_no_proof;
+	*proved_out = METHOD_CERTIFICATE;
+	p->has_user_name = true;
+	p->user_name = span_of_text(peer.user_name);
+	p->has_password = false;
+	return NULL;
 }
 
 /* What nobody else need be asked about. */
@@ -67,7 +112,8 @@ static struct span keep(struct login *login, struct span text)
 /* To be judged by that place of the chain. NULL without memory. */
 static struct login *login_new(struct connection *c, const struct connect *p, unsigned at)
 {
-	struct login *login = mem_zalloc(sizeof(*login) + p->user_name.len + p->password.len);
+	size_t len = p->user_name.len + p->password.len + p->client_id.len;
+	struct login *login = mem_zalloc(sizeof(*login) + len);
 	if (!login)
 		return NULL;
 	login->connection = c;
@@ -79,6 +125,9 @@ static struct login *login_new(struct connection *c, const struct connect *p, un
 	login->method = realm_of(c)->chain[at];
 	login->user_name = keep(login, p->user_name);
 	login->password = keep(login, p->password);
+	login->client_id = keep(login, p->client_id);
+	login->has_user_name = p->has_user_name;
+	login->wall_ms = c->shard->now.wall_ms;
 	return login;
 }
 
@@ -120,6 +169,12 @@ static const struct flaw *ask_for_password(struct connection *c, const struct co
 	return ask(c, login);
 }
 
+static const struct flaw *ask_elsewhere(struct connection *c, const struct connect *p, unsigned at)
+{
+	struct login *login = login_new(c, p, at);
+	return login ? ask(c, login) : &flaw_memory;
+}
+
 /* Nobody knows it. That is to take as long as a wrong password does. */
 static const struct flaw *refuse_stranger(struct connection *c, const struct connect *p)
 {
@@ -149,6 +204,11 @@ static bool is_decided(struct connection *c, const struct connect *p, unsigned a
 	if (!realm_uses(realm, method))
 		return false;
 	switch (method) {
+	case METHOD_JWT:
+		if (!p->has_password || !jwt_is_token(p->password))
+			return false;
+		*flaw = ask_elsewhere(c, p, at);
+		return true;
 	case METHOD_PASSWORD:
 		user = p->has_user_name ? users_find(realm->users, p->user_name) : NULL;
 		if (!user || user->stored.len == 0)
@@ -170,6 +230,12 @@ const struct flaw *admit_client_id(const struct connection *c, const struct conn
 	return prefix && !has_prefix(p->client_id, prefix) ? &flaw_prefix : NULL;
 }
 
+/* Its user name was taken as its client id, before it was known that it is called otherwise. */
+static bool is_misnamed(const struct connection *c, const struct connect *p)
+{
+	return c->is_named_by_user && !span_is_equal(identity_name(c->identity), p->user_name);
+}
+
 const struct flaw *admit(struct connection *c, const struct connect *p, enum access_method proved)
 {
 	const struct realm *realm = realm_of(c);
@@ -181,9 +247,10 @@ const struct flaw *admit(struct connection *c, const struct connect *p, enum acc
 	if (home != LOGIN_NONE && home < HOME_GO_ON)
 		return &refusals[home];
 	if (c->identity && !c->identity->is_revoked)
-		return NULL;
+		return is_misnamed(c, p) ? &flaw_misnamed : NULL;
 	identity_unref(c->shard, c->identity); /* the file has changed meanwhile */
 	c->identity = NULL;
+	c->until_s = 0;
 	for (; at < CHAIN_LEN_MAX && realm->chain[at] != METHOD_NONE; at++)
 		if (is_decided(c, p, at, proved, &flaw))
 			return flaw;
@@ -197,7 +264,9 @@ static unsigned home_of(struct shard *s, struct connection *c, const struct logi
 		return HOME_GO_ON + login->at + 1u;
 	if (login->result != LOGIN_KNOWN)
 		return login->result;
-	c->identity = identity_of(s, &(struct identity_claim){.name = &login->user_name,
+	struct span name = login_name(login);
+	c->until_s = login->until_s < UINT32_MAX ? (uint32_t)login->until_s : 0;
+	c->identity = identity_of(s, &(struct identity_claim){.name = &name,
 							      .stamp = login->stamp,
 							      .realm = c->realm,
 							      .method = login->method});

@@ -13,8 +13,13 @@
 
 #include "broker/connection.h"
 
+/* What a certificate or a shared key has proved takes the place of what CONNECT claims: that method
+ * for admit. NULL, or why it may not come in. */
+const struct flaw *admit_proof(const struct connection *c, struct connect *p,
+			       enum access_method *proved_out);
+
 /* NULL and c->identity: it is known. NULL and CONNECTION_CHECKING: it waits. Else why it may not
- * come in. `proved`: what has proved the user name before a word of MQTT was said, or METHOD_NONE. */
+ * come in. `proved`: from admit_proof. */
 const struct flaw *admit(struct connection *c, const struct connect *p, enum access_method proved);
 
 /* NULL, or why no client of that id may come in. */

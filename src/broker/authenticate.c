@@ -236,9 +236,10 @@ const struct flaw *authenticate(struct connection *c, const struct connect *p, s
 /* Its CONNECT once more, and now it is known who sends it. */
 static void enter(struct connection *c, struct exchange *x)
 {
-	c->identity = identity_of(
-		c->shard,
-		&(struct identity_claim){.name = &x->user, .stamp = x->stamp, .realm = c->realm});
+	c->identity = identity_of(c->shard, &(struct identity_claim){.name = &x->user,
+								     .stamp = x->stamp,
+								     .realm = c->realm,
+								     .method = METHOD_PASSWORD});
 	if (!c->identity) {
 		connection_fail(c, &flaw_memory);
 		return;

@@ -12,6 +12,7 @@
 #include "broker/throttle.h"
 
 #define CLOSING_MS 2000 /* patience for the last bytes of a goodbye */
+#define WALL_CLOCK_LOOK_MS 60000
 #define FLUSH_EARLY_BYTES (256u << 10)
 #define FLUSH_ROUNDS 4 /* of one connection in one turn, then others have theirs */
 
@@ -387,13 +388,32 @@ static bool retries(const struct connection *c)
 	return c->version != MQTT_5 && c->shard->settings->retry_interval_ms > 0;
 }
 
+/* What it came in by has an end, by the wall clock, which may be set meanwhile: it is looked at
+ * from time to time. */
+static uint64_t end_deadline(const struct connection *c)
+{
+	const struct moment *now = &c->shard->now;
+	uint64_t end_ms = c->until_s * 1000ull;
+	if (c->until_s == 0)
+		return UINT64_MAX;
+	uint64_t left = end_ms > now->wall_ms ? end_ms - now->wall_ms : 0;
+	return now->steady_ms + (left < WALL_CLOCK_LOOK_MS ? left : WALL_CLOCK_LOOK_MS);
+}
+
+static bool has_ended(const struct connection *c)
+{
+	return c->until_s > 0 && c->shard->now.wall_ms >= c->until_s * 1000ull;
+}
+
 void connection_start_keep_alive(struct connection *c)
 {
 	struct shard *s = c->shard;
-	uint64_t deadline = keep_alive_deadline(c);
+	uint64_t deadline = keep_alive_deadline(c), end = end_deadline(c);
 	uint64_t retry = s->now.steady_ms + s->settings->retry_interval_ms;
 	if (retries(c) && retry < deadline)
 		deadline = retry;
+	if (end < deadline)
+		deadline = end;
 	if (deadline == UINT64_MAX)
 		timer_cancel(&s->connection_timers, &c->timer);
 	else
@@ -422,6 +442,10 @@ void connection_timeout(struct connection *c)
 						 "the password was not verified in time"};
 	static const struct flaw not_proven = {REASON_NOT_AUTHORIZED,
 					       "not authenticated within the connect timeout"};
+	/* a new token will do: 0x87 would say that it need not try */
+	static const struct farewell time_is_up = {.reason_code = REASON_MAXIMUM_CONNECT_TIME,
+						   .tell = true,
+						   .text = "its login has expired"};
 	struct shard *s = c->shard;
 	if (c->state == CONNECTION_CLOSING) {
 		close_now(c);
@@ -431,6 +455,8 @@ void connection_timeout(struct connection *c)
 		connection_fail(c, &not_proven);
 	} else if (c->state != CONNECTION_OPEN) {
 		connection_fail(c, &no_connect);
+	} else if (has_ended(c)) {
+		connection_end(c, &time_is_up);
 	} else if (c->is_paused || c->is_congested || c->is_waiting || c->is_held ||
 		   c->is_throttled) {
 		c->last_packet_ms = s->now.steady_ms; /* it may have sent: we do not look */

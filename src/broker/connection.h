@@ -63,6 +63,7 @@ struct connection {
 	uint32_t retry_oldest; /* retry interval: oldest open position at the last look + 1 */
 	uint32_t
 		packet_bytes_max; /* what the client takes; PACKET_BYTES_MAX when it said nothing */
+	uint32_t until_s;         /* since 1970: how long it may stay; 0: as long as it likes */
 	uint16_t keep_alive;      /* seconds in force, 0 = none */
 	uint16_t topic_alias_max_out;
 	uint16_t port;

@@ -101,28 +101,6 @@ void connection_refuse(struct connection *c, uint8_t reason_code, const char *te
 	connection_end(c, &(struct farewell){.reason_code = reason_code, .text = text});
 }
 
-/* What a certificate or a shared key has proved takes the place of what CONNECT claims. */
-static const struct flaw *take_proved_name(const struct connection *c, struct connect *p)
-{
-	static const struct flaw flaw_no_proof = {
-		REASON_BAD_USER_NAME_OR_PASSWORD,
-		"its certificate holds no name that could be a user's"};
-	struct stream_peer peer = stream_peer(&c->stream);
-	if (!peer.user_name && !peer.lacks_user_name)
-		return NULL;
-	if (!peer.user_name || !utf8_is_valid(span_of_text(peer.user_name)))
-		return &flaw_no_proof;
-	p->has_user_name = true;
-	p->user_name = span_of_text(peer.user_name);
-	p->has_password = false;
-	return NULL;
-}
-
-static enum access_method proof_of(const struct connection *c)
-{
-	return stream_peer(&c->stream).user_name ? METHOD_CERTIFICATE : METHOD_NONE;
-}
-
 /* A proxy may have told where the client really comes from; the room is there (connection_new). */
 static void take_address(struct connection *c)
 {
@@ -308,13 +286,14 @@ void handle_connect(struct connection *c, struct span body)
 	struct connect p;
 	char assigned[ASSIGNED_ID_BYTES + 1];
 	struct shard *s = c->shard;
+	enum access_method proved;
 	const struct flaw *flaw = connect_decode(body, &p);
 	c->version = p.version;
 	if (flaw) {
 		connection_fail(c, flaw);
 		return;
 	}
-	flaw = take_proved_name(c, &p);
+	flaw = admit_proof(c, &p, &proved);
 	if (!flaw && c->is_named_by_user && !p.has_user_name && names_method(&p))
 		flaw = authenticate_name(c, &p);
 	if (!flaw && c->is_named_by_user && !p.has_user_name)
@@ -340,7 +319,7 @@ void handle_connect(struct connection *c, struct span body)
 		c->packet_bytes_max = p.properties.maximum_packet_size;
 	flaw = judge(c, &p);
 	if (!flaw) /* nobody without a method is sent AUTH [MQTT-4.12.0-6] */
-		flaw = names_method(&p) ? authenticate(c, &p, body) : admit(c, &p, proof_of(c));
+		flaw = names_method(&p) ? authenticate(c, &p, body) : admit(c, &p, proved);
 	if (flaw) {
 		connection_fail(c, flaw);
 	} else if (c->state == CONNECTION_NEW) {

@@ -23,13 +23,18 @@ struct login {
 	uint8_t realm;
 	uint8_t method; /* enum access_method: how to find the answer */
 	uint8_t at;     /* in the realm's chain */
-	bool is_decoy; /* METHOD_PASSWORD: there is no such user; whatever comes out, it is wrong */
-	struct span
-		stored; /* METHOD_PASSWORD: what the password is verified against; in `access` */
-	struct span user_name, password;
+	/* METHOD_PASSWORD: what the password is verified against, in `access`; and is it that of
+	 * somebody else, since there is no such user? */
+	struct span stored;
+	bool is_decoy;
+	bool has_user_name;
+	struct span user_name, password, client_id;
+	uint64_t wall_ms; /* when it was asked */
 	/* The answer. */
 	uint8_t result;     /* enum login_result */
 	uint64_t stamp;     /* with LOGIN_KNOWN: by what (identity.h) */
+	uint64_t until_s;   /* how long that is good; since 1970; 0: for ever */
+	char *known_name;   /* what the client is called, if not by its user name; NULL: by that */
 	struct login *next; /* for who keeps it */
 	size_t len;
 	uint8_t bytes[];
@@ -37,6 +42,8 @@ struct login {
 
 /* Finds the answer where no other program is asked. Any thread. */
 void login_answer(struct login *login);
+/* By what it was known. */
+struct span login_name(const struct login *login);
 /* What it takes of memory. */
 size_t login_bytes(const struct login *login);
 /* Wipes what is secret. Any thread. */

@@ -6,17 +6,42 @@
 
 #include <stdio.h>
 
-void config_access_release(struct config_access *a)
+/* Clocks of machines that ask for the time differ by less. */
+#define JWT_LEEWAY_S 30
+
+struct config_access config_access_new(void)
 {
-	mem_free(a->password_file);
-	mem_free(a->acl_file);
-	mem_free(a->client_id_prefix);
-	*a = (struct config_access){.allow_anonymous = -1};
+	return (struct config_access){.allow_anonymous = -1, .jwt_leeway_s = JWT_LEEWAY_S};
 }
 
-static bool is_plain(const struct config_access *a)
+/* NULL: it is no text. */
+static char **text_of(const struct config_access *a, const struct option *o)
 {
-	return a->allow_anonymous < 0 && !a->password_file && !a->acl_file && !a->client_id_prefix;
+	return o->type == OPTION_TEXT ? (char **)((char *)(uintptr_t)a + o->offset) : NULL;
+}
+
+void config_access_release(struct config_access *a)
+{
+	for (size_t i = 0; i < option_count(); i++) {
+		const struct option *o = option_at(i);
+		char **text = o->target == OPTION_TO_ACCESS ? text_of(a, o) : NULL;
+		if (text)
+			mem_free(*text);
+	}
+	*a = config_access_new();
+}
+
+bool config_access_is_plain(const struct config_access *a)
+{
+	const struct config_access plain = config_access_new();
+	for (size_t i = 0; i < option_count(); i++) {
+		const struct option *o = option_at(i);
+		if (o->target == OPTION_TO_ACCESS &&
+		    memcmp((const char *)a + o->offset, (const char *)&plain + o->offset,
+			   o->size) != 0)
+			return false;
+	}
+	return true;
 }
 
 size_t config_access_count(const struct config *c)
@@ -35,7 +60,7 @@ static void finish_one(struct config_access *a, const struct config_listener *l,
 {
 	if (a->allow_anonymous < 0)
 		a->allow_anonymous = l->is_loopback;
-	if (a->allow_anonymous || a->password_file)
+	if (a->allow_anonymous || config_access_knows_users(a))
 		return;
 	report_notice(report,
 		      "Every client%s will be refused as not authorized, since no client can be "
@@ -54,7 +79,14 @@ static void finish_each(struct config *c, struct config_report *report)
 		else
 			snprintf(where, sizeof(where), " of port %u", l->port);
 		finish_one(&l->access, l, report, where);
+		config_finish_login(c, &l->access, l, report);
 	}
+}
+
+static void finish_all(struct config *c, struct config_report *report)
+{
+	finish_one(&c->access, &c->listeners[0], report, "");
+	config_finish_login(c, &c->access, NULL, report);
 }
 
 void config_finish_access(struct config *c, struct config_report *report)
@@ -62,13 +94,13 @@ void config_finish_access(struct config *c, struct config_report *report)
 	static const char name[] = "per_listener_settings";
 	size_t index = option_index(option_named(span_of_text(name)));
 	struct reading r = reading_place(c, report, c->given[index], name);
-	if (c->has_access_per_listener && !is_plain(&c->access))
+	if (c->has_access_per_listener && !config_access_is_plain(&c->access))
 		reading_refuse(&r, "stands below an option that it is about: move it above all of "
 				   "them");
 	else if (c->has_access_per_listener)
 		finish_each(c, report);
 	else
-		finish_one(&c->access, &c->listeners[0], report, "");
+		finish_all(c, report);
 	c->settings.allow_anonymous = config_access_of(c, 0)->allow_anonymous > 0;
 }
 

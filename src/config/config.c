@@ -18,7 +18,7 @@ void config_init(struct config *c)
 		.tcp_nodelay = true,
 		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
-		.access.allow_anonymous = -1,
+		.access = config_access_new(),
 		.source = config_source_of_disk(),
 	};
 	settings_init(&c->settings);

@@ -15,6 +15,7 @@
 #ifndef NIGHTJAR_CONFIG_CONFIG_H
 #define NIGHTJAR_CONFIG_CONFIG_H
 
+#include "access/access.h"
 #include "base/buffer.h"
 #include "broker/settings.h"
 #include "config/option.h"
@@ -104,6 +105,17 @@ struct config_access {
 	char *password_file;    /* NULL: none */
 	char *acl_file;
 	char *client_id_prefix;
+
+	char *auth_chain;             /* words; NULL: not said */
+	uint8_t chain[CHAIN_LEN_MAX]; /* the same (access/access.h); from config_finish on */
+
+	/* Tokens. */
+	char *jwt_key_file, *jwt_secret_file, *jwt_jwks_file;
+	char *jwt_issuer, *jwt_audience;
+	char *jwt_user_claim; /* NULL: "sub" */
+	char *jwt_client_id_claim;
+	uint32_t jwt_leeway_s;
+	bool jwt_replaces_user_name;
 };
 
 /* One `listener` line (or port and bind_address, or none at all: then the loopback). */
@@ -222,6 +234,8 @@ int config_set(struct config *c, const char *name, const char *value,
 int config_add_port(struct config *c, const char *port, struct config_report *report) MUST_USE;
 /* What holds for that listener. Of use after config_finish. */
 const struct config_access *config_access_of(const struct config *c, size_t listener);
+/* Is there any way in it to tell a right user name from a wrong one? */
+bool config_access_knows_users(const struct config_access *a);
 /* How many of them there are: one, or one for each listener. */
 size_t config_access_count(const struct config *c);
 /* The same from another configuration, as it was read anew, while its owner runs; what `from` had

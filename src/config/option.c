@@ -5,8 +5,9 @@
 #define NAME_LEN_MAX 48
 
 static const struct option_table *const tables[] = {
-	&options_listener, &options_tls,      &options_client,  &options_access, &options_limit,
-	&options_store,    &options_delivery, &options_process, &options_unused, &options_refused,
+	&options_listener, &options_tls,    &options_client,  &options_access,
+	&options_login,    &options_limit,  &options_store,   &options_delivery,
+	&options_process,  &options_unused, &options_refused,
 };
 
 size_t option_count(void)

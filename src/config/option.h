@@ -104,6 +104,7 @@ extern const struct option_table options_tls;
 extern const struct option_table options_client;
 extern const struct option_table options_access;
 extern const struct option_table options_limit;
+extern const struct option_table options_login;
 extern const struct option_table options_store;
 extern const struct option_table options_delivery;
 extern const struct option_table options_process;

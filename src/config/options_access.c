@@ -10,8 +10,8 @@ static const struct option rows[] = {
 	 .group = OPTION_GROUP_ACCESS,
 	 .change = OPTION_CHANGES_AT_ONCE,
 	 .default_text = "true without a listener in the file, else false",
-	 .text = "May clients connect without a user name? Where there is no password file, also "
-		 "those that give one, which nobody verifies."},
+	 .text = "May clients connect without a user name? Where nothing could verify one (a "
+		 "password file, tokens), also those that give one."},
 	{.name = "password_file",
 	 .type = OPTION_TEXT,
 	 ACCESS(password_file),
@@ -45,9 +45,10 @@ static const struct option rows[] = {
 	 CONFIG(has_access_per_listener),
 	 .group = OPTION_GROUP_ACCESS,
 	 .change = OPTION_CHANGES_AT_ONCE,
-	 .text = "Do allow_anonymous, password_file, acl_file and clientid_prefixes stand below "
-		 "each listener line and hold for that one alone? This line must stand above "
-		 "them. Else they hold for all listeners, wherever they stand."},
+	 .text = "Do allow_anonymous, password_file, acl_file, clientid_prefixes, auth_chain and "
+		 "what begins with jwt_ stand below each listener line and hold for that one "
+		 "alone? This line must stand above them. Else they hold for all listeners, "
+		 "wherever they stand."},
 	{.name = "use_username_as_clientid",
 	 BOOL,
 	 LISTENER(is_named_by_user),

@@ -55,8 +55,14 @@ int read_tls_certificate(struct reading *r) MUST_USE;
 void tls_check(struct config *c, struct config_report *report, const struct config_listener *l);
 
 /* access.c */
+struct config_access config_access_new(void);
 void config_access_release(struct config_access *a);
+/* Does it ask for nothing, as a new one? */
+bool config_access_is_plain(const struct config_access *a);
 void config_finish_access(struct config *c, struct config_report *report);
+/* login.c: the same for the ways to know a client, of one realm; `listener`: whose; NULL: all. */
+void config_finish_login(struct config *c, struct config_access *a,
+			 const struct config_listener *listener, struct config_report *report);
 /* Of a listener, or of all of them? */
 bool option_is_of_listener(const struct config *c, const struct option *o);
 

@@ -12,7 +12,7 @@ struct config_listener listener_new(void)
 		.qos_max = -1,
 		.topic_alias_max = -1,
 		.socket_mode = -1,
-		.access.allow_anonymous = -1,
+		.access = config_access_new(),
 	};
 }
 
@@ -89,7 +89,7 @@ bool listener_is_plain(const struct config_listener *l)
 	static const struct listener_limits no_limits;
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
-	       !l->is_named_by_user && l->access.allow_anonymous < 0 &&
+	       !l->is_named_by_user && config_access_is_plain(&l->access) &&
 	       l->protocol == CONFIG_PROTOCOL_MQTT && l->head_bytes == 0 && !l->trusts_forwarded &&
 	       !l->has_proxy && !l->tls.requires_certificate && !l->tls.uses_identity &&
 	       !l->tls.uses_subject && !l->tls.has_no_tickets &&

@@ -40,7 +40,7 @@ static void warn_of_mode(int fd, struct access_report *report)
 	if (fstat(fd, &s) == 0 && (s.st_mode & (S_IROTH | S_IWOTH)) != 0)
 		access_notice(report, 0,
 			      "every user of this machine may read it, or write to it: chmod 640 "
-			      "keeps the passwords' hashes to the broker");
+			      "keeps what is secret in it to the broker");
 }
 
 static int read_file(const char *path, size_t bytes_max, bool is_secret, struct buffer *text,
@@ -106,28 +106,90 @@ static struct acl *read_acl(const char *path, uint64_t seed, struct access_lines
 	return acl;
 }
 
+/* One file of keys that tokens are verified by; a path that is NULL holds none. */
+static bool read_keys(struct jwk_set *keys, const char *path,
+		      void (*add)(struct jwk_set *set, struct span text,
+				  struct access_report *report),
+		      bool is_secret, struct access_lines *lines)
+{
+	struct access_report report = {.file = path};
+	struct buffer text = {0};
+	if (!path)
+		return true;
+	int error = read_file(path, JWK_FILE_BYTES_MAX, is_secret, &text, &report);
+	if (error == 0 && buffer_len(&text) > JWK_FILE_BYTES_MAX)
+		access_refuse(&report, 0, "is larger than a file of keys may be (%zu MiB)",
+			      JWK_FILE_BYTES_MAX >> 20);
+	else if (error == 0)
+		add(keys, buffer_content(&text), &report);
+	bool is_good = report.error_count == 0 && !report.is_out_of_memory;
+	wipe(&text);
+	collect(&report, lines);
+	return is_good;
+}
+
+static bool reads_tokens(const struct config_access *from)
+{
+	return from->jwt_key_file || from->jwt_secret_file || from->jwt_jwks_file;
+}
+
+static struct jwt *read_jwt(const struct config_access *from, uint64_t seed,
+			    struct access_lines *lines)
+{
+	const struct jwt_options options = {
+		.issuer = from->jwt_issuer,
+		.audience = from->jwt_audience,
+		.user_claim = from->jwt_user_claim ? from->jwt_user_claim : "sub",
+		.client_id_claim = from->jwt_client_id_claim,
+		.leeway_s = from->jwt_leeway_s,
+		.replaces_user_name = from->jwt_replaces_user_name,
+	};
+	struct jwt *j = jwt_new(&options, seed);
+	bool is_good = j && read_keys(&j->keys, from->jwt_key_file, jwk_add_pem, false, lines);
+	is_good &= j && read_keys(&j->keys, from->jwt_secret_file, jwk_add_secret, true, lines);
+	is_good &= j && read_keys(&j->keys, from->jwt_jwks_file, jwk_add_json, false, lines);
+	if (is_good)
+		return j;
+	lines->is_out_of_memory |= !j;
+	jwt_free(j);
+	return NULL;
+}
+
+/* What is missing then, its reader has told. */
+static bool is_whole(const struct realm *realm, const struct config_access *from)
+{
+	return !realm->users == !from->password_file && !realm->acl == !from->acl_file &&
+	       !realm->jwt == !reads_tokens(from) &&
+	       !realm->client_id_prefix == !from->client_id_prefix;
+}
+
 static bool read_realm(struct realm *realm, const struct config_access *from, uint64_t seed,
 		       struct access_lines *lines)
 {
 	realm->allows_anonymous = from->allow_anonymous > 0;
+	if (from->auth_chain) {
+		realm->has_chain = true;
+		memcpy(realm->chain, from->chain, sizeof(realm->chain));
+	}
 	if (from->password_file)
 		realm->users = read_users(from->password_file, seed, lines);
 	if (from->acl_file)
 		realm->acl = read_acl(from->acl_file, seed, lines);
+	if (reads_tokens(from))
+		realm->jwt = read_jwt(from, seed, lines);
 	if (from->client_id_prefix)
 		realm->client_id_prefix = mem_copy_text(span_of_text(from->client_id_prefix));
-	return !realm->users == !from->password_file && !realm->acl == !from->acl_file &&
-	       !realm->client_id_prefix == !from->client_id_prefix;
+	return is_whole(realm, from);
 }
 
 struct access *access_files_read(const struct config *c, uint64_t seed, struct access_lines *lines)
 {
 	size_t count = config_access_count(c);
 	struct access *a = access_new((unsigned)count);
-	bool is_whole = a != NULL;
+	bool is_good = a != NULL;
 	for (size_t i = 0; a && i < count; i++)
-		is_whole &= read_realm(&a->realms[i], config_access_of(c, i), seed, lines);
-	if (!is_whole) {
+		is_good &= read_realm(&a->realms[i], config_access_of(c, i), seed, lines);
+	if (!is_good) {
 		lines->is_out_of_memory |= buffer_len(&lines->errors) == 0;
 		access_unref(a);
 		return NULL;
@@ -143,5 +205,8 @@ void access_files_watch(const struct config *c, struct file_watch *w)
 		const struct config_access *a = config_access_of(c, i);
 		file_watch_add(w, a->password_file);
 		file_watch_add(w, a->acl_file);
+		file_watch_add(w, a->jwt_key_file);
+		file_watch_add(w, a->jwt_secret_file);
+		file_watch_add(w, a->jwt_jwks_file);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Password and ACL files, read from disk into what a broker judges by. */
+/* Password and ACL files, and keys of tokens, read from disk into what a broker judges by. */
 #ifndef NIGHTJAR_DAEMON_ACCESS_FILES_H
 #define NIGHTJAR_DAEMON_ACCESS_FILES_H
 

@@ -265,7 +265,8 @@ static void follow_access_files(struct process *p)
 {
 	if (file_watch_look(&p->access_watch) && change_access(p))
 		log_line(&p->log, LOG_TYPE_INFORMATION,
-			 "Password and ACL files were read anew, since one has changed.");
+			 "Who may come in, and what they may do, was read anew, since a file "
+			 "has changed.");
 }
 
 /* Which lines to log, and who may come in, can change while running; where the file is anew is the

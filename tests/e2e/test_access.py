@@ -252,7 +252,7 @@ def test_changed_files_hold_at_once(users, tmp_path):
         before = len(broker.lines())
         acl.write_text("user lena\ntopic #\nuser olaf\ntopic read b\n")
         began = time.monotonic()
-        broker.wait_for_line("were read anew", before)
+        broker.wait_for_line("was read anew", before)
         assert time.monotonic() - began < 2
         lena.publish("a", b"2", qos=1)
         lena.publish("b", b"3", qos=1)

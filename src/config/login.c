@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What options about ways to know a client mean together. */
+#include "config/reading.h"
+
+/* By enum access_method. */
+static const char *const methods[METHOD_COUNT] = {
+	[METHOD_CERTIFICATE] = "certificate",
+	[METHOD_PEER] = "peer",
+	[METHOD_JWT] = "jwt",
+	[METHOD_PASSWORD] = "password_file",
+	[METHOD_HTTP] = "http",
+	[METHOD_ANONYMOUS] = "anonymous",
+};
+
+/* One realm's options, and of which listener it is: NULL: of all. */
+struct realm_options {
+	struct config *config;
+	struct config_report *report;
+	struct config_access *access;
+	const struct config_listener *listener;
+};
+
+/* A place for messages about an option of the realm. */
+static struct reading place_of(const struct realm_options *r, const char *name)
+{
+	size_t index = option_index(option_named(span_of_text(name)));
+	const struct config_place *given =
+		r->listener && r->listener->given ? r->listener->given : r->config->given;
+	return reading_place(r->config, r->report, given[index], name);
+}
+
+static bool has_jwt(const struct config_access *a)
+{
+	return a->jwt_key_file || a->jwt_secret_file || a->jwt_jwks_file;
+}
+
+bool config_access_knows_users(const struct config_access *a)
+{
+	return a->password_file || has_jwt(a);
+}
+
+static enum access_method method_named(struct span word)
+{
+	for (unsigned i = 1; i < METHOD_COUNT; i++)
+		if (text_is(word, methods[i]))
+			return i;
+	return METHOD_NONE;
+}
+
+/* What the method lacks to be of any use; NULL: nothing. */
+static const char *lack_of(const struct config_access *a, enum access_method method)
+{
+	switch (method) {
+	case METHOD_JWT:
+		return has_jwt(a) ? NULL
+				  : "there is no jwt_key_file, jwt_secret_file or "
+				    "jwt_jwks_file";
+	case METHOD_PASSWORD: return a->password_file ? NULL : "there is no password_file";
+	case METHOD_HTTP: return "this version asks no service";
+	case METHOD_ANONYMOUS: return a->allow_anonymous > 0 ? NULL : "allow_anonymous is false";
+	default: return NULL;
+	}
+}
+
+/* May it stand behind that one? */
+static bool is_in_order(enum access_method before, enum access_method method)
+{
+	bool is_proof = method == METHOD_CERTIFICATE || method == METHOD_PEER;
+	return before != METHOD_ANONYMOUS && (!is_proof || before < method);
+}
+
+static int take_method(const struct reading *r, struct config_access *a, size_t at,
+		       struct span word)
+{
+	enum access_method method = method_named(word);
+	int len = (int)word.len;
+	const char *text = (const char *)word.ptr;
+	if (method == METHOD_NONE)
+		return reading_refuse(r,
+				      "'%.*s' is none of certificate, peer, jwt, password_file, "
+				      "http, anonymous",
+				      len, text);
+	for (size_t i = 0; i < at; i++)
+		if (a->chain[i] == method)
+			return reading_refuse(r, "names %.*s twice", len, text);
+	if (at > 0 && !is_in_order(a->chain[at - 1], method))
+		return reading_refuse(r,
+				      "names %.*s behind %s: certificate and peer stand in front, "
+				      "in this order, and anonymous at the end",
+				      len, text, methods[a->chain[at - 1]]);
+	const char *lack = lack_of(a, method);
+	if (lack)
+		return reading_refuse(r, "names %.*s, but %s", len, text, lack);
+	a->chain[at] = (uint8_t)method;
+	return 0;
+}
+
+static void read_chain(const struct realm_options *o)
+{
+	struct config_access *a = o->access;
+	struct reading r = place_of(o, "auth_chain");
+	struct span rest = span_of_text(a->auth_chain);
+	for (size_t at = 0; rest.len > 0; at++)
+		if (take_method(&r, a, at, word_take(&rest)) != 0)
+			return;
+}
+
+/* Nobody would obey them. */
+static void refuse_unused(const struct realm_options *o)
+{
+	const struct config_access *a = o->access;
+	const struct {
+		const char *name, *value;
+	} of_tokens[] = {
+		{"jwt_issuer", a->jwt_issuer},
+		{"jwt_audience", a->jwt_audience},
+		{"jwt_username_claim", a->jwt_user_claim},
+		{"jwt_clientid_claim", a->jwt_client_id_claim},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(of_tokens) && !has_jwt(a); i++) {
+		struct reading r = place_of(o, of_tokens[i].name);
+		if (of_tokens[i].value)
+			reading_refuse(&r, "is about tokens, and there is no jwt_key_file, "
+					   "jwt_secret_file or jwt_jwks_file to verify them by");
+	}
+}
+
+void config_finish_login(struct config *c, struct config_access *a,
+			 const struct config_listener *listener, struct config_report *report)
+{
+	const struct realm_options o = {c, report, a, listener};
+	memset(a->chain, METHOD_NONE, sizeof(a->chain));
+	refuse_unused(&o);
+	if (a->jwt_replaces_user_name && !has_jwt(a))
+		report_notice(report, "jwt_replaces_username has no effect: there are no keys to "
+				      "verify tokens by.");
+	if (a->auth_chain)
+		read_chain(&o);
+}
