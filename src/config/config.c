@@ -16,6 +16,7 @@ void config_init(struct config *c)
 		.connection_messages = true,
 		/* a turn's output of a connection is one write: nothing is left to collect */
 		.tcp_nodelay = true,
+		.seccomp = SECCOMP_REFUSES,
 		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
 		.access = config_access_new(),

@@ -80,6 +80,13 @@ struct config_file {
 	struct config_file_id id;
 };
 
+/* What the filter over system calls does with one that is not on its list. */
+enum config_seccomp {
+	SECCOMP_OFF,
+	SECCOMP_REFUSES,
+	SECCOMP_LOGS,
+};
+
 /* What is spoken on a listener. */
 enum config_protocol {
 	CONFIG_PROTOCOL_MQTT,
@@ -175,6 +182,8 @@ struct config {
 	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
 	char *psk_file;   /* shared keys of TLS, for all listeners with a hint; NULL: none */
+	uint8_t seccomp;  /* enum config_seccomp */
+	bool core_dump;   /* may a crash leave the process's memory behind? */
 	char *pid_file;   /* NULL: none; to be written before the privileges go */
 	/* When started as root: change to this user and its groups once listeners are open.
 	 * NULL: not said: `mosquitto`, else `nobody`, as mosquitto does. "root": stay. */

@@ -4,6 +4,8 @@
 #include "config/config.h"
 #include "config/option_row.h"
 
+static const char *const seccomp_words[] = {"false", "true", "log", NULL};
+
 static const struct option rows[] = {
 	/* Log */
 	{.name = "log_dest",
@@ -89,6 +91,26 @@ static const struct option rows[] = {
 	 .default_text = "mosquitto, or nobody when there is none",
 	 .text = "When started as root: become this user once the listeners are open. Without "
 		 "effect for any other user."},
+	{.name = "seccomp",
+	 .type = OPTION_CHOICE,
+	 .choices = seccomp_words,
+	 CONFIG(seccomp),
+	 .is_ours = true,
+	 .change = OPTION_CHANGES_AT_RESTART,
+	 .group = OPTION_GROUP_PROCESS,
+	 .value = "true|false|log",
+	 .text = "Once it runs, may the broker ask no more of the system than a broker needs? What "
+		 "is refused fails as if the system had no such call, and is told in the log. log: "
+		 "nothing is refused, the kernel logs what would be. docs/SERVICE.md lists what is "
+		 "allowed."},
+	{.name = "core_dump",
+	 BOOL,
+	 CONFIG(core_dump),
+	 .is_ours = true,
+	 .change = OPTION_CHANGES_AT_RESTART,
+	 .group = OPTION_GROUP_PROCESS,
+	 .text = "May a crash leave a file of the process's memory behind, and debuggers of the "
+		 "same user look into it? There are keys and passwords in it."},
 	{.name = "pid_file",
 	 .type = OPTION_TEXT,
 	 CONFIG(pid_file),

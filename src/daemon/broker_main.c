@@ -19,6 +19,8 @@
 #include "daemon/notify.h"
 #include "daemon/process.h"
 #include "daemon/pulse.h"
+#include "daemon/sandbox.h"
+#include "daemon/sandbox_calls.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/store.h"
@@ -100,6 +102,36 @@ static void tell_user(struct process *p, bool was_root)
 	log_line(&p->log, is_warning ? LOG_TYPE_WARNING : LOG_TYPE_INFORMATION, "%s", sentence);
 }
 
+/* Before anything of others is read: what is in the store, and what clients send. */
+static void confine(struct process *p)
+{
+	char reason[SANDBOX_REASON_MAX];
+	bool only_logs = p->config->seccomp == SECCOMP_LOGS;
+	if (p->config->seccomp == SECCOMP_OFF)
+		return;
+	if (sandbox_start(only_logs, reason) != 0)
+		log_line(&p->log, LOG_TYPE_WARNING,
+			 "System calls are not filtered: %s. With seccomp false it does without.",
+			 reason);
+	else
+		log_line(&p->log, LOG_TYPE_INFORMATION,
+			 "System calls that a broker does not need are %s from now on%s.",
+			 only_logs ? "logged by the kernel" : "refused",
+			 sandbox_sanitizer_calls[0] ? " (but those of the sanitizers)" : "");
+}
+
+/* A call that the filter lacks, or somebody who tries what a broker never does. */
+static void tell_refused(struct process *p)
+{
+	char name[SANDBOX_NAME_MAX];
+	while (sandbox_take_refused(name))
+		log_line(&p->log, LOG_TYPE_WARNING,
+			 "The system call %s was refused (seccomp): nothing in a broker needs it. "
+			 "If "
+			 "something fails for that, tell its developers; seccomp false lets it.",
+			 name);
+}
+
 static int settle(struct process *p)
 {
 	const struct config *c = p->config;
@@ -112,6 +144,7 @@ static int settle(struct process *p)
 	if (error != 0)
 		return error;
 	tell_user(p, was_root);
+	process_allow_core(c->core_dump);
 	p->signals_fd = signals_open();
 	if (p->signals_fd < 0)
 		snprintf(p->reason, REASON_MAX, "cannot wait for signals: %s", strerror(errno));
@@ -341,6 +374,8 @@ static bool serve_until_end(struct process *p)
 			look_at_files(p);
 		else if (what == SIGUSR1)
 			tell_status(p);
+		else if (what == SANDBOX_SIGNAL)
+			tell_refused(p);
 		else if (what != SIGALRM)
 			return what != -2;
 	}
@@ -380,6 +415,7 @@ static int start_and_serve(struct process *p, struct span notices)
 		error = settle(p);
 	if (error == 0) {
 		log_lines(&p->log, LOG_TYPE_NOTICE, notices);
+		confine(p);
 		error = start_server(p);
 	}
 	if (error == 0) {

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -56,6 +57,17 @@ unsigned process_core_count(void)
 	/* More cores than the set has room for. */
 	long count = sysconf(_SC_NPROCESSORS_ONLN);
 	return count > 0 ? (unsigned)count : 1;
+}
+
+void process_allow_core(bool is_allowed)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = is_allowed ? limit.rlim_max : 0;
+		(void)!setrlimit(RLIMIT_CORE, &limit);
+	}
+	/* a core that is piped to a program (core(5)) has no limit, but this */
+	prctl(PR_SET_DUMPABLE, is_allowed ? 1 : 0);
 }
 
 uint64_t process_random(void)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/signals.h"
 
+#include "daemon/sandbox.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +19,7 @@ int signals_open(void)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGALRM);
+	sigaddset(&set, SANDBOX_SIGNAL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return ERROR_SYSTEM;
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -5,7 +5,7 @@
 
 #include "base/base.h"
 
-/* Holds SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGALRM back from this thread and those it starts, and
+/* Holds SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGALRM and SANDBOX_SIGNAL back from this thread and those it starts, and
  * ignores SIGPIPE; before any thread is started. A descriptor for signals_wait, or ERROR_SYSTEM. */
 int signals_open(void) MUST_USE;
 /* The next signal; or, when a descriptor of `others` (-1: none) became readable instead, -1 for the

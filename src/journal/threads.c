@@ -178,6 +178,7 @@ static bool start_all(struct journal *j)
 	struct threads *t = j->threads;
 	sigset_t all, before;
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* a thread's own: held back, it would end the program */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int error = pthread_create(&t->housekeeper, NULL, run_housekeeper, j);
 	t->has_housekeeper = error == 0;

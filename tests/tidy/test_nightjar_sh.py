@@ -77,7 +77,7 @@ def test_missing_packages_are_installed_and_named(machine):
     machine.stub('meson', 'exit 1')
     status, out, _ = machine.run('build')
     assert status == 1
-    missing = 'ninja-build libxxhash-dev libjansson-dev libssl-dev libargon2-dev'
+    missing = 'ninja-build libxxhash-dev libjansson-dev libssl-dev libargon2-dev libseccomp-dev'
     assert f'installing {missing} to build nightjar\n' in out
     install, = machine.calls('apt-get')
     assert install.endswith(f'install -y --no-install-recommends {missing}')
@@ -88,7 +88,7 @@ def test_command_of_another_origin_needs_no_package(machine):
     machine.stub('meson', 'exit 1')
     machine.stub('ninja')
     machine.stub('pkg-config')
-    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev')
+    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev libseccomp-dev')
     machine.run('build')
     assert machine.calls('apt-get') == []
 
@@ -148,7 +148,7 @@ def test_system_without_apt_is_told(machine):
 
 
 def built(machine):
-    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev')
+    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev libseccomp-dev')
     for command in ('cc', 'pkg-config', 'meson', 'ninja', 'ldconfig', 'ln', 'install',
                     'systemd-sysusers'):
         machine.stub(command)

@@ -165,6 +165,7 @@ class Broker:
                 status = self.process.wait()
             text = "\n".join(self.process.err.all()[-40:])
             assert status == 0, f"the broker ended with {status}:\n{text}"
+            assert "(seccomp)" not in text, f"the filter over system calls lacks one:\n{text}"
         finally:
             if self.process is not None:
                 self.process.kill()

@@ -155,6 +155,8 @@ static const struct accepted accepted_cases[] = {
 	{"shards 64", CONFIG(shards), 64},
 	{"user nobody", NOTHING},
 	{"pid_file /run/nightjar.pid", NOTHING},
+	{"seccomp log", CONFIG(seccomp), SECCOMP_LOGS},
+	{"core_dump true", CONFIG(core_dump), 1},
 	{"response_information a/b", NOTHING},
 	{"persistence false", CONFIG(store.is_wanted), 0},
 	{"persistence true", CONFIG(store.is_wanted), 1},
