@@ -43,6 +43,7 @@ void access_unref(struct access *a)
 		jwt_free(a->realms[i].jwt);
 		acl_free(a->realms[i].acl);
 		mem_free(a->realms[i].client_id_prefix);
+		mem_free(a->realms[i].auto_id_prefix);
 	}
 	mem_free(a);
 }

@@ -31,6 +31,10 @@ enum access_method {
 /* All of them, in this order. */
 #define CHAIN_LEN_MAX METHOD_COUNT
 
+#define AUTO_ID_PREFIX "auto-"
+/* Of a prefix of ids that are given. */
+#define AUTO_ID_PREFIX_MAX 64
+
 struct realm {
 	bool allows_anonymous;  /* also user names that nobody can verify */
 	bool has_chain;         /* it was said, and is not the usual one */
@@ -38,6 +42,7 @@ struct realm {
 	struct jwt *jwt;        /* NULL: no token is believed */
 	struct acl *acl;        /* NULL: everything is allowed */
 	char *client_id_prefix; /* NULL: any */
+	char *auto_id_prefix;   /* of client ids that are given; NULL: AUTO_ID_PREFIX */
 	/* enum access_method; the first METHOD_NONE ends it */
 	uint8_t chain[CHAIN_LEN_MAX];
 };
@@ -59,6 +64,11 @@ struct access *access_ref(struct access *a);
 /* The last one frees it, and what its realms hold. NULL is allowed. */
 void access_unref(struct access *a);
 
+/* What client ids begin with that are given. */
+static inline const char *realm_id_prefix(const struct realm *realm)
+{
+	return realm->auto_id_prefix ? realm->auto_id_prefix : AUTO_ID_PREFIX;
+}
 /* Is it in the chain, and has what it needs? */
 bool realm_uses(const struct realm *realm, enum access_method method);
 /* Is there any way that would tell a right user name from a wrong one? */

@@ -226,8 +226,10 @@ static bool is_decided(struct connection *c, const struct connect *p, unsigned a
 
 const struct flaw *admit_client_id(const struct connection *c, const struct connect *p)
 {
-	const char *prefix = realm_of(c)->client_id_prefix;
-	return prefix && !has_prefix(p->client_id, prefix) ? &flaw_prefix : NULL;
+	const struct realm *realm = realm_of(c);
+	const char *prefix = realm->client_id_prefix;
+	struct span id = p->client_id.len ? p->client_id : span_of_text(realm_id_prefix(realm));
+	return prefix && !has_prefix(id, prefix) ? &flaw_prefix : NULL;
 }
 
 /* Its user name was taken as its client id, before it was known that it is called otherwise. */

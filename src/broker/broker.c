@@ -157,6 +157,7 @@ static void shard_release(struct shard *s)
 	identities_release(s);
 	settings_unref(s->settings);
 	mem_free(s->forwarded);
+	buffer_release(&s->mounted);
 	full_release(s);
 	chunk_pool_release(&s->chunks);
 	event_ring_release(&s->events);

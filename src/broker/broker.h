@@ -19,6 +19,7 @@
 #include "trace/event.h"
 
 struct broker;
+struct mount;
 struct shard;
 
 /* Time is an argument. */
@@ -101,6 +102,7 @@ struct peer {
 	uint16_t port;         /* of our listener */
 	uint8_t answer;        /* enum answer */
 	uint8_t realm;         /* of our listener: index in struct access */
+	struct mount *mount;   /* of our listener, or NULL; borrowed */
 	bool is_named_by_user; /* use_username_as_clientid of our listener */
 	uint8_t listener;      /* index in limit_settings.listeners */
 };

@@ -6,6 +6,7 @@
 #include "broker/authenticate.h"
 #include "broker/deliver.h"
 #include "broker/handle.h"
+#include "broker/mount.h"
 #include "broker/packet.h"
 #include "broker/see.h"
 #include "broker/shard.h"
@@ -19,6 +20,23 @@
 const struct farewell connection_taken_over = {.reason_code = REASON_SESSION_TAKEN_OVER,
 					       .tell = true,
 					       .text = "session taken over by another connection"};
+
+static bool mount(struct connection *c, struct mount *m)
+{
+	if (!m)
+		return true;
+	if (!connection_has_extras(c))
+		return false;
+	c->extras->mount = mount_ref(m);
+	c->is_mounted = true;
+	return true;
+}
+
+static void unmount(struct connection *c)
+{
+	if (c->is_mounted)
+		mount_unref(c->extras->mount);
+}
 
 struct connection *connection_new(struct shard *s, const struct stream *stream,
 				  const struct peer *peer)
@@ -44,7 +62,14 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
 	memcpy(c->address, peer->address, address_len);
+	if (!mount(c, peer->mount)) {
+		c->stream.ops->close(&c->stream);
+		mem_free(c);
+		return NULL;
+	}
 	if (connection_attach(c)) {
+		unmount(c);
+		mem_free(c->extras);
 		mem_free(c);
 		return NULL;
 	}
@@ -61,6 +86,7 @@ int connection_attach(struct connection *c)
 		return error;
 	list_append(&s->connections, &c->link);
 	s->connection_count++;
+	s->has_mounts |= c->is_mounted;
 	c->last_packet_ms = s->now.steady_ms;
 	timer_set(&s->connection_timers, &c->timer,
 		  s->now.steady_ms + s->settings->connect_timeout_ms);
@@ -180,6 +206,7 @@ void connection_free(struct connection *c)
 		identity_unref(c->shard, c->identity);
 	output_release(&c->output, &c->shard->chunks);
 	authenticate_forget(c);
+	unmount(c);
 	if (c->extras) {
 		aliases_in_free(c->extras->in);
 		aliases_out_free(c->extras->out);

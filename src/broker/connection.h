@@ -18,6 +18,7 @@ struct aliases_out;
 struct exchange;
 struct identity;
 struct kept_input;
+struct mount;
 struct session;
 struct shard;
 struct throttle;
@@ -37,6 +38,7 @@ enum connection_state {
 struct connection_extras {
 	struct aliases_in *in;     /* topic aliases of the client's PUBLISHes; or NULL */
 	struct aliases_out *out;   /* those we assigned; or NULL */
+	struct mount *mount;       /* of its listener (mount.h); or NULL */
 	struct exchange *exchange; /* an enhanced authentication that is under way; or NULL */
 };
 
@@ -76,6 +78,7 @@ struct connection {
 	uint32_t realm : 6;        /* of its listener */
 	uint32_t listener : 6;     /* in limit_settings.listeners */
 	bool is_named_by_user : 1; /* its user name stands for its client id */
+	bool is_mounted : 1;       /* its topics are not what they are here (mount.h) */
 	bool has_method : 1;       /* OPEN: it came in by enhanced authentication */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */

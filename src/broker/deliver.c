@@ -374,15 +374,15 @@ enum delivered deliver(struct shard *s, struct session *session, struct delivery
 	return DELIVERED;
 }
 
-/* This connection takes less than the one before: "as if it had been sent" ([5] 3.1.2.11.4). */
-static void give_up_sent(struct shard *s, struct session *session, struct message *m)
+/* "As if it had been sent" ([5] 3.1.2.11.4). */
+static void give_up_sent(struct shard *s, struct session *session, struct message *m,
+			 const char *why)
 {
 	uint64_t position = session->send.resend - 1;
 	struct queued q = {.message = m, .position = waiting_is_kept(s, session) ? position : 0};
 	s->memory_bytes -= message_bytes(m);
 	send_cancel(&session->send, position);
-	s->status.dropped_too_large++;
-	deliver_give_up(s, session, &q, "larger than the client takes");
+	deliver_give_up(s, session, &q, why);
 }
 
 static bool send_pubrel(struct connection *c, uint16_t packet_id)
@@ -399,13 +399,25 @@ static bool send_pubrel(struct connection *c, uint16_t packet_id)
 static bool resend(struct session *session, const struct sending *entry, struct outgoing *o)
 {
 	struct connection *c = session->connection;
-	if (UNLIKELY(!fits(c, o)))
-		give_up_sent(c->shard, session, entry->message);
-	else if (packet_send(c, o) == 0)
-		see_sent(c, o);
-	else
+	struct shard *s = c->shard;
+	if (UNLIKELY(!fits(c, o))) { /* this connection takes less than the one before */
+		s->status.dropped_too_large++;
+		give_up_sent(s, session, entry->message, "larger than the client takes");
+		return true;
+	}
+	if (packet_send(c, o))
 		return false;
+	see_sent(c, o);
 	return true;
+}
+
+/* What may not be read any more does not come again; but at QoS 2 the client may wait for the end of
+ * it, unless it has another name for the topic, or none. */
+static bool may_come_again(struct shard *s, const struct session *session, struct span topic,
+			   bool is_begun_qos_2)
+{
+	return LIKELY(may_read(s, session, topic)) ||
+	       (is_begun_qos_2 && has_name_for(session, topic));
 }
 
 static bool resend_with_identifiers(struct session *session, const struct sending *entry,
@@ -446,11 +458,17 @@ static bool send_one_again(struct session *session)
 	if (steps & STEP_SEND_PUBREL)
 		return send_pubrel(c, packet_id);
 	struct publication p;
+	uint8_t qos = entry->flags >> 4 & 3;
+	if (!may_come_again(c->shard, session, message_topic(entry->message), qos == 2)) {
+		c->shard->status.denied++;
+		give_up_sent(c->shard, session, entry->message, not_allowed);
+		return true;
+	}
 	publication_of_message(&p, entry->message);
 	struct outgoing o = {.publication = &p,
 			     .identifier = entry->note,
 			     .packet_id = packet_id,
-			     .qos = entry->flags >> 4 & 3,
+			     .qos = qos,
 			     .retain = entry->flags & QUEUED_RETAIN,
 			     .dup = true};
 	bool has_gone = entry->flags & QUEUED_IDENTIFIERS
@@ -487,7 +505,7 @@ static bool send_popped(struct shard *s, struct session *session, const struct q
 	if (is_expired(s, &p.parts) && !is_begun(session, q)) { /* [MQTT-3.3.2-5, 4.3.3-7] */
 		s->status.dropped_expired++;
 		deliver_give_up(s, session, q, "expired");
-	} else if (UNLIKELY(!may_read(s, session, p.parts.topic)) && !is_begun(session, q)) {
+	} else if (!may_come_again(s, session, p.parts.topic, is_begun(session, q))) {
 		s->status.denied++;
 		deliver_give_up(s, session, q, not_allowed);
 	} else if (q->qos == 0) {

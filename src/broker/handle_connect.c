@@ -7,6 +7,7 @@
 #include "broker/deliver.h"
 #include "broker/group.h"
 #include "broker/handle.h"
+#include "broker/mount.h"
 #include "broker/packet.h"
 #include "broker/retain.h"
 #include "broker/rights.h"
@@ -17,7 +18,8 @@
 
 #include <stdio.h>
 
-#define ASSIGNED_ID_BYTES 37 /* "auto-" and 32 hexadecimal digits */
+/* A prefix and 32 hexadecimal digits. */
+#define ASSIGNED_ID_BYTES_MAX (AUTO_ID_PREFIX_MAX + 32)
 
 static const struct flaw flaw_auth = {REASON_BAD_AUTHENTICATION_METHOD,
 				      "authentication method not supported"};
@@ -149,15 +151,20 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 }
 
 /* Unpredictable, of this shard, and not in use [MQTT-3.1.3-6, 3.2.2-16]. */
-static struct span assign_client_id(struct shard *s, char text[static ASSIGNED_ID_BYTES + 1])
+static struct span assign_client_id(const struct connection *c,
+				    char text[static ASSIGNED_ID_BYTES_MAX + 1])
 {
-	struct span id = span_of(text, ASSIGNED_ID_BYTES);
+	struct span id;
+	struct shard *s = c->shard;
+	const char *prefix = realm_id_prefix(&s->access->realms[c->realm]);
 	do {
 		uint64_t source[3] = {s->broker->start_ms, s->index, ++s->assigned_ids};
 		struct span bytes = span_of(source, sizeof(source));
-		snprintf(text, ASSIGNED_ID_BYTES + 1, "auto-%016llX%016llX",
-			 (unsigned long long)hash_bytes(bytes, s->broker->seed),
-			 (unsigned long long)hash_bytes(bytes, ~s->broker->seed));
+		int len = snprintf(text, ASSIGNED_ID_BYTES_MAX + 1, "%s%016llX%016llX", prefix,
+				   (unsigned long long)hash_bytes(bytes, s->broker->seed),
+				   (unsigned long long)hash_bytes(bytes, ~s->broker->seed));
+		ASSERT(len > 0 && len <= ASSIGNED_ID_BYTES_MAX);
+		id = span_of(text, (size_t)len);
 	} while (shard_of(s->broker, id) != s->index || session_find(s, id));
 	return id;
 }
@@ -284,7 +291,7 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 void handle_connect(struct connection *c, struct span body)
 {
 	struct connect p;
-	char assigned[ASSIGNED_ID_BYTES + 1];
+	char assigned[ASSIGNED_ID_BYTES_MAX + 1];
 	struct shard *s = c->shard;
 	enum access_method proved;
 	const struct flaw *flaw = connect_decode(body, &p);
@@ -294,6 +301,8 @@ void handle_connect(struct connection *c, struct span body)
 		return;
 	}
 	flaw = admit_proof(c, &p, &proved);
+	if (!flaw && c->is_mounted && p.has_will)
+		flaw = mount_topic(c, &p.will_topic);
 	if (!flaw && c->is_named_by_user && !p.has_user_name && names_method(&p))
 		flaw = authenticate_name(c, &p);
 	if (!flaw && c->is_named_by_user && !p.has_user_name)
@@ -324,7 +333,7 @@ void handle_connect(struct connection *c, struct span body)
 		connection_fail(c, flaw);
 	} else if (c->state == CONNECTION_NEW) {
 		if (client_id.len == 0)
-			client_id = assign_client_id(s, assigned);
+			client_id = assign_client_id(c, assigned);
 		begin(c, &p, client_id);
 	}
 	s->connecting_id = SPAN_NONE;

@@ -2,6 +2,7 @@
 /* PUBLISH from a client ([5] 3.3). */
 #include "base/mem.h"
 #include "broker/handle.h"
+#include "broker/mount.h"
 #include "broker/packet.h"
 #include "broker/publish.h"
 #include "broker/retain.h"
@@ -88,6 +89,11 @@ static const struct flaw *judge(struct connection *c, struct publish *p)
 			if (flaw)
 				return flaw;
 		}
+	}
+	if (UNLIKELY(c->is_mounted)) {
+		const struct flaw *flaw = mount_topic(c, &p->topic);
+		if (flaw)
+			return flaw;
 	}
 	if (p->qos > set->qos_max)
 		return &flaw_qos; /* [5] 3.2.2.3.4 */

@@ -3,6 +3,7 @@
 #include "broker/group.h"
 #include "broker/handle.h"
 #include "broker/interest.h"
+#include "broker/mount.h"
 #include "broker/retain.h"
 #include "broker/rights.h"
 #include "broker/see.h"
@@ -101,6 +102,8 @@ void handle_subscribe(struct connection *c, struct span body)
 {
 	struct subscribe p;
 	const struct flaw *flaw = subscribe_decode(body, c->version, &p);
+	if (!flaw && c->is_mounted)
+		flaw = mount_filters(c, true, &p.filters);
 	if (flaw) {
 		connection_fail(c, flaw);
 		return;
@@ -116,6 +119,8 @@ void handle_unsubscribe(struct connection *c, struct span body)
 {
 	struct unsubscribe p;
 	const struct flaw *flaw = unsubscribe_decode(body, c->version, &p);
+	if (!flaw && c->is_mounted)
+		flaw = mount_filters(c, false, &p.filters);
 	if (flaw) {
 		connection_fail(c, flaw);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/packet.h"
 
+#include "broker/mount.h"
 #include "broker/publish.h"
 #include "broker/shard.h"
 
@@ -109,9 +110,16 @@ static uint8_t *put_head(uint8_t *p, const struct connection *c, const struct ou
 	return c->version == MQTT_5 ? put_properties(p, o, l) : p;
 }
 
+/* As the client knows it. */
+static struct span topic_for(const struct connection *c, const struct outgoing *o)
+{
+	struct span topic = o->publication->parts.topic;
+	return UNLIKELY(c->is_mounted) ? mount_strip(c, topic) : topic;
+}
+
 size_t packet_size(const struct connection *c, const struct outgoing *o)
 {
-	struct layout l = {.topic = o->publication->parts.topic};
+	struct layout l = {.topic = topic_for(c, o)};
 	return lay_out(c, o, &l) ? whole_len(&l) : 0;
 }
 
@@ -153,7 +161,7 @@ static bool has_room_for_alias(const struct connection *c, const struct outgoing
 static int send_fresh(struct connection *c, const struct outgoing *o)
 {
 	bool is_new = true;
-	struct layout l = {.topic = o->publication->parts.topic};
+	struct layout l = {.topic = topic_for(c, o)};
 	if (c->extras && c->extras->out && has_room_for_alias(c, o))
 		l.alias = aliases_out_find(c->extras->out, l.topic, &is_new);
 	if (l.alias && !is_new)
@@ -182,7 +190,7 @@ static int send_variant(struct connection *c, const struct outgoing *o)
 	unsigned kind = (c->version == MQTT_5 ? 6u : 0u) + o->qos * 2u + (o->retain ? 1u : 0u);
 	struct cached_packet *v = &cache->variants[kind];
 	if (UNLIKELY(v->len == 0)) {
-		struct layout l = {.topic = o->publication->parts.topic};
+		struct layout l = {.topic = topic_for(c, o)};
 		if (!lay_out(c, o, &l) || whole_len(&l) > PACKET_CACHED_BYTES_MAX)
 			return send_fresh(c, o);
 		encode_variant(v, c, o, &l);
@@ -202,7 +210,7 @@ int packet_send(struct connection *c, const struct outgoing *o)
 {
 	int error;
 	if (o->publication->is_fanned_out && !(c->extras && c->extras->out) && !o->identifier &&
-	    !o->dup)
+	    !o->dup && LIKELY(!c->is_mounted))
 		error = send_variant(c, o);
 	else
 		error = send_fresh(c, o);

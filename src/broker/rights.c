@@ -39,6 +39,8 @@ bool rights_judge(const struct shard *s, const struct session *session, enum acl
 {
 	const struct identity *i = identity_of_session(session);
 	const struct acl *acl = acl_of(s, i);
+	if (!has_name_for(session, topic))
+		return false;
 	if (!acl)
 		return true;
 	struct acl_client who = client_of(acl, i, session_client_id(session));

@@ -7,6 +7,7 @@
 #ifndef NIGHTJAR_BROKER_RIGHTS_H
 #define NIGHTJAR_BROKER_RIGHTS_H
 
+#include "broker/mount.h"
 #include "broker/shard.h"
 
 bool rights_judge(const struct shard *s, const struct session *session, enum acl_right right,
@@ -16,13 +17,21 @@ bool rights_judge(const struct shard *s, const struct session *session, enum acl
  * judged when it is there. */
 static inline bool may_read(const struct shard *s, const struct session *session, struct span topic)
 {
-	return LIKELY(!s->access->has_acl) || rights_judge(s, session, ACL_READ, topic);
+	return LIKELY(!s->access->has_acl && !s->has_mounts) ||
+	       rights_judge(s, session, ACL_READ, topic);
 }
 
 static inline bool may_write(const struct shard *s, const struct session *session,
 			     struct span topic)
 {
 	return LIKELY(!s->access->has_acl) || rights_judge(s, session, ACL_WRITE, topic);
+}
+
+/* Does its client know the topic by any name (mount.h)? */
+static inline bool has_name_for(const struct session *session, struct span topic)
+{
+	const struct connection *c = session->connection;
+	return LIKELY(!c || !c->is_mounted) || mount_shows(c, topic);
 }
 
 /* The same before there is a session. */

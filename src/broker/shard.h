@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_BROKER_SHARD_H
 #define NIGHTJAR_BROKER_SHARD_H
 
+#include "base/buffer.h"
 #include "base/map.h"
 #include "broker/bus.h"
 #include "broker/checkpoint.h"
@@ -33,8 +34,8 @@ struct held_publishes {
 struct shard {
 	struct broker *broker;
 	const struct settings *settings; /* those that hold now; a reference */
-	struct access *access;         /* what clients are judged by; a reference */
-	struct identities *identities; /* by realm */
+	struct access *access;           /* what clients are judged by; a reference */
+	struct identities *identities;   /* by realm */
 	struct quiet quiet_refused;
 	struct quiet quiet_denied;
 	struct quiet quiet_limited;
@@ -56,7 +57,9 @@ struct shard {
 	struct link replays;
 	uint8_t *forwarded; /* properties of the PUBLISH at hand, less those that end here */
 	size_t forwarded_capacity;
-	struct link holders; /* sessions that hold publishers back */
+	struct buffer mounted; /* topics of the packet at hand (mount.h) */
+	bool has_mounts;       /* a client with a mount point has been here */
+	struct link holders;   /* sessions that hold publishers back */
 	struct connection *dirty;
 	struct connection *resumed;
 	uint64_t connection_count;

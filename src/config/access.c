@@ -69,6 +69,18 @@ static void finish_one(struct config_access *a, const struct config_listener *l,
 		      where);
 }
 
+/* `given`: where each option was said. */
+static void check_id_prefix(struct config *c, const struct config_access *a,
+			    const struct config_place *given, struct config_report *report)
+{
+	static const char name[] = "auto_id_prefix";
+	if (!a->auto_id_prefix || strlen(a->auto_id_prefix) <= CONFIG_ID_PREFIX_MAX)
+		return;
+	size_t index = option_index(option_named(span_of_text(name)));
+	struct reading r = reading_place(c, report, given[index], name);
+	reading_refuse(&r, "is longer than %d bytes", CONFIG_ID_PREFIX_MAX);
+}
+
 static void finish_each(struct config *c, struct config_report *report)
 {
 	for (size_t i = 0; i < c->listener_count; i++) {
@@ -80,6 +92,7 @@ static void finish_each(struct config *c, struct config_report *report)
 			snprintf(where, sizeof(where), " of port %u", l->port);
 		finish_one(&l->access, l, report, where);
 		config_finish_login(c, &l->access, l, report);
+		check_id_prefix(c, &l->access, l->given, report);
 	}
 }
 
@@ -101,6 +114,7 @@ void config_finish_access(struct config *c, struct config_report *report)
 		finish_each(c, report);
 	else
 		finish_all(c, report);
+	check_id_prefix(c, &c->access, c->given, report);
 	c->settings.allow_anonymous = config_access_of(c, 0)->allow_anonymous > 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "config/reading.h"
+#include "mqtt/topic.h"
 
 #define DEFAULT_PORT 1883
 
@@ -265,6 +266,29 @@ static int finish_key_log(struct config *c)
 	return rc;
 }
 
+static void check_mount_point(struct config *c, struct config_report *report,
+			      const struct config_listener *l)
+{
+	static const char name[] = "mount_point";
+	const char *text = l->mount_point;
+	if (!text)
+		return;
+	size_t index = option_index(option_named(span_of_text(name)));
+	struct reading r = reading_place(c, report, l->given ? l->given[index] : l->place, name);
+	if (topic_has_wildcard(span_of_text(text)))
+		reading_refuse(&r,
+			       "%s holds a wildcard: it stands in front of topics, which have "
+			       "none",
+			       text);
+	else if (strlen(text) > CONFIG_MOUNT_BYTES_MAX)
+		reading_refuse(&r, "is longer than %d bytes", CONFIG_MOUNT_BYTES_MAX);
+	else if (text[strlen(text) - 1] != '/')
+		reading_notice(&r,
+			       "does not end with a slash: the topic a of its clients is %sa, "
+			       "and filters that begin with + or # are refused",
+			       text);
+}
+
 static void finish_listeners(struct config *c, struct config_report *report)
 {
 	check_ports(c, report);
@@ -278,6 +302,7 @@ static void finish_listeners(struct config *c, struct config_report *report)
 		report->is_out_of_memory = true;
 	for (size_t i = 0; i < c->listener_count; i++) {
 		check_kind(c, report, &c->listeners[i]);
+		check_mount_point(c, report, &c->listeners[i]);
 		tls_check(c, report, &c->listeners[i]);
 	}
 }

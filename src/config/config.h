@@ -32,6 +32,10 @@
 #define CONFIG_FILES_MAX 256
 /* Reported mistakes; the rest is counted. */
 #define CONFIG_ERRORS_MAX 100
+/* Of an auto_id_prefix: what is given stays as short as clients expect. */
+#define CONFIG_ID_PREFIX_MAX 64
+/* Of a mount_point: it goes in front of every topic. */
+#define CONFIG_MOUNT_BYTES_MAX 1024
 
 enum socket_family {
 	SOCKET_FAMILY_ANY,
@@ -112,6 +116,7 @@ struct config_access {
 	char *password_file;    /* NULL: none */
 	char *acl_file;
 	char *client_id_prefix;
+	char *auto_id_prefix; /* NULL: "auto-" */
 
 	char *auth_chain;             /* words; NULL: not said */
 	uint8_t chain[CHAIN_LEN_MAX]; /* the same (access/access.h); from config_finish on */
@@ -153,6 +158,7 @@ struct config_listener {
 	uint32_t head_bytes;         /* of the head of a WebSocket at most; 0: not said */
 	bool trusts_forwarded;       /* X-Forwarded-For of a proxy */
 	bool has_proxy;              /* PROXY protocol: each connection begins with its header */
+	char *mount_point;           /* in front of its clients' topics; NULL: nothing */
 	struct config_tls tls;
 	struct listener_limits limits;
 };

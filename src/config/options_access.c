@@ -40,15 +40,24 @@ static const struct option rows[] = {
 	 .value = "prefix",
 	 .default_text = "any client id",
 	 .text = "Only clients whose client id begins so may connect."},
+	{.name = "auto_id_prefix",
+	 .type = OPTION_TEXT,
+	 ACCESS(auto_id_prefix),
+	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 .value = "prefix",
+	 .default_text = "auto-",
+	 .text = "What the client id begins with that a client is given when it has none of its "
+		 "own."},
 	{.name = "per_listener_settings",
 	 BOOL,
 	 CONFIG(has_access_per_listener),
 	 .group = OPTION_GROUP_ACCESS,
 	 .change = OPTION_CHANGES_AT_ONCE,
-	 .text = "Do allow_anonymous, password_file, acl_file, clientid_prefixes, auth_chain and "
-		 "what begins with jwt_ stand below each listener line and hold for that one "
-		 "alone? This line must stand above them. Else they hold for all listeners, "
-		 "wherever they stand."},
+	 .text = "Do allow_anonymous, password_file, acl_file, clientid_prefixes, auto_id_prefix, "
+		 "auth_chain and what begins with jwt_ stand below each listener line and hold "
+		 "for that one alone? This line must stand above them. Else they hold for all "
+		 "listeners, wherever they stand."},
 	{.name = "use_username_as_clientid",
 	 BOOL,
 	 LISTENER(is_named_by_user),

@@ -87,6 +87,17 @@ static const struct option rows[] = {
 		 "that says which client it is for? Only for listeners that nobody but the proxy "
 		 "reaches. With use_identity_as_username the certificate's name that the proxy has "
 		 "verified is the user name."},
+	{.name = "mount_point",
+	 .type = OPTION_TEXT,
+	 LISTENER(mount_point),
+	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .value = "prefix",
+	 .default_text = "none",
+	 .text = "What stands in front of all topics of clients of the listener above, in their "
+		 "publishes, wills and subscriptions (within $share/name/ too), and is taken off "
+		 "what they are sent: with building/ their topic a is building/a for everybody "
+		 "else, and in acl_file. Topics in properties and payloads stay as they are."},
 	{.name = "socket_domain",
 	 .type = OPTION_CHOICE,
 	 LISTENER(family),

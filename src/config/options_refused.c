@@ -99,10 +99,6 @@ static const struct option rows[] = {
 	OF_BRIDGE("threshold"),
 	OF_BRIDGE("try_private"),
 	OF_BRIDGE("username"),
-	REFUSED("auto_id_prefix",
-		"given client ids have a fixed form in this version: remove the line"),
-	REFUSED("mount_point",
-		"topics are the same on all listeners in this version: remove the line"),
 };
 
 const struct option_table options_refused = {rows, ARRAY_COUNT(rows)};

@@ -160,7 +160,8 @@ static bool is_whole(const struct realm *realm, const struct config_access *from
 {
 	return !realm->users == !from->password_file && !realm->acl == !from->acl_file &&
 	       !realm->jwt == !reads_tokens(from) &&
-	       !realm->client_id_prefix == !from->client_id_prefix;
+	       !realm->client_id_prefix == !from->client_id_prefix &&
+	       !realm->auto_id_prefix == !from->auto_id_prefix;
 }
 
 static bool read_realm(struct realm *realm, const struct config_access *from, uint64_t seed,
@@ -179,6 +180,8 @@ static bool read_realm(struct realm *realm, const struct config_access *from, ui
 		realm->jwt = read_jwt(from, seed, lines);
 	if (from->client_id_prefix)
 		realm->client_id_prefix = mem_copy_text(span_of_text(from->client_id_prefix));
+	if (from->auto_id_prefix)
+		realm->auto_id_prefix = mem_copy_text(span_of_text(from->auto_id_prefix));
 	return is_whole(realm, from);
 }
 

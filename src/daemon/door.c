@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "broker/mount.h"
 #include "io/layered.h"
 #include "io/proxy_header.h"
 #include "io/tls.h"
@@ -91,6 +92,12 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 	int error = config_listener_has_tls(from) ? make_tls(c, from, NULL, &tls, reason) : 0;
 	if (error != 0)
 		return error;
+	struct mount *mount = from->mount_point ? mount_new(span_of_text(from->mount_point)) : NULL;
+	if (from->mount_point && !mount) {
+		tls_context_unref(tls);
+		snprintf(reason, DOOR_REASON_MAX, "%s", error_text(ERROR_NO_MEMORY));
+		return ERROR_NO_MEMORY;
+	}
 	size_t index = (size_t)(from - c->listeners);
 	*d = (struct door){
 		.tls = tls,
@@ -98,6 +105,7 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 		.realm = (uint8_t)(c->has_access_per_listener ? index : 0),
 		.is_named_by_user = from->is_named_by_user,
 		.listener = (uint8_t)index,
+		.mount = mount,
 		.has_proxy = from->has_proxy,
 		.takes_proxys_name = from->tls.uses_identity && !tls,
 		.has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS,
@@ -129,6 +137,7 @@ int door_reload(struct door *d, const struct config *c, const struct config_list
 void door_close(struct door *d)
 {
 	tls_context_unref(d->tls);
+	mount_unref(d->mount);
 	pthread_mutex_destroy(&d->mutex);
 }
 

@@ -26,6 +26,7 @@ struct door {
 	struct websocket_settings websocket;
 	uint8_t realm;         /* by which its clients are judged */
 	uint8_t listener;      /* of the configuration: whose limits hold for them */
+	struct mount *mount;   /* what stands in front of their topics, or NULL */
 	bool is_named_by_user; /* their user names stand for their client ids */
 };
 

@@ -61,6 +61,7 @@ static void accept_some(struct worker *w, struct listener *listener)
 			.realm = door->realm,
 			.is_named_by_user = door->is_named_by_user,
 			.listener = door->listener,
+			.mount = door->mount,
 		};
 		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
 		int error = listener_accept(listener, &stream, peer.address);

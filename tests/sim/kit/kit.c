@@ -165,7 +165,7 @@ void kit_crash(struct kit *k)
 struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 		       struct stream *broker_end_out)
 {
-	static const struct peer peer = {.address = "192.0.2.1:12345", .port = 1883};
+	struct peer peer = {.address = "192.0.2.1:12345", .port = 1883, .mount = k->mount};
 	struct stream client, server;
 	int error = memory_pair_open(capacity, &client, &server);
 	ASSERT(error == 0);

@@ -24,6 +24,7 @@ struct kit {
 	uint8_t wakes_at_once; /* per cent: who is woken in another's turn takes its own meanwhile */
 	unsigned running;      /* the shard that takes a turn now, + 1; 0 = none */
 	bool is_nested;        /* that one was woken by another */
+	struct mount *mount;   /* of the listener that connections come by; NULL: none */
 	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
 	uint64_t events[EVENT_KIND_COUNT];
 	/* Takes passwords to be verified, as broker_hooks.verify does; NULL: that is done at once. */

@@ -2,6 +2,7 @@
 #include "kit/play.h"
 
 #include "base/mem.h"
+#include "broker/mount.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -96,8 +97,11 @@ static void append(struct play *p, struct actor *a, const char *words)
 	if (!a->is_open || a->is_ended) {
 		hang_up(a);
 		buffer_release(&a->in);
+		p->kit.mount = a->mount[0] ? mount_new(span_of_text(a->mount)) : NULL;
 		a->stream = kit_open(&p->kit, a->shard % p->kit.shard_count, a->capacity,
 				     &a->broker_end);
+		mount_unref(p->kit.mount);
+		p->kit.mount = NULL;
 		a->is_open = true;
 		a->is_ended = a->is_stopped = false;
 	}
@@ -166,6 +170,8 @@ static void command(struct play *p, struct actor *a, const char *words)
 		a->is_stopped = words[0] == 's';
 	else if (strncmp(words, "small", 5) == 0)
 		a->capacity = number;
+	else if (strncmp(words, "mount", 5) == 0)
+		snprintf(a->mount, sizeof(a->mount), "%s", argument ? argument + 1 : "");
 	else if (strncmp(words, "at", 2) == 0)
 		a->shard = number;
 	else

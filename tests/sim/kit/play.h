@@ -14,6 +14,8 @@
  *   a close                       a closes its end
  *   a stop / a go                 a stops reading / reads again
  *   a small 100                   a's next connection holds only so many bytes under way
+ *   a mount dev/                  a's next connections come by a listener with that mount point;
+ *                                 "a mount": by one without
  *   a at 2                        a's next connection comes in at shard 2 (modulo their number)
  *   wait 1500                     milliseconds pass
  *   repeat 20 a + PUBLISH t=x     the same so often; %d counts from 1
@@ -35,6 +37,7 @@
 
 struct actor {
 	char name[16];
+	char mount[16];
 	struct stream stream;
 	struct stream broker_end;
 	struct buffer in;  /* received, not yet expected */

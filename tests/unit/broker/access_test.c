@@ -313,6 +313,25 @@ static void test_access_changes_hold_at_once(void **state)
 		 "s < PUBLISH q1 m@4/6 t=b p=5\ns > PUBACK m@4/6\n"});
 }
 
+/* What is not acknowledged does not come again either; a QoS 2 exchange that was begun has its end. */
+static void test_access_changes_hold_for_what_comes_again(void **state)
+{
+	(void)state;
+	PERFORM({NULL, "topic read #\ntopic write #\n", true,
+		 "s > CONNECT v5 id=s clean expiry=100\ns < CONNACK 00\n"
+		 "s > SUBSCRIBE m1 f=#,q2\ns < SUBACK m1 02\n"
+		 "p > CONNECT v5 id=p clean\np < CONNACK 00\n"
+		 "p > PUBLISH q1 m1 t=b p=1\np < PUBACK m1\ns < PUBLISH q1 m@1/2 t=b p=1\n"
+		 "p > PUBLISH q1 m2 t=a p=2\np < PUBACK m2\ns < PUBLISH q1 m@2/3 t=a p=2\n"
+		 "p > PUBLISH q2 m3 t=c p=3\np < PUBREC m3\np > PUBREL m3\np < PUBCOMP m3\n"
+		 "s < PUBLISH q2 m@3/4 t=c p=3\ns cut\n"},
+		{NULL, "topic read a\n", true,
+		 "s > CONNECT v5 id=s expiry=100\ns < CONNACK 00 present\n"
+		 "s < PUBLISH q1 m@2/3 dup t=a p=2\ns > PUBACK m@2/3\n"
+		 "s < PUBLISH q2 m@3/4 dup t=c p=3\ns > PUBREC m@3/4\ns < PUBREL m@3/4\n"
+		 "s > PUBCOMP m@3/4\ns < nothing\n"});
+}
+
 /* Those who are gone or have another password go; nobody else does. */
 static void test_access_users_that_are_gone(void **state)
 {
@@ -490,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_access_wills),
 		cmocka_unit_test(test_access_patterns),
 		cmocka_unit_test(test_access_changes_hold_at_once),
+		cmocka_unit_test(test_access_changes_hold_for_what_comes_again),
 		cmocka_unit_test(test_access_users_that_are_gone),
 		cmocka_unit_test(test_access_password_file_is_gone),
 		cmocka_unit_test(test_access_rules_of_who_is_gone),

@@ -129,6 +129,15 @@ static const struct refused refused_cases[] = {
 	 "f.conf:2: socket_mode: '0888' is no mode from 000 to 777, as in 0660\n"},
 	{"listener 0 /a\nsocket_mode 600\nsocket_mode 0660", "",
 	 "f.conf:3: socket_mode: '0660' contradicts a line above\n"},
+	{"listener 1\nmount_point a/+/", "",
+	 "f.conf:2: mount_point: a/+/ holds a wildcard: it stands in front of topics, which have "
+	 "none\n"},
+	{"auto_id_prefix "
+	 "0123456789012345678901234567890123456789012345678901234567890123456789",
+	 "", "f.conf:1: auto_id_prefix: is longer than 64 bytes\n"},
+	{"per_listener_settings true\nlistener 1\nauto_id_prefix "
+	 "0123456789012345678901234567890123456789012345678901234567890123456789",
+	 "", "f.conf:3: auto_id_prefix: is longer than 64 bytes\n"},
 	{"listener 1884\nlistener 1884", "", "f.conf:2: listener: port 1884 is given twice\n"},
 	{SAME_PLACE, "", "f.conf:2: listener: port 1883 is given twice\n"},
 	{"port 1\nport 2", "",

@@ -216,6 +216,8 @@ static const struct accepted accepted_cases[] = {
 	{"jwt_leeway 3600", CONFIG(access.jwt_leeway_s), 3600},
 	{"jwt_replaces_username true", CONFIG(access.jwt_replaces_user_name), 1},
 	{"clientid_prefixes dev-", NOTHING},
+	{"auto_id_prefix lamp-", NOTHING},
+	{"listener 1\nmount_point dev/", NOTHING},
 	{"listener 1\nuse_username_as_clientid true", LISTENER(is_named_by_user), 1},
 	{"allow_duplicate_messages true", NOTHING},
 	{"use_username_as_clientid false", NOTHING},
@@ -288,13 +290,15 @@ static void test_options_of_access_arrive(void **state)
 	struct configured c;
 	configure(&c,
 		  "listener 1\npassword_file /p w\nlistener 2\nacl_file /acl\n"
-		  "clientid_prefixes dev-\n",
+		  "clientid_prefixes dev-\nauto_id_prefix lamp-\nmount_point dev/\n",
 		  "");
 	assert_int_equal(c.rc, 0);
 	assert_int_equal(config_access_count(&c.config), 1);
 	assert_string_equal(config_access_of(&c.config, 1)->password_file, "/p w");
 	assert_string_equal(config_access_of(&c.config, 0)->acl_file, "/acl");
 	assert_string_equal(config_access_of(&c.config, 0)->client_id_prefix, "dev-");
+	assert_string_equal(config_access_of(&c.config, 0)->auto_id_prefix, "lamp-");
+	assert_string_equal(c.config.listeners[1].mount_point, "dev/");
 	configured_release(&c);
 	configure(&c,
 		  "per_listener_settings true\nlistener 1\npassword_file /1\nlistener 2\n"
