@@ -66,12 +66,11 @@ void connect_later(nj_client *c, uint64_t now_ms)
 
 bool connect_next_candidate(nj_client *c, uint64_t now_ms)
 {
-	const struct transport *t = c->endpoints[c->endpoint_at].transport;
 	while (c->candidate_at < c->candidates.count) {
 		size_t i = c->candidate_at++;
 		bool is_connected;
-		int fd = t->open(&c->candidates.addresses[i], c->candidates.lens[i], &c->locals,
-				 c->has_delay, &is_connected);
+		int fd = transport_open(&c->candidates.addresses[i], c->candidates.lens[i],
+					&c->locals, c->has_delay, &is_connected);
 		if (fd >= 0) {
 			link_opened(c, fd, is_connected, now_ms);
 			return true;

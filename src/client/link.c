@@ -15,11 +15,6 @@
 #define READ_BYTES ((size_t)16 << 10)
 #define READS_MAX 16
 
-static const struct transport *transport_of(const nj_client *c)
-{
-	return c->endpoints[c->endpoint_at].transport;
-}
-
 static bool is_passing(int error)
 {
 	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
@@ -132,7 +127,7 @@ static void finish(nj_client *c, uint64_t now_ms)
 		link_close(c, now_ms);
 	} else if (engine_output(c->engine).len == 0 && !fault_has_output(c)) {
 		carry_finish(&c->carry);
-		transport_of(c)->finish(c->fd);
+		transport_finish(c->fd);
 		c->link = LINK_LINGERING;
 		c->deadline_ms = now_ms + LINGER_MS;
 	}
@@ -144,14 +139,14 @@ ssize_t link_put(nj_client *c, struct span bytes)
 {
 	if (carry_is_used(&c->carry))
 		return carry_write(&c->carry, bytes.ptr, bytes.len);
-	return transport_of(c)->write(c->fd, bytes.ptr, bytes.len);
+	return transport_write(c->fd, bytes.ptr, bytes.len);
 }
 
 ssize_t link_take(nj_client *c, struct room room)
 {
 	if (carry_is_used(&c->carry))
 		return carry_read(&c->carry, room.ptr, room.len);
-	return transport_of(c)->read(c->fd, room.ptr, room.len);
+	return transport_read(c->fd, room.ptr, room.len);
 }
 
 static ssize_t put_bytes(nj_client *c, struct span bytes)
@@ -218,7 +213,7 @@ static void read_some(nj_client *c, uint64_t now_ms)
 static void read_waste(nj_client *c, uint64_t now_ms)
 {
 	uint8_t bytes[1024];
-	ssize_t len = transport_of(c)->read(c->fd, bytes, sizeof(bytes));
+	ssize_t len = transport_read(c->fd, bytes, sizeof(bytes));
 	if (len == 0 || (len < 0 && !is_passing(errno)))
 		link_close(c, now_ms);
 }
@@ -226,7 +221,7 @@ static void read_waste(nj_client *c, uint64_t now_ms)
 void link_ready(nj_client *c, uint32_t epoll_events, uint64_t now_ms)
 {
 	if (c->link == LINK_OPENING) {
-		int error = transport_of(c)->opened(c->fd);
+		int error = transport_opened(c->fd);
 		if (error)
 			open_failed(c, error, now_ms);
 		else if (epoll_events & EPOLLOUT)

@@ -56,8 +56,8 @@ static int bind_to_one(int fd, sa_family_t family, const struct address_list *lo
 	return error;
 }
 
-static int open_stream(const struct sockaddr_storage *address, socklen_t len,
-		       const struct address_list *locals, bool has_delay, bool *is_connected_out)
+int transport_open(const struct sockaddr_storage *address, socklen_t len,
+		   const struct address_list *locals, bool has_delay, bool *is_connected_out)
 {
 	bool is_bound = locals->count > 0 && address->ss_family != AF_UNIX;
 	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -77,82 +77,40 @@ static int open_stream(const struct sockaddr_storage *address, socklen_t len,
 	return -1;
 }
 
-static int stream_opened(int fd)
+int transport_opened(int fd)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
 }
 
-static ssize_t read_stream(int fd, void *bytes, size_t len)
+ssize_t transport_read(int fd, void *bytes, size_t len)
 {
 	return recv(fd, bytes, len, 0);
 }
 
-static ssize_t write_stream(int fd, const void *bytes, size_t len)
+ssize_t transport_write(int fd, const void *bytes, size_t len)
 {
 	return send(fd, bytes, len, MSG_NOSIGNAL);
 }
 
-static void finish_stream(int fd)
+void transport_finish(int fd)
 {
 	(void)shutdown(fd, SHUT_WR);
 }
 
-const struct transport transport_tcp = {
-	.scheme = "mqtt",
-	.port = 1883,
-	.resolve = resolve_host,
-	.open = open_stream,
-	.opened = stream_opened,
-	.read = read_stream,
-	.write = write_stream,
-	.finish = finish_stream,
-};
+const struct transport transport_tcp = {.scheme = "mqtt", .port = 1883, .resolve = resolve_host};
 
 const struct transport transport_tls = {
-	.scheme = "mqtts",
-	.port = 8883,
-	.has_tls = true,
-	.resolve = resolve_host,
-	.open = open_stream,
-	.opened = stream_opened,
-	.read = read_stream,
-	.write = write_stream,
-	.finish = finish_stream,
-};
+	.scheme = "mqtts", .port = 8883, .has_tls = true, .resolve = resolve_host};
 
 const struct transport transport_websocket = {
-	.scheme = "ws",
-	.port = 80,
-	.has_websocket = true,
-	.resolve = resolve_host,
-	.open = open_stream,
-	.opened = stream_opened,
-	.read = read_stream,
-	.write = write_stream,
-	.finish = finish_stream,
-};
+	.scheme = "ws", .port = 80, .has_websocket = true, .resolve = resolve_host};
 
-const struct transport transport_websocket_tls = {
-	.scheme = "wss",
-	.port = 443,
-	.has_tls = true,
-	.has_websocket = true,
-	.resolve = resolve_host,
-	.open = open_stream,
-	.opened = stream_opened,
-	.read = read_stream,
-	.write = write_stream,
-	.finish = finish_stream,
-};
+const struct transport transport_websocket_tls = {.scheme = "wss",
+						  .port = 443,
+						  .has_tls = true,
+						  .has_websocket = true,
+						  .resolve = resolve_host};
 
-const struct transport transport_unix = {
-	.scheme = "unix",
-	.resolve = resolve_path,
-	.open = open_stream,
-	.opened = stream_opened,
-	.read = read_stream,
-	.write = write_stream,
-	.finish = finish_stream,
-};
+const struct transport transport_unix = {.scheme = "unix", .resolve = resolve_path};

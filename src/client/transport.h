@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a client reaches its server: a table of operations for each kind of stream. */
+/* How a client reaches its server: what differs between the kinds of addresses. */
 #ifndef NIGHTJAR_CLIENT_TRANSPORT_H
 #define NIGHTJAR_CLIENT_TRANSPORT_H
 
@@ -25,18 +25,19 @@ struct transport {
 	 * also for a name that somebody has to be asked for. */
 	const char *(*resolve)(const char *name, uint16_t port, bool may_wait,
 			       struct address_list *out);
-	/* A descriptor on its way to that address (`is_connected_out`: there already), from one of
-	 * `locals` unless that is empty; or -1 and errno. It does not block. */
-	int (*open)(const struct sockaddr_storage *address, socklen_t len,
-		    const struct address_list *locals, bool has_delay, bool *is_connected_out);
-	/* The end of the way: 0 or an errno. */
-	int (*opened)(int fd);
-	/* As read and write, EAGAIN included. */
-	ssize_t (*read)(int fd, void *bytes, size_t len);
-	ssize_t (*write)(int fd, const void *bytes, size_t len);
-	/* Nothing more will be written. */
-	void (*finish)(int fd);
 };
+
+/* A descriptor on its way to that address (`is_connected_out`: there already), from one of `locals`
+ * unless that is empty; or -1 and errno. It does not block. */
+int transport_open(const struct sockaddr_storage *address, socklen_t len,
+		   const struct address_list *locals, bool has_delay, bool *is_connected_out);
+/* The end of the way: 0 or an errno. */
+int transport_opened(int fd);
+/* As read and write, EAGAIN included. */
+ssize_t transport_read(int fd, void *bytes, size_t len);
+ssize_t transport_write(int fd, const void *bytes, size_t len);
+/* Nothing more will be written. */
+void transport_finish(int fd);
 
 extern const struct transport transport_tcp;
 extern const struct transport transport_unix;
