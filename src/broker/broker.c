@@ -174,6 +174,7 @@ struct broker *broker_new(const struct settings *settings, const struct broker_h
 	b->shard_count = shard_count;
 	b->seed = seed;
 	b->start_ms = now.wall_ms;
+	guard_init(&b->guard, &settings->limits, seed);
 	b->log = log_memory_new(bus_committed, b);
 	struct beginning with = {settings_share(settings), access_new(1), now};
 	bool is_whole = with.settings && with.access, is_ready = b->log && is_whole;
@@ -204,6 +205,7 @@ void broker_free(struct broker *b)
 		shard_release(&b->shards[i]);
 	checkpoint_discard(b);
 	recovery_free(b->recovery);
+	guard_release(&b->guard);
 	mem_free(b);
 }
 
@@ -288,8 +290,10 @@ void broker_log_changed(struct broker *b)
 void shard_accept(struct shard *s, const struct stream *stream, const struct peer *peer)
 {
 	struct connection *c = connection_new(s, stream, peer);
-	if (!c)
+	if (!c) {
+		shard_dismiss(s, peer);
 		return;
+	}
 	atomic_fetch_add(&s->broker->connection_count, 1);
 	s->status.connections_total++;
 	struct event *e = shard_event(s, EVENT_CONNECTION_OPENED, c);

@@ -105,7 +105,20 @@ struct peer {
 	struct mount *mount;   /* of our listener, or NULL; borrowed */
 	bool is_named_by_user; /* use_username_as_clientid of our listener */
 	uint8_t listener;      /* index in limit_settings.listeners */
+	bool is_proxied;       /* a proxy will tell its address: this one is the proxy's */
+	bool is_counted;       /* set by shard_admits: its address has one more connection */
 };
+
+/* May whoever waits at that listener be accepted? Else when to look again, in milliseconds. On the
+ * shard's thread, as the rest. */
+uint64_t shard_accept_wait_ms(struct shard *s, unsigned listener);
+/* A connection was accepted. May it come in, as far as its address goes? Else it is to be closed,
+ * before anything is spent on it. */
+bool shard_admits(struct shard *s, struct peer *peer) MUST_USE;
+/* One that was admitted, and will not be given to shard_accept. */
+void shard_dismiss(struct shard *s, const struct peer *peer);
+/* What a proxy tells of an address, before anything is spent on its client: may it come in? */
+bool shard_admits_proxied(struct shard *s, const char *address);
 
 /* Takes over the stream, also when it fails (then it is closed). */
 void shard_accept(struct shard *s, const struct stream *stream, const struct peer *peer);

@@ -2,6 +2,7 @@
 #include "broker/connection.h"
 
 #include "base/mem.h"
+#include "broker/admission.h"
 #include "broker/admit.h"
 #include "broker/authenticate.h"
 #include "broker/deliver.h"
@@ -59,6 +60,8 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	c->is_named_by_user = peer->is_named_by_user;
 	ASSERT(peer->listener < LIMIT_LISTENERS_MAX);
 	c->listener = peer->listener & 0x3F;
+	c->is_proxied = peer->is_proxied;
+	c->is_counted = peer->is_counted;
 	c->packet_bytes_max = PACKET_BYTES_MAX;
 	c->wants_problem_information = true;
 	memcpy(c->address, peer->address, address_len);
@@ -188,6 +191,7 @@ static void close_now(struct connection *c)
 	c->stream.ops = NULL;
 	timer_cancel(&s->connection_timers, &c->timer);
 	link_remove(&c->link);
+	admission_left(c);
 	list_append(&s->graveyard, &c->link);
 	s->connection_count--;
 	atomic_fetch_sub(&s->broker->connection_count, 1);
@@ -213,6 +217,7 @@ void connection_free(struct connection *c)
 	}
 	mem_free(c->extras);
 	throttle_free(c);
+	admission_left(c);
 	mem_free(c->input);
 	settings_unref(c->terms);
 	mem_free(c);
@@ -231,6 +236,7 @@ void connection_end(struct connection *c, const struct farewell *why)
 	struct session *session = c->session;
 	if (c->state >= CONNECTION_CLOSING)
 		return;
+	admission_ended(c, why);
 	admit_forget(c);
 	/* not before CONNACK [MQTT-3.14.0-1]; nothing follows [MQTT-3.14.4-1, -2] */
 	if (why->tell && c->state == CONNECTION_OPEN && c->version == MQTT_5)

@@ -77,6 +77,9 @@ struct connection {
 	uint32_t answer : 2;       /* enum answer, of its listener */
 	uint32_t realm : 6;        /* of its listener */
 	uint32_t listener : 6;     /* in limit_settings.listeners */
+	bool is_proxied : 1;       /* its address is what a proxy tells, or unknown */
+	bool is_counted : 1;       /* its address has one more connection by it (admission.h) */
+	bool is_exempt : 1;        /* its address has no limits */
 	bool is_named_by_user : 1; /* its user name stands for its client id */
 	bool is_mounted : 1;       /* its topics are not what they are here (mount.h) */
 	bool has_method : 1;       /* OPEN: it came in by enhanced authentication */

@@ -3,22 +3,47 @@
 #ifndef NIGHTJAR_BROKER_GUARD_H
 #define NIGHTJAR_BROKER_GUARD_H
 
-#include "base/base.h"
+#include "base/bucket.h"
+#include "broker/ledger.h"
+#include "broker/limit_settings.h"
 
 #include <stdatomic.h>
 
 /* What was counted since the start. Each happens rarely: one place for all threads is enough. */
 enum guard_count {
-	GUARD_HELD_BACK,    /* a client was not read for a while, since it was too fast */
-	GUARD_REFUSED,      /* PUBLISHes beyond a rate, answered with 0x97 */
-	GUARD_DROPPED,      /* the same at QoS 0, dropped */
-	GUARD_DISCONNECTED, /* clients, for the same reason */
+	GUARD_HELD_BACK,     /* a client was not read for a while, since it was too fast */
+	GUARD_REFUSED,       /* PUBLISHes beyond a rate, answered with 0x97 */
+	GUARD_DROPPED,       /* the same at QoS 0, dropped */
+	GUARD_DISCONNECTED,  /* clients, for the same reason */
+	GUARD_CONNECTS_HELD, /* a listener was not looked at for a while: too many connects */
+	GUARD_CROWDED,       /* connections refused: too many of their address */
+	GUARD_BANNED,        /* connections refused: banned */
+	GUARD_BANS,          /* bans that began */
 	GUARD_COUNT_COUNT,
+};
+
+/* A bucket that several threads take from. */
+struct shared_bucket {
+	atomic_uint_fast64_t full_ns;
 };
 
 struct guard {
 	atomic_uint_fast64_t counts[GUARD_COUNT_COUNT];
+	struct shared_bucket connects; /* of all listeners */
+	struct shared_bucket connects_of[LIMIT_LISTENERS_MAX];
+	struct ledger ledger;
+	/* As at the start: what is counted by one prefix cannot be found by another. */
+	uint8_t ipv6_prefix;
 };
+
+void guard_init(struct guard *g, const struct limit_settings *set, uint64_t seed);
+void guard_release(struct guard *g);
+/* How long nobody is to be accepted at that listener; 0: one may be. Any thread. */
+uint64_t guard_connect_wait_ms(struct guard *g, const struct limit_settings *set, unsigned listener,
+			       uint64_t now_ms);
+/* One was. */
+void guard_connected(struct guard *g, const struct limit_settings *set, unsigned listener,
+		     uint64_t now_ms);
 
 static inline void guard_count(struct guard *g, enum guard_count which)
 {

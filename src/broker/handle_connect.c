@@ -2,6 +2,7 @@
 /* CONNECT: judged here, decided by its command, answered by CONNACK ([5] 3.1, 3.2). */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/admission.h"
 #include "broker/admit.h"
 #include "broker/authenticate.h"
 #include "broker/deliver.h"
@@ -54,6 +55,7 @@ static bool may_send_connack(const struct connection *c, uint8_t reason_code)
 	case REASON_NOT_AUTHORIZED:
 	case REASON_SERVER_UNAVAILABLE:
 	case REASON_SERVER_BUSY:
+	case REASON_BANNED:
 	case REASON_QUOTA_EXCEEDED: return c->version != 0;
 	default: return false;
 	}
@@ -266,6 +268,7 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 	}
 	command->connect->is_assigned = p->client_id.len == 0;
 	negotiate(c, p, command->connect);
+	admission_connected(c, client_id);
 	see_connect(c, p, client_id);
 	command->connection = c;
 	command->version = c->version;
@@ -327,9 +330,12 @@ void handle_connect(struct connection *c, struct span body)
 	if (properties_has(&p.properties, PROPERTY_MAXIMUM_PACKET_SIZE))
 		c->packet_bytes_max = p.properties.maximum_packet_size;
 	flaw = judge(c, &p);
+	if (!flaw)
+		flaw = admission_judge(c, &p);
 	if (!flaw) /* nobody without a method is sent AUTH [MQTT-4.12.0-6] */
 		flaw = names_method(&p) ? authenticate(c, &p, body) : admit(c, &p, proved);
 	if (flaw) {
+		admission_failed(c, &p, flaw->reason_code);
 		connection_fail(c, flaw);
 	} else if (c->state == CONNECTION_NEW) {
 		if (client_id.len == 0)

@@ -6,7 +6,7 @@
 #ifndef NIGHTJAR_BROKER_LIMIT_SETTINGS_H
 #define NIGHTJAR_BROKER_LIMIT_SETTINGS_H
 
-#include "base/base.h"
+#include "io/network.h"
 
 /* As many as a configuration may have; an index of one is six bits of a connection. */
 #define LIMIT_LISTENERS_MAX 64
@@ -25,10 +25,37 @@ struct listener_limits {
 	uint32_t messages_burst;
 	uint32_t bytes_per_s; /* of each client: packets of all kinds, with their headers */
 	uint32_t bytes_burst;
-	uint32_t rate_action; /* enum rate_action */
+	uint32_t rate_action;    /* enum rate_action */
+	uint32_t connects_per_s; /* accepted here; beyond it they wait in the system's queue */
+	uint32_t connects_burst;
+	uint32_t connections_per_address;
 };
 
+/* Whom a ban is for. */
+struct ban_settings {
+	/* So much within the window leads to a ban. */
+	uint32_t failed_logins_max;
+	uint32_t errors_max;   /* of the protocol, or in a handshake before it */
+	uint32_t connects_max; /* came in: flapping */
+	uint32_t window_s;     /* 60 */
+	uint32_t ban_s;        /* 300 */
+	bool of_addresses;     /* true */
+	bool of_users;         /* false: else anybody could lock out a user whose name he knows */
+	bool of_client_ids;    /* false, for the same reason */
+};
+
+/* Networks whose clients have none of these limits. */
+#define EXEMPT_MAX 32
+
 struct limit_settings {
+	uint32_t connects_per_s; /* of all listeners together */
+	uint32_t connects_burst;
+	/* So many bits of an IPv6 address stand for one client: 64, the part that a network is
+	 * given, within which it can have any address. Not changed while running. */
+	uint8_t ipv6_prefix;
+	uint8_t exempt_count;
+	struct network exempt[EXEMPT_MAX];
+	struct ban_settings ban;
 	struct listener_limits listeners[LIMIT_LISTENERS_MAX];
 };
 

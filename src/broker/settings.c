@@ -41,6 +41,8 @@ void settings_init(struct settings *s)
 		   comes */
 		.queue_memory_bytes_max = 64u << 20,
 		.topic_levels_max = 200,
+		.limits = {.ipv6_prefix = 64,
+			   .ban = {.window_s = 60, .ban_s = 300, .of_addresses = true}},
 		.cached_topics_max = 4096,
 	};
 }

@@ -18,7 +18,7 @@
 static inline bool throttle_is_due(const struct connection *c)
 {
 	const struct listener_limits *l = &c->terms->limits.listeners[c->listener];
-	return c->throttle || l->messages_per_s || l->bytes_per_s;
+	return c->throttle || ((l->messages_per_s || l->bytes_per_s) && !c->is_exempt);
 }
 /* Before packets of an open connection are looked at: the rates may be others than before. */
 void throttle_begin(struct connection *c);

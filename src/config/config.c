@@ -24,6 +24,7 @@ void config_init(struct config *c)
 		.source = config_source_of_disk(),
 	};
 	settings_init(&c->settings);
+	c->limit_ipv6_prefix = c->settings.limits.ipv6_prefix;
 }
 
 void config_release(struct config *c)
@@ -35,6 +36,7 @@ void config_release(struct config *c)
 	mem_free(c->store.path);
 	mem_free(c->pid_file);
 	mem_free(c->psk_file);
+	mem_free(c->limit_exempt);
 	mem_free(c->user);
 	mem_free(c->log_file);
 	mem_free(c->log_timestamp_format);
@@ -360,6 +362,7 @@ static void finish_listener_limits(struct config *c, struct config_report *repor
 	finish_connections_max(c, report);
 	for (size_t i = 0; i < c->listener_count; i++)
 		c->settings.limits.listeners[i] = c->listeners[i].limits;
+	limits_finish(c, report);
 }
 
 _Static_assert(CONFIG_LISTENERS_MAX <= LIMIT_LISTENERS_MAX, "each has its limits");

@@ -185,6 +185,9 @@ struct config {
 	bool has_access_per_listener; /* per_listener_settings */
 	struct config_access access;  /* of all listeners, without it */
 
+	char *limit_exempt;        /* networks with commas; NULL: none */
+	uint8_t limit_ipv6_prefix; /* bits that stand for one client */
+
 	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
 	char *psk_file;   /* shared keys of TLS, for all listeners with a hint; NULL: none */

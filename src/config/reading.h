@@ -54,6 +54,9 @@ int file_enter(struct reading *r, struct config_file_id id) MUST_USE;
 int read_tls_certificate(struct reading *r) MUST_USE;
 void tls_check(struct config *c, struct config_report *report, const struct config_listener *l);
 
+/* limits.c */
+void limits_finish(struct config *c, struct config_report *report);
+
 /* access.c */
 struct config_access config_access_new(void);
 void config_access_release(struct config_access *a);

@@ -159,20 +159,27 @@ static bool put_on(struct layered *l, struct layer *layer)
 	return layer != NULL;
 }
 
-/* From the socket up. */
-static bool put_layers(struct door *d, struct layered *l)
+/* Before TLS is begun, which costs. */
+static bool admits_address(void *shard, const char *address)
 {
-	return (!d->has_proxy || put_on(l, proxy_layer_new(d->takes_proxys_name))) &&
+	return shard_admits_proxied(shard, address);
+}
+
+/* From the socket up. */
+static bool put_layers(struct door *d, struct layered *l, struct shard *shard)
+{
+	const struct proxy_judge judge = {admits_address, shard};
+	return (!d->has_proxy || put_on(l, proxy_layer_new(d->takes_proxys_name, &judge))) &&
 	       (!d->tls || put_on(l, make_tls_layer(d))) &&
 	       (!d->has_websocket || put_on(l, websocket_server_new(&d->websocket)));
 }
 
-int door_furnish(struct door *d, struct stream *s)
+int door_furnish(struct door *d, struct stream *s, struct shard *shard)
 {
 	if (!d->tls && !d->has_proxy && !d->has_websocket)
 		return 0;
 	struct layered *l = layered_init(s);
-	if (l && put_layers(d, l))
+	if (l && put_layers(d, l, shard))
 		return 0;
 	s->ops->close(s);
 	return ERROR_NO_MEMORY;

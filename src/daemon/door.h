@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "broker/broker.h"
 #include "config/config.h"
 #include "daemon/file_watch.h"
 #include "io/stream.h"
@@ -37,8 +38,9 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 int door_reload(struct door *d, const struct config *c, const struct config_listener *from,
 		char reason[DOOR_REASON_MAX]) MUST_USE;
 void door_close(struct door *d);
-/* Puts the layers on a socket that was just accepted. Any thread. An error: it was closed. */
-int door_furnish(struct door *d, struct stream *s) MUST_USE;
+/* Puts the layers on a socket that was just accepted. On the thread of
+ * that shard, which judges what a proxy tells. An error: it was closed. */
+int door_furnish(struct door *d, struct stream *s, struct shard *shard) MUST_USE;
 /* The files that the listener's options name. */
 void door_watch(const struct config *c, const struct config_listener *from, struct file_watch *w);
 

@@ -36,18 +36,33 @@ void worker_close(struct worker *w)
 	loop_close(&w->loop);
 }
 
-static void complain(struct worker *w, const char *reason)
+static bool may_complain(struct worker *w, atomic_uint_fast64_t *at_ms)
 {
 	uint64_t now_ms = w->loop.now_ms;
-	uint64_t last_ms = atomic_load(&w->crew->complaint_ms);
+	uint64_t last_ms = atomic_load(at_ms);
 	/* another thread may have the later time */
 	if (last_ms > 0 && now_ms < last_ms + COMPLAINT_PAUSE_MS)
-		return;
-	if (!atomic_compare_exchange_strong(&w->crew->complaint_ms, &last_ms, now_ms))
-		return;
-	log_line(w->crew->log, LOG_TYPE_WARNING,
-		 "Cannot accept more connections for now: %s. They wait until others leave.",
-		 reason);
+		return false;
+	return atomic_compare_exchange_strong(at_ms, &last_ms, now_ms);
+}
+
+static void complain(struct worker *w, const char *reason)
+{
+	if (may_complain(w, &w->crew->complaint_ms))
+		log_line(w->crew->log, LOG_TYPE_WARNING,
+			 "Cannot accept more connections for now: %s. They wait until others "
+			 "leave.",
+			 reason);
+}
+
+/* Faster than connect_rate: the rest stays in the system's queue, in its order. */
+static void hold_listener(struct worker *w, const struct listener *listener, uint64_t wait_ms)
+{
+	loop_accept_pause_at(&w->loop, listener, wait_ms);
+	if (may_complain(w, &w->crew->held_ms))
+		log_line(w->crew->log, LOG_TYPE_NOTICE,
+			 "Connections to %s come faster than connect_rate allows: they wait.",
+			 listener->text);
 }
 
 static void accept_some(struct worker *w, struct listener *listener)
@@ -62,7 +77,13 @@ static void accept_some(struct worker *w, struct listener *listener)
 			.is_named_by_user = door->is_named_by_user,
 			.listener = door->listener,
 			.mount = door->mount,
+			.is_proxied = door->has_proxy || door->websocket.trusts_forwarded,
 		};
+		uint64_t wait_ms = shard_accept_wait_ms(w->shard, door->listener);
+		if (wait_ms > 0) {
+			hold_listener(w, listener, wait_ms);
+			return;
+		}
 		_Static_assert(sizeof(peer.address) == ADDRESS_TEXT_MAX, "room for any address");
 		int error = listener_accept(listener, &stream, peer.address);
 		if (error == ERROR_LIMIT) {
@@ -71,8 +92,12 @@ static void accept_some(struct worker *w, struct listener *listener)
 		}
 		if (error != 0)
 			return;
-		if (door_furnish(door, &stream) == 0)
+		if (!shard_admits(w->shard, &peer))
+			stream.ops->close(&stream);
+		else if (door_furnish(door, &stream, w->shard) == 0)
 			shard_accept(w->shard, &stream, &peer);
+		else
+			shard_dismiss(w->shard, &peer);
 	}
 }
 

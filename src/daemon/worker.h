@@ -25,7 +25,9 @@ struct crew {
 	atomic_uint_fast64_t checkpoint_goal;
 	atomic_uint drained_count; /* workers without a connection, while stopping */
 	atomic_uint running_count;
-	atomic_uint_fast64_t complaint_ms; /* steady: when accepting last failed, in the log */
+	/* Steady: when these were last in the log. */
+	atomic_uint_fast64_t complaint_ms; /* accepting failed */
+	atomic_uint_fast64_t held_ms;      /* connections came too fast */
 };
 
 struct worker {

@@ -206,6 +206,16 @@ void loop_accept_pause(struct loop *l, uint64_t pause_ms)
 	l->accept_again_ms = pause_ms == UINT64_MAX ? UINT64_MAX : l->now_ms + pause_ms;
 }
 
+/* All are added again at that time, and one that is to wait longer is paused again. */
+void loop_accept_pause_at(struct loop *l, const struct listener *at, uint64_t pause_ms)
+{
+	if (!l->is_accepting)
+		return;
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, at->fd, NULL);
+	if (l->now_ms + pause_ms < l->accept_again_ms)
+		l->accept_again_ms = l->now_ms + pause_ms;
+}
+
 int loop_add(struct loop *l, struct stream *s)
 {
 	s->wants = WANT_READ;

@@ -69,6 +69,8 @@ void loop_set_time(struct loop *l, uint64_t now_ms);
 int loop_accept_from(struct loop *l, struct listener *listeners, unsigned count) MUST_USE;
 /* No listener is reported for that long (for want of descriptors, say); UINT64_MAX = for good. */
 void loop_accept_pause(struct loop *l, uint64_t pause_ms);
+/* That one is not reported for about so long; the others are. */
+void loop_accept_pause_at(struct loop *l, const struct listener *at, uint64_t pause_ms);
 
 /* For streams over a descriptor. The stream stays at its address until removed or its descriptor
  * is closed. 0 or ERROR_SYSTEM. */

@@ -221,11 +221,18 @@ struct proxy {
 	uint8_t *bytes; /* the header, then what came behind it; freed when that was read */
 	uint32_t len, at;
 	struct proxy_header header;
+	struct proxy_judge judge;
 };
 
 static struct proxy *proxy_of(struct layer *l)
 {
 	return CONTAINER_OF(l, struct proxy, layer);
+}
+
+static bool is_admitted(const struct proxy *p)
+{
+	return !p->judge.admits || !p->header.address[0] ||
+	       p->judge.admits(p->judge.context, p->header.address);
 }
 
 static int proxy_open(struct layer *l)
@@ -239,6 +246,10 @@ static int proxy_open(struct layer *l)
 		long len = proxy_header_decode(span_of(p->bytes, p->len), &p->header, &l->reason);
 		if (len < 0)
 			return ERROR_CLOSED;
+		if (len > 0 && !is_admitted(p)) {
+			l->reason = "its address is banned for what was done before";
+			return ERROR_CLOSED;
+		}
 		if (len > 0) {
 			p->at = (uint32_t)len;
 			p->is_open = true;
@@ -296,7 +307,7 @@ static void proxy_peer(const struct layer *l, struct stream_peer *peer)
 	peer->lacks_user_name = !p->header.name[0];
 }
 
-struct layer *proxy_layer_new(bool gives_name)
+struct layer *proxy_layer_new(bool gives_name, const struct proxy_judge *judge)
 {
 	static const struct layer_ops ops = {
 		.open = proxy_open,
@@ -310,5 +321,7 @@ struct layer *proxy_layer_new(bool gives_name)
 		return NULL;
 	p->layer.ops = &ops;
 	p->gives_name = gives_name;
+	if (judge)
+		p->judge = *judge;
 	return &p->layer;
 }

@@ -26,7 +26,14 @@ struct proxy_header {
  * reason. */
 long proxy_header_decode(struct span bytes, struct proxy_header *out, const char **reason_out);
 
-/* `gives_name`: the certificate's name becomes the user name. NULL without memory. */
-struct layer *proxy_layer_new(bool gives_name) MUST_USE;
+/* Asked once, when the header has come, on the loop's thread. */
+struct proxy_judge {
+	bool (*admits)(void *context, const char *address);
+	void *context;
+};
+
+/* `gives_name`: the certificate's name becomes the user name. The judge may be NULL: all may come
+ * in. NULL without memory. */
+struct layer *proxy_layer_new(bool gives_name, const struct proxy_judge *judge) MUST_USE;
 
 #endif

@@ -19,6 +19,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {
 	[EVENT_WILL_PUBLISHED] = "will published",
 	[EVENT_DENIED] = "denied",
 	[EVENT_LIMITED] = "limited",
+	[EVENT_BANNED] = "banned",
 	[EVENT_SESSION_ENDED] = "session ended",
 };
 

@@ -39,6 +39,8 @@ enum event_kind {
 	/* a client that is too fast for its listener: text says what follows; number = of its kind
 	 * that were not shown before it; detail: client id, address */
 	EVENT_LIMITED,
+	/* for number seconds, since text; detail: one of address, user name, client id */
+	EVENT_BANNED,
 	/* expired or replaced by a clean start: text says which; EVENT_FLAG_CLEAN when it was never
 	 * meant to outlive its connection */
 	EVENT_SESSION_ENDED,

@@ -313,6 +313,23 @@ static void write_limited(struct line_text *t, const struct event *e, const stru
 	write_left_out(t, e);
 }
 
+static void write_banned(struct line_text *t, const struct event *e, const struct event_detail *d)
+{
+	line_begin(t, LOG_TYPE_NOTICE);
+	line_sentence(t, "Banned ");
+	if (d->address.len > 0) {
+		line_sentence(t, "the address of ");
+		write_address(t, d->address);
+	} else {
+		line_sentence(t, d->user_name.len > 0 ? "user '" : "client '");
+		line_foreign(t, d->user_name.len > 0 ? d->user_name : d->client_id);
+		line_sentence(t, "'");
+	}
+	line_words(t, " for %u s: ", e->number);
+	line_sentence(t, d->text);
+	line_sentence(t, ".");
+}
+
 typedef void write_event_lines(struct line_text *t, const struct event *e,
 			       const struct event_detail *d);
 
@@ -329,6 +346,7 @@ static write_event_lines *const writers[EVENT_KIND_COUNT] = {
 	[EVENT_WILL_PUBLISHED] = write_will_published,
 	[EVENT_DENIED] = write_denied,
 	[EVENT_LIMITED] = write_limited,
+	[EVENT_BANNED] = write_banned,
 	[EVENT_SESSION_ENDED] = write_session_ended,
 };
 
@@ -357,6 +375,7 @@ bool event_is_notice(const struct event *event)
 	case EVENT_CONNECTION_REFUSED:
 	case EVENT_DENIED:
 	case EVENT_LIMITED:
+	case EVENT_BANNED:
 	case EVENT_CLIENT_CONNECTED:
 	case EVENT_CLIENT_DISCONNECTED: return true;
 	case EVENT_SESSION_ENDED: return (event->flags & EVENT_FLAG_CLEAN) == 0;

@@ -10,6 +10,7 @@ import pytest
 from support import packets as p
 from support.broker import IS_MOSQUITTO
 from support.bystanders import Bystanders
+from support.process import eventually
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="our own options")
 
@@ -105,3 +106,96 @@ def test_listeners_have_rates_of_their_own(start_broker, clients):
     fast.send(p.PING * 50)
     for _ in range(50):
         fast.expect(p.PINGRESP)
+
+
+# Connections and bans
+
+def is_closed(client):
+    """Whatever it says, it is closed without a word."""
+    client.send_if_open(p.connect("shut-out", client.version))
+    return client.receive() is None
+
+
+def test_connect_rate(start_broker, clients):
+    """A storm is let in at its pace; those who are in go on."""
+    broker = start_broker("allow_anonymous true", "listener 0 127.0.0.1", "connect_rate 50",
+                          "connect_burst 10", port=None)
+    bystanders = Bystanders(broker)
+    start = time.monotonic()
+    storm = [clients(broker) for _ in range(40)]
+    for client in storm:
+        client.send(p.connect(f"storm-{client.address}"))
+    while not storm[-1].has_closed() and seconds_since(start) < 0.3:
+        bystanders.exchange()
+    for client in storm:
+        client.expect(p.CONNACK, code=0)
+    assert seconds_since(start) > 0.4
+    broker.wait_for_line("come faster than connect_rate allows: they wait")
+    assert "listeners held back" in logged_limits(broker)
+    bystanders.cut()
+
+
+def test_connections_per_address(start_broker, clients):
+    broker = start_broker("max_connections_per_address 3", shards=2)
+    held = [connected(clients, broker) for _ in range(3)]
+    refused = clients(broker)
+    assert is_closed(refused)
+    broker.wait_for_line("refused: too many connections of its address")
+    held.pop().disconnect()
+
+    def place():
+        client = clients(broker)
+        client.send_if_open(p.connect("late"))
+        got = client.receive()
+        return got is not None and got.kind == p.CONNACK
+    eventually(place)
+    for client in held:
+        client.ping()
+
+
+def test_ban_after_failed_logins(start_broker, clients, tmp_path):
+    """Those who are in stay; whoever else comes from there is closed at once, until it is over."""
+    users = tmp_path / "users"
+    users.write_text("")
+    broker = start_broker("user root", f"password_file {users}", "allow_anonymous true", "ban_failed_logins 3",
+                          "ban_time 1")
+    inside = connected(clients, broker)
+    for number in range(3):
+        clients(broker).connect(f"guess-{number}", user="lena", password=str(number), code=0x86)
+    assert is_closed(clients(broker))
+    inside.ping()
+    broker.wait_for_line(r"Banned the address of 127\.0\.0\.1:\d+ for 1 s: too many failed logins")
+    broker.wait_for_line("refused: banned for what was done before")
+
+    def is_over():
+        client = clients(broker)
+        client.send_if_open(p.connect("again"))
+        got = client.receive()
+        return got is not None and got.code == 0
+    eventually(is_over)
+    assert "bans begun 1" in logged_limits(broker)
+
+
+def test_ban_spares_proxy_and_networks_of_trust(start_broker, clients):
+    """The address that the proxy names is banned, before anything else is done for it."""
+    broker = start_broker("allow_anonymous true", "ban_errors 2", "limit_exempt 192.0.2.128/25",
+                          "listener 0 127.0.0.1", "proxy_protocol true", port=None)
+
+    def come(address, data):
+        client = clients(broker, 4)
+        client.send_if_open(b"PROXY TCP4 %s 198.51.100.1 4711 1883\r\n" % address + data)
+        return client.receive()
+    error = b"\x10\0"
+    hello = p.connect("proxied", 4)
+    for address in (b"192.0.2.1", b"192.0.2.200"):
+        for _ in range(3):
+            assert come(address, error) is None
+    assert come(b"192.0.2.1", hello) is None
+    broker.wait_for_line("refused: its address is banned for what was done before")
+    assert come(b"192.0.2.200", hello).code == 0
+    assert come(b"192.0.2.2", hello).code == 0
+    for _ in range(3):  # the proxy's own mistakes are nobody's
+        broken = clients(broker, 4)
+        broken.send_if_open(b"PROXY nonsense\r\n")
+        assert broken.receive() is None
+    assert come(b"192.0.2.3", hello).code == 0

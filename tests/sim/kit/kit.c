@@ -8,6 +8,8 @@
 #include "kit/kit_pages.h"
 #include "kit/replay.h"
 
+#include <stdio.h>
+
 #define EVENTS_PER_TURN 8        /* few, so that work is spread over turns in many ways */
 #define HALF_TURNS 30            /* per cent that are interrupted by other shards' turns */
 #define LATE_SLEEPERS 20         /* per cent of turns after which there is mail before sleep */
@@ -165,15 +167,20 @@ void kit_crash(struct kit *k)
 struct stream kit_open(struct kit *k, unsigned shard, uint32_t capacity,
 		       struct stream *broker_end_out)
 {
-	struct peer peer = {.address = "192.0.2.1:12345", .port = 1883, .mount = k->mount};
+	struct peer peer = {.port = 1883, .mount = k->mount};
 	struct stream client, server;
+	snprintf(peer.address, sizeof(peer.address), "%s",
+		 k->address ? k->address : "192.0.2.1:12345");
 	int error = memory_pair_open(capacity, &client, &server);
 	ASSERT(error == 0);
 	if (broker_end_out)
 		*broker_end_out = server;
 	if (!k->shards[shard].is_in_turn)
 		begin(k, shard);
-	shard_accept(broker_shard(k->broker, shard), &server, &peer);
+	if (shard_admits(broker_shard(k->broker, shard), &peer))
+		shard_accept(broker_shard(k->broker, shard), &server, &peer);
+	else
+		server.ops->close(&server);
 	end(k, shard);
 	return client;
 }

@@ -98,6 +98,7 @@ static void append(struct play *p, struct actor *a, const char *words)
 		hang_up(a);
 		buffer_release(&a->in);
 		p->kit.mount = a->mount[0] ? mount_new(span_of_text(a->mount)) : NULL;
+		p->kit.address = a->address[0] ? a->address : NULL;
 		a->stream = kit_open(&p->kit, a->shard % p->kit.shard_count, a->capacity,
 				     &a->broker_end);
 		mount_unref(p->kit.mount);
@@ -172,6 +173,8 @@ static void command(struct play *p, struct actor *a, const char *words)
 		a->capacity = number;
 	else if (strncmp(words, "mount", 5) == 0)
 		snprintf(a->mount, sizeof(a->mount), "%s", argument ? argument + 1 : "");
+	else if (strncmp(words, "from", 4) == 0 && argument)
+		snprintf(a->address, sizeof(a->address), "%s", argument + 1);
 	else if (strncmp(words, "at", 2) == 0)
 		a->shard = number;
 	else

@@ -16,6 +16,7 @@
  *   a small 100                   a's next connection holds only so many bytes under way
  *   a mount dev/                  a's next connections come by a listener with that mount point;
  *                                 "a mount": by one without
+ *   a from 192.0.2.7:1            a's next connections come from there
  *   a at 2                        a's next connection comes in at shard 2 (modulo their number)
  *   wait 1500                     milliseconds pass
  *   repeat 20 a + PUBLISH t=x     the same so often; %d counts from 1
@@ -45,6 +46,7 @@ struct actor {
 	uint8_t version;
 	uint32_t capacity;
 	unsigned shard;
+	char address[64]; /* "": the usual one */
 	bool is_open;    /* has a connection */
 	bool is_ended;   /* the broker closed it, or it was cut */
 	bool is_stopped; /* does not read */

@@ -81,6 +81,21 @@ static const struct accepted accepted_cases[] = {
 	{"byte_burst 9", SETTING(limits.listeners[0].bytes_burst), 9},
 	{"listener 1884\nrate_action refuse", LISTENER(limits.rate_action), RATE_REFUSE},
 	{"listener 1884\nrate_action disconnect", LISTENER(limits.rate_action), RATE_DISCONNECT},
+	{"listener 1884\nconnect_rate 5", LISTENER(limits.connects_per_s), 5},
+	{"listener 1884\nconnect_burst 6", LISTENER(limits.connects_burst), 6},
+	{"total_connect_rate 5", SETTING(limits.connects_per_s), 5},
+	{"total_connect_burst 6", SETTING(limits.connects_burst), 6},
+	{"max_connections_per_address 9", SETTING(limits.listeners[0].connections_per_address), 9},
+	{"ban_failed_logins 3", SETTING(limits.ban.failed_logins_max), 3},
+	{"ban_errors 4", SETTING(limits.ban.errors_max), 4},
+	{"ban_connects 5", SETTING(limits.ban.connects_max), 5},
+	{"ban_window 10", SETTING(limits.ban.window_s), 10},
+	{"ban_time 20", SETTING(limits.ban.ban_s), 20},
+	{"ban_addresses false", SETTING(limits.ban.of_addresses), 0},
+	{"ban_users true", SETTING(limits.ban.of_users), 1},
+	{"ban_client_ids true", SETTING(limits.ban.of_client_ids), 1},
+	{"limit_exempt 192.0.2.0/24, ::1 ,2001:db8::/32", SETTING(limits.exempt_count), 3},
+	{"limit_ipv6_prefix 48", SETTING(limits.ipv6_prefix), 48},
 	{"max_connections 7", SETTING(connections_max), 7},
 	{"max_connections -1", SETTING(connections_max), 0},
 	{"max_connections 0", SETTING(connections_max), 0},
@@ -576,6 +591,9 @@ static void test_options_cover_all_settings(void **state)
 	is_covered[offsetof(struct settings, qos_max)] = true;
 	memset(is_covered + offsetof(struct settings, limits.listeners), true,
 	       sizeof(((struct settings *)0)->limits.listeners));
+	memset(is_covered + offsetof(struct settings, limits.exempt), true,
+	       sizeof(((struct settings *)0)->limits.exempt));
+	memset(is_covered + offsetof(struct settings, limits.ipv6_prefix), true, 2);
 	memset(is_covered + offsetof(struct settings, topic_alias_max_in), true, sizeof(uint16_t));
 	for (size_t i = 0; i < sizeof(struct settings); i++) {
 		uncovered = is_covered[i] ? 0 : uncovered + 1;

@@ -112,7 +112,7 @@ static void test_proxy_layer_gives_on_what_follows(void **state)
 		assert_int_equal(ends[1].ops->write(&ends[1], &part, 1), part.len);
 		memory_set_step(&ends[0], step);
 		layer_bottom_init(&bottom, &ends[0]);
-		struct layer *l = proxy_layer_new(false);
+		struct layer *l = proxy_layer_new(false, NULL);
 		l->below = &bottom.layer;
 		assert_int_equal(layer_open(l), 0);
 		size_t len = 0;
