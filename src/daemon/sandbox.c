@@ -111,7 +111,7 @@ static int allow_values(scmp_filter_ctx filter, int call, unsigned argument, con
 	int error = 0;
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-					 SCMP_CMP32(argument, SCMP_CMP_EQ, values[i]));
+					 SCMP_CMP32(argument, SCMP_CMP_EQ, values[i], 0));
 	return error;
 }
 
