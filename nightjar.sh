@@ -11,7 +11,7 @@ top=$(cd "$(dirname "$0")" && pwd)
 
 # What each command needs: Debian packages. "package@command" is satisfied by any such command.
 build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-config libxxhash-dev
-	libjansson-dev libssl-dev libargon2-dev libseccomp-dev'
+	libjansson-dev libssl-dev libargon2-dev libcurl4-openssl-dev libseccomp-dev'
 test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
 	strace systemd e2fsprogs libsqlite3-dev openssl

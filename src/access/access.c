@@ -41,6 +41,7 @@ void access_unref(struct access *a)
 	for (unsigned i = 0; i < a->realm_count; i++) {
 		users_free(a->realms[i].users);
 		jwt_free(a->realms[i].jwt);
+		service_free(a->realms[i].service);
 		acl_free(a->realms[i].acl);
 		mem_free(a->realms[i].client_id_prefix);
 		mem_free(a->realms[i].auto_id_prefix);
@@ -52,7 +53,7 @@ static bool is_equipped(const struct realm *realm, enum access_method method)
 {
 	switch (method) {
 	case METHOD_JWT: return realm->jwt != NULL;
-	case METHOD_HTTP: return false;
+	case METHOD_HTTP: return realm->service != NULL;
 	case METHOD_PASSWORD: return realm->users != NULL;
 	case METHOD_ANONYMOUS: return realm->allows_anonymous;
 	default: return true;

@@ -11,6 +11,7 @@
 
 #include "access/acl.h"
 #include "access/jwt.h"
+#include "access/service.h"
 #include "access/users.h"
 
 #include <stdatomic.h>
@@ -36,13 +37,14 @@ enum access_method {
 #define AUTO_ID_PREFIX_MAX 64
 
 struct realm {
-	bool allows_anonymous;  /* also user names that nobody can verify */
-	bool has_chain;         /* it was said, and is not the usual one */
-	struct users *users;    /* NULL: there is no password file */
-	struct jwt *jwt;        /* NULL: no token is believed */
-	struct acl *acl;        /* NULL: everything is allowed */
-	char *client_id_prefix; /* NULL: any */
-	char *auto_id_prefix;   /* of client ids that are given; NULL: AUTO_ID_PREFIX */
+	bool allows_anonymous;   /* also user names that nobody can verify */
+	bool has_chain;          /* it was said, and is not the usual one */
+	struct users *users;     /* NULL: there is no password file */
+	struct jwt *jwt;         /* NULL: no token is believed */
+	struct service *service; /* NULL: none is asked */
+	struct acl *acl;         /* NULL: everything is allowed */
+	char *client_id_prefix;  /* NULL: any */
+	char *auto_id_prefix;    /* of client ids that are given; NULL: AUTO_ID_PREFIX */
 	/* enum access_method; the first METHOD_NONE ends it */
 	uint8_t chain[CHAIN_LEN_MAX];
 };

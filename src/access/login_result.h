@@ -9,6 +9,7 @@ enum login_result {
 	LOGIN_UNKNOWN, /* not to this method; the next one may know it */
 	LOGIN_WRONG,   /* it is not who it says: a wrong password, or no such user */
 	LOGIN_FAILED,  /* that could not be found out */
+	LOGIN_SERVICE, /* the service that is asked has no answer */
 	/* Why a token is not believed. */
 	LOGIN_TOKEN_TOO_LONG,
 	LOGIN_TOKEN_MALFORMED,

@@ -22,6 +22,8 @@ static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memor
 static const struct flaw refusals[LOGIN_RESULT_COUNT] = {
 	[LOGIN_WRONG] = {REASON_BAD_USER_NAME_OR_PASSWORD, "wrong user name or password"},
 	[LOGIN_FAILED] = {REASON_SERVER_UNAVAILABLE, "the password could not be verified"},
+	[LOGIN_SERVICE] = {REASON_SERVER_UNAVAILABLE,
+			   "the service that is asked about users gave no answer"},
 	[LOGIN_TOKEN_TOO_LONG] = {REASON_BAD_USER_NAME_OR_PASSWORD,
 				  "the token is longer than 8 KiB"},
 	[LOGIN_TOKEN_MALFORMED] = {REASON_BAD_USER_NAME_OR_PASSWORD, "the token is malformed"},
@@ -92,12 +94,11 @@ static const struct flaw *take_identity(struct connection *c, const struct conne
 	return c->identity ? NULL : &flaw_memory;
 }
 
-/* The address without its port. */
-static uint32_t source_of(const struct connection *c)
+/* Without its port. */
+static struct span address_of(const struct connection *c)
 {
 	const char *colon = strrchr(c->address, ':');
-	size_t len = colon ? (size_t)(colon - c->address) : strlen(c->address);
-	return (uint32_t)hash_bytes(span_of(c->address, len), c->shard->broker->seed);
+	return span_of(c->address, colon ? (size_t)(colon - c->address) : strlen(c->address));
 }
 
 static struct span keep(struct login *login, struct span text)
@@ -112,13 +113,16 @@ static struct span keep(struct login *login, struct span text)
 /* To be judged by that place of the chain. NULL without memory. */
 static struct login *login_new(struct connection *c, const struct connect *p, unsigned at)
 {
-	size_t len = p->user_name.len + p->password.len + p->client_id.len;
-	struct login *login = mem_zalloc(sizeof(*login) + len);
+	struct stream_peer peer = stream_peer(&c->stream);
+	struct span certificate = peer.user_name ? span_of_text(peer.user_name) : SPAN_NONE;
+	struct span address = address_of(c);
+	struct login *login = mem_zalloc(sizeof(*login) + p->user_name.len + p->password.len +
+					 p->client_id.len + address.len + certificate.len);
 	if (!login)
 		return NULL;
 	login->connection = c;
 	login->shard = c->shard->index;
-	login->source = source_of(c);
+	login->source = (uint32_t)hash_bytes(address, c->shard->broker->seed);
 	login->access = access_ref(c->shard->access);
 	login->realm = c->realm;
 	login->at = (uint8_t)at;
@@ -126,7 +130,11 @@ static struct login *login_new(struct connection *c, const struct connect *p, un
 	login->user_name = keep(login, p->user_name);
 	login->password = keep(login, p->password);
 	login->client_id = keep(login, p->client_id);
+	login->address = keep(login, address);
+	login->certificate = keep(login, certificate);
 	login->has_user_name = p->has_user_name;
+	login->has_password = p->has_password;
+	login->port = c->port;
 	login->wall_ms = c->shard->now.wall_ms;
 	return login;
 }
@@ -214,6 +222,11 @@ static bool is_decided(struct connection *c, const struct connect *p, unsigned a
 		if (!user || user->stored.len == 0)
 			return false;
 		*flaw = ask_for_password(c, p, at, user, false);
+		return true;
+	case METHOD_HTTP:
+		if (!p->has_user_name && !p->has_password)
+			return false; /* it says nothing that could be asked about */
+		*flaw = ask_elsewhere(c, p, at);
 		return true;
 	case METHOD_ANONYMOUS:
 		if (!realm_allows_unverified(realm, p->has_user_name))

@@ -26,6 +26,8 @@ static bool may_stay(const struct shard *s, const struct identity *i)
 		return realm_uses(realm, i->method); /* else the carrier's matter */
 	if (i->method == METHOD_JWT)
 		return realm_uses(realm, METHOD_JWT) && jwt_vouches(realm->jwt, i->stamp);
+	if (i->method == METHOD_HTTP)
+		return realm_uses(realm, METHOD_HTTP) && realm->service->stamp == i->stamp;
 	/* where there are no passwords any more, its name is one that nobody verifies */
 	if (i->method == METHOD_ANONYMOUS || !realm_uses(realm, METHOD_PASSWORD))
 		return realm_allows_unverified(realm, i->has_name);

@@ -43,6 +43,11 @@ void login_answer(struct login *login)
 	login->result = login->method == METHOD_JWT ? verify_token(login) : verify_password(login);
 }
 
+const struct service *login_service(const struct login *login)
+{
+	return login->access->realms[login->realm].service;
+}
+
 struct span login_name(const struct login *login)
 {
 	return login->known_name ? span_of_text(login->known_name) : login->user_name;

@@ -27,9 +27,12 @@ struct login {
 	 * somebody else, since there is no such user? */
 	struct span stored;
 	bool is_decoy;
-	bool has_user_name;
-	struct span user_name, password, client_id;
-	uint64_t wall_ms; /* when it was asked */
+	bool has_user_name, has_password;
+	uint16_t port; /* of our listener */
+	struct span user_name, password, client_id, address;
+	struct span
+		certificate; /* what the connection has proved, and no method of the chain took */
+	uint64_t wall_ms;    /* when it was asked */
 	/* The answer. */
 	uint8_t result;     /* enum login_result */
 	uint64_t stamp;     /* with LOGIN_KNOWN: by what (identity.h) */
@@ -40,8 +43,10 @@ struct login {
 	uint8_t bytes[];
 };
 
-/* Finds the answer where no other program is asked. Any thread. */
+/* Finds the answer where no other program is asked (not METHOD_HTTP). Any thread. */
 void login_answer(struct login *login);
+/* The service to be asked: METHOD_HTTP. */
+const struct service *login_service(const struct login *login);
 /* By what it was known. */
 struct span login_name(const struct login *login);
 /* What it takes of memory. */

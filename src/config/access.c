@@ -8,10 +8,22 @@
 
 /* Clocks of machines that ask for the time differ by less. */
 #define JWT_LEEWAY_S 30
+/* A service that takes longer does not stand the reconnects of a fleet either. */
+#define HTTP_TIMEOUT_MS 5000
+/* A fleet that comes back asks once; whom the service drops stays out a minute later. */
+#define HTTP_CACHE_MS 60000
+/* As many as a service of a few threads can work on. */
+#define HTTP_CONNECTIONS_MAX 16
 
 struct config_access config_access_new(void)
 {
-	return (struct config_access){.allow_anonymous = -1, .jwt_leeway_s = JWT_LEEWAY_S};
+	return (struct config_access){
+		.allow_anonymous = -1,
+		.jwt_leeway_s = JWT_LEEWAY_S,
+		.auth_http_timeout_ms = HTTP_TIMEOUT_MS,
+		.auth_http_cache_ms = HTTP_CACHE_MS,
+		.auth_http_connections_max = HTTP_CONNECTIONS_MAX,
+	};
 }
 
 /* NULL: it is no text. */

@@ -121,6 +121,11 @@ struct config_access {
 	char *auth_chain;             /* words; NULL: not said */
 	uint8_t chain[CHAIN_LEN_MAX]; /* the same (access/access.h); from config_finish on */
 
+	/* A service that is asked; NULL: none. */
+	char *auth_http_url, *auth_http_header, *auth_http_ca_file;
+	uint32_t auth_http_timeout_ms, auth_http_cache_ms, auth_http_connections_max;
+	uint8_t auth_http_has_form; /* else JSON */
+
 	/* Tokens. */
 	char *jwt_key_file, *jwt_secret_file, *jwt_jwks_file;
 	char *jwt_issuer, *jwt_audience;

@@ -2,6 +2,8 @@
 /* What options about ways to know a client mean together. */
 #include "config/reading.h"
 
+#include <strings.h>
+
 /* By enum access_method. */
 static const char *const methods[METHOD_COUNT] = {
 	[METHOD_CERTIFICATE] = "certificate",
@@ -36,7 +38,7 @@ static bool has_jwt(const struct config_access *a)
 
 bool config_access_knows_users(const struct config_access *a)
 {
-	return a->password_file || has_jwt(a);
+	return a->password_file || has_jwt(a) || a->auth_http_url;
 }
 
 static enum access_method method_named(struct span word)
@@ -56,7 +58,7 @@ static const char *lack_of(const struct config_access *a, enum access_method met
 				  : "there is no jwt_key_file, jwt_secret_file or "
 				    "jwt_jwks_file";
 	case METHOD_PASSWORD: return a->password_file ? NULL : "there is no password_file";
-	case METHOD_HTTP: return "this version asks no service";
+	case METHOD_HTTP: return a->auth_http_url ? NULL : "there is no auth_http_url";
 	case METHOD_ANONYMOUS: return a->allow_anonymous > 0 ? NULL : "allow_anonymous is false";
 	default: return NULL;
 	}
@@ -105,6 +107,52 @@ static void read_chain(const struct realm_options *o)
 			return;
 }
 
+static bool begins_with(const char *text, const char *prefix)
+{
+	return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Only to this machine passwords may go in the clear without a word. */
+static bool is_loopback(const char *host)
+{
+	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (begins_with(host, names[i]) && strchr(":/?", host[strlen(names[i])]))
+			return true;
+	return false;
+}
+
+static void check_url(const struct realm_options *o)
+{
+	const char *url = o->access->auth_http_url;
+	struct reading r = place_of(o, "auth_http_url");
+	bool is_plain = begins_with(url, "http://");
+	const char *host = url + strlen(is_plain ? "http://" : "https://");
+	if (!is_plain && !begins_with(url, "https://"))
+		reading_refuse(&r,
+			       "is no address of a service: it begins with http:// or https://");
+	else if (!*host || strchr("/:?", *host) || strpbrk(url, " \t"))
+		reading_refuse(&r, "names no host, or holds a blank");
+	else if (is_plain && !is_loopback(host))
+		report_notice(o->report, "auth_http_url sends passwords over the network in the "
+					 "clear: use https.");
+}
+
+static void check_service(const struct realm_options *o)
+{
+	const struct config_access *a = o->access;
+	struct reading header = place_of(o, "auth_http_header");
+	struct reading authorities = place_of(o, "auth_http_cafile");
+	if (a->auth_http_url)
+		check_url(o);
+	if (a->auth_http_header && !a->auth_http_url)
+		reading_refuse(&header, "is for a service, and there is no auth_http_url");
+	else if (a->auth_http_header && !strchr(a->auth_http_header, ':'))
+		reading_refuse(&header, "is no line of a head: it is to be \"name: value\"");
+	if (a->auth_http_ca_file && !a->auth_http_url)
+		reading_refuse(&authorities, "is for a service, and there is no auth_http_url");
+}
+
 /* Nobody would obey them. */
 static void refuse_unused(const struct realm_options *o)
 {
@@ -131,6 +179,7 @@ void config_finish_login(struct config *c, struct config_access *a,
 	const struct realm_options o = {c, report, a, listener};
 	memset(a->chain, METHOD_NONE, sizeof(a->chain));
 	refuse_unused(&o);
+	check_service(&o);
 	if (a->jwt_replaces_user_name && !has_jwt(a))
 		report_notice(report, "jwt_replaces_username has no effect: there are no keys to "
 				      "verify tokens by.");

@@ -55,9 +55,9 @@ static const struct option rows[] = {
 	 .group = OPTION_GROUP_ACCESS,
 	 .change = OPTION_CHANGES_AT_ONCE,
 	 .text = "Do allow_anonymous, password_file, acl_file, clientid_prefixes, auto_id_prefix, "
-		 "auth_chain and what begins with jwt_ stand below each listener line and hold "
-		 "for that one alone? This line must stand above them. Else they hold for all "
-		 "listeners, wherever they stand."},
+		 "auth_chain and what begins with jwt_ or auth_http_ stand below each listener "
+		 "line and hold for that one alone? This line must stand above them. Else they "
+		 "hold for all listeners, wherever they stand."},
 	{.name = "use_username_as_clientid",
 	 BOOL,
 	 LISTENER(is_named_by_user),

@@ -8,6 +8,8 @@
 	ACCESS(member), .group = OPTION_GROUP_ACCESS, .is_ours = true,                             \
 			.change = OPTION_CHANGES_AT_ONCE
 
+static const char *const formats[] = {"json", "form", NULL};
+
 static const struct option rows[] = {
 	{.name = "auth_chain",
 	 .type = OPTION_TEXT,
@@ -19,6 +21,60 @@ static const struct option rows[] = {
 		 "a shared key), peer (of a Unix socket), jwt, password_file, http and anonymous. "
 		 "A method that is left out is not asked. The first two stand in front, anonymous "
 		 "at the end. See docs/ACCESS.md."},
+	{.name = "auth_http_url",
+	 .type = OPTION_TEXT,
+	 LOGIN(auth_http_url),
+	 .value = "url",
+	 .default_text = "no service is asked",
+	 .text = "A service (http:// or https://) that is asked by POST who a client is that gives "
+		 "a user name or a password. It is sent clientid, username, password, address, "
+		 "port and certificate. It answers 200 with {\"result\": \"allow\"}, \"deny\" or "
+		 "\"ignore\", or 200 or 204 without a body for allow, or 401 or 403 for deny. "
+		 "Anything else, or no answer in time, refuses the client with 0x88. See "
+		 "docs/ACCESS.md."},
+	{.name = "auth_http_format",
+	 .type = OPTION_CHOICE,
+	 LOGIN(auth_http_has_form),
+	 .choices = formats,
+	 .value = "json|form",
+	 .text = "How the service is asked: by a JSON object, or by a form "
+		 "(application/x-www-form-urlencoded), which also carries passwords that are no "
+		 "UTF-8."},
+	{.name = "auth_http_header",
+	 .type = OPTION_TEXT,
+	 LOGIN(auth_http_header),
+	 .is_secret = true,
+	 .value = "name: value",
+	 .default_text = "none",
+	 .text = "One more line in the head of each question, such as \"Authorization: Bearer "
+		 "...\", by which the service knows the broker."},
+	{.name = "auth_http_cafile",
+	 .type = OPTION_TEXT,
+	 LOGIN(auth_http_ca_file),
+	 .value = "path",
+	 .default_text = "the system's",
+	 .text = "Certificates, in PEM, of the authorities that the service's certificate must be "
+		 "of."},
+	{.name = "auth_http_timeout",
+	 NUMBER(1, 60),
+	 LOGIN(auth_http_timeout_ms),
+	 .scale = 1000,
+	 .value = "seconds",
+	 .text = "How long one question may take."},
+	{.name = "auth_http_connections",
+	 NUMBER(1, 256),
+	 LOGIN(auth_http_connections_max),
+	 .value = "count",
+	 .text = "How many questions are asked at a time; further ones wait. Connections are kept "
+		 "for the next question."},
+	{.name = "auth_http_cache",
+	 NUMBER(0, 86400),
+	 LOGIN(auth_http_cache_ms),
+	 .scale = 1000,
+	 .value = "seconds",
+	 .text = "How long an answer is good for the very same question. One that lets nobody in "
+		 "is "
+		 "good for two seconds at most. 0: each is asked."},
 	{.name = "jwt_key_file",
 	 .type = OPTION_TEXT,
 	 LOGIN(jwt_key_file),

@@ -2,6 +2,7 @@
 #include "daemon/access_files.h"
 
 #include "base/mem.h"
+#include "daemon/http_logins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,11 +156,47 @@ static struct jwt *read_jwt(const struct config_access *from, uint64_t seed,
 	return NULL;
 }
 
+/* libcurl reads it when it needs it, which would be late to hear that it cannot. */
+static bool can_read(const char *path, struct access_lines *lines)
+{
+	struct access_report report = {.file = path};
+	struct buffer text = {0};
+	int error = path ? read_file(path, JWK_FILE_BYTES_MAX, false, &text, &report) : 0;
+	buffer_release(&text);
+	collect(&report, lines);
+	return error == 0;
+}
+
+static struct service *make_service(const struct config_access *from, uint64_t seed,
+				    struct access_lines *lines)
+{
+	const struct service_options options = {
+		.url = from->auth_http_url,
+		.header = from->auth_http_header,
+		.ca_file = from->auth_http_ca_file,
+		.has_form = from->auth_http_has_form,
+		.timeout_ms = from->auth_http_timeout_ms,
+		.cache_ms = from->auth_http_cache_ms,
+		.connections_max = from->auth_http_connections_max,
+	};
+	struct access_report report = {.file = "auth_http_url"};
+	struct service *service = NULL;
+	if (!http_logins_are_here())
+		access_refuse(&report, 0, "this build cannot ask services: it is without libcurl");
+	else if (can_read(from->auth_http_ca_file, lines))
+		service = service_new(&options, seed);
+	else
+		return NULL;
+	report.is_out_of_memory = !service && report.error_count == 0;
+	collect(&report, lines);
+	return service;
+}
+
 /* What is missing then, its reader has told. */
 static bool is_whole(const struct realm *realm, const struct config_access *from)
 {
 	return !realm->users == !from->password_file && !realm->acl == !from->acl_file &&
-	       !realm->jwt == !reads_tokens(from) &&
+	       !realm->jwt == !reads_tokens(from) && !realm->service == !from->auth_http_url &&
 	       !realm->client_id_prefix == !from->client_id_prefix &&
 	       !realm->auto_id_prefix == !from->auto_id_prefix;
 }
@@ -178,6 +215,8 @@ static bool read_realm(struct realm *realm, const struct config_access *from, ui
 		realm->acl = read_acl(from->acl_file, seed, lines);
 	if (reads_tokens(from))
 		realm->jwt = read_jwt(from, seed, lines);
+	if (from->auth_http_url)
+		realm->service = make_service(from, seed, lines);
 	if (from->client_id_prefix)
 		realm->client_id_prefix = mem_copy_text(span_of_text(from->client_id_prefix));
 	if (from->auto_id_prefix)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/guard.h"
+#include "daemon/http_logins.h"
 #include "daemon/process.h"
 #include "daemon/verifier.h"
 #include "daemon/worker.h"
@@ -18,9 +19,10 @@
 struct server {
 	struct crew crew;
 	struct broker *broker;
-	struct verifier verifier; /* with the broker */
-	unsigned open_count;      /* workers that are open */
-	unsigned started_count;   /* and whose threads were started */
+	struct verifier verifier;        /* with the broker */
+	struct http_logins *http_logins; /* the same; NULL: not in this build */
+	unsigned open_count;             /* workers that are open */
+	unsigned started_count;          /* and whose threads were started */
 	struct worker workers[];
 };
 
@@ -37,9 +39,11 @@ static int attach_stream(void *context, unsigned shard, struct stream *stream)
 	return stream->layered ? layered_attach(stream, loop) : stream_tcp_attach(stream, loop);
 }
 
-static int verify_password(void *context, struct login *login)
+static int judge_login(void *context, struct login *login)
 {
 	struct server *s = context;
+	if (login->method == METHOD_HTTP)
+		return http_logins_ask(s->http_logins, login);
 	return verifier_ask(&s->verifier, login);
 }
 
@@ -81,7 +85,7 @@ static int open_broker(struct server *s, const struct server_parts *parts)
 		.context = s,
 		.wake = wake_shard,
 		.attach = attach_stream,
-		.verify = verify_password,
+		.verify = judge_login,
 		.random = random_bytes,
 		.event = log_event,
 		.settle = settle_log,
@@ -93,6 +97,9 @@ static int open_broker(struct server *s, const struct server_parts *parts)
 		return ERROR_NO_MEMORY;
 	s->crew.broker = s->broker;
 	verifier_init(&s->verifier, s->broker);
+	s->http_logins = http_logins_new(s->broker, parts->log);
+	if (!s->http_logins && http_logins_are_here())
+		return ERROR_NO_MEMORY;
 	for (unsigned i = 0; i < s->crew.worker_count; i++)
 		s->workers[i].shard = broker_shard(s->broker, i);
 	return broker_use_access(s->broker, access_ref(parts->access));
@@ -218,6 +225,7 @@ void server_join(struct server *s)
 		pthread_join(s->workers[i].thread, NULL);
 	if (s->broker) {
 		verifier_stop(&s->verifier);
+		http_logins_free(s->http_logins);
 		broker_free(s->broker);
 	}
 	store_close(s->crew.store);

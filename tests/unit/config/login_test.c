@@ -73,7 +73,8 @@ static void test_login_options_of_no_use(void **state)
 		{LISTENER "auth_chain jwt", "f.conf:2: auth_chain: names jwt, but there is no"},
 		{LISTENER "auth_chain password_file",
 		 "f.conf:2: auth_chain: names password_file, but there is no password_file"},
-		{LISTENER "auth_chain http", "f.conf:2: auth_chain: names http, but"},
+		{LISTENER "auth_chain http",
+		 "f.conf:2: auth_chain: names http, but there is no auth_http_url"},
 		{LISTENER "auth_chain anonymous",
 		 "f.conf:2: auth_chain: names anonymous, but allow_anonymous is false"},
 		{LISTENER TOKENS "auth_chain jwt jwt", "f.conf:3: auth_chain: names jwt twice"},
@@ -84,6 +85,15 @@ static void test_login_options_of_no_use(void **state)
 		{LISTENER "allow_anonymous true\n" USERS "auth_chain anonymous password_file",
 		 "f.conf:4: auth_chain: names password_file behind anonymous"},
 		{LISTENER "auth_chain JWT", "f.conf:2: auth_chain: 'JWT' is none of certificate"},
+		{LISTENER "auth_http_url ftp://a", "f.conf:2: auth_http_url: is no address"},
+		{LISTENER "auth_http_url localhost", "f.conf:2: auth_http_url: is no address"},
+		{LISTENER "auth_http_url http://", "f.conf:2: auth_http_url: names no host"},
+		{LISTENER "auth_http_url https:///a", "f.conf:2: auth_http_url: names no host"},
+		{LISTENER "auth_http_url http://a b", "f.conf:2: auth_http_url: names no host"},
+		{LISTENER "auth_http_header a: b", "f.conf:2: auth_http_header: is for a service"},
+		{LISTENER "auth_http_cafile /a", "f.conf:2: auth_http_cafile: is for a service"},
+		{LISTENER "auth_http_url https://a\nauth_http_header ab",
+		 "f.conf:3: auth_http_header: is no line of a head"},
 		{LISTENER "jwt_issuer x", "f.conf:2: jwt_issuer: is about tokens"},
 		{LISTENER "jwt_audience x", "f.conf:2: jwt_audience: is about tokens"},
 		{LISTENER "jwt_username_claim x", "f.conf:2: jwt_username_claim: is about tokens"},
@@ -116,9 +126,34 @@ static void test_login_token_option_without_keys(void **state)
 	configured_release(&c);
 }
 
+static void test_login_passwords_in_the_clear(void **state)
+{
+	static const struct {
+		const char *url;
+		bool is_told;
+	} cases[] = {
+		{"http://localhost", false},    {"http://localhost:80/a", false},
+		{"http://127.0.0.1/a", false},  {"http://[::1]:80?a", false},
+		{"https://example.com", false}, {"http://example.com", true},
+		{"HTTP://10.0.0.1", true},      {"http://localhost.example", true},
+		{"http://127.0.0.11", true},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[128] = LISTENER "auth_http_url ";
+		struct configured c;
+		strcat(text, cases[i].url);
+		configure(&c, text, "");
+		assert_string_equal(c.errors, "");
+		assert_int_equal(strstr(c.notices, "in the clear") != NULL, cases[i].is_told);
+		configured_release(&c);
+	}
+}
+
 static void test_login_tokens_know_users(void **state)
 {
-	static const char *const keys[] = {TOKENS, "jwt_key_file /k\n", "jwt_jwks_file /j\n"};
+	static const char *const keys[] = {TOKENS, "jwt_key_file /k\n", "jwt_jwks_file /j\n",
+					   "auth_http_url https://a\n"};
 	struct configured c;
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
@@ -138,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_login_chain_of_each_listener),
 		cmocka_unit_test(test_login_options_of_no_use),
 		cmocka_unit_test(test_login_token_option_without_keys),
+		cmocka_unit_test(test_login_passwords_in_the_clear),
 		cmocka_unit_test(test_login_tokens_know_users),
 	};
 	return cmocka_run_group_tests_name("config/login", tests, NULL, NULL);
