@@ -18,7 +18,7 @@ struct layer_ops {
 	/* A step of what comes before the first byte (a handshake): 0 when that is done,
 	 * ERROR_AGAIN, ERROR_CLOSED (`reason` says why), ERROR_NO_MEMORY. NULL: there is nothing. */
 	int (*open)(struct layer *l);
-	/* As those of a stream, but a read takes all that is there and fits. */
+	/* As those of a stream. What a read leaves behind is in the socket, or has_more says it. */
 	long (*read)(struct layer *l, struct room room);
 	/* Without parts: only what the layer itself has to write. */
 	long (*write)(struct layer *l, const struct span *parts, unsigned count);

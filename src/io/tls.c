@@ -2,8 +2,12 @@
 /*
  * OpenSSL reads and writes through a BIO of our own, which hands bytes to the layer below and keeps
  * none. A record is written in one piece, from parts that are collected on the stack.
+ *
+ * A server's connection of TLS 1.3 is taken from OpenSSL when the handshake is done (tls_takeover.h):
+ * it holds a few hundred bytes then, in place of 13 KiB.
  */
 #include "io/tls_inside.h"
+#include "io/tls_takeover.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -24,13 +28,18 @@ struct about {
 struct tls {
 	struct layer layer;
 	struct tls_context *context;
-	SSL *ssl; /* NULL: nothing came yet, or it is over */
+	SSL *ssl; /* NULL: nothing came yet, or `flow` has taken its place, or it is over */
+	struct tls_takeover *takeover; /* server, in the handshake */
+	struct tls_flow *flow;
+	X509 *certificate; /* the peer's, with those behind it, where `flow` goes on */
+	STACK_OF(X509) * chain;
 	struct about *about;
 	char *reason_text;
 	const char *server_name;  /* client; owned */
 	const char *psk_identity; /* of the context's table */
 	bool checks_name;
 	bool is_open;
+	bool is_resumed;
 	bool is_over; /* an error was met: no more words to the peer */
 	bool has_read;
 	bool has_ended; /* the stream below */
@@ -55,7 +64,9 @@ static int bio_result(BIO *bio, long n, int retry_flag)
 static int bio_read(BIO *bio, char *bytes, int len)
 {
 	struct tls *t = BIO_get_data(bio);
-	long n = layer_read(t->layer.below, (struct room){(uint8_t *)bytes, (size_t)len});
+	struct room room = {(uint8_t *)bytes, (size_t)len};
+	long n = t->takeover ? tls_takeover_read(t->takeover, t->layer.below, room)
+			     : layer_read(t->layer.below, room);
 	if (n > 0 && !t->has_read) {
 		t->has_read = true;
 		t->first_byte = (uint8_t)bytes[0];
@@ -179,6 +190,13 @@ void tls_note_identity(SSL *ssl, const char *identity)
 	t->psk_identity = identity;
 }
 
+void tls_note_secret(SSL *ssl, const char *line)
+{
+	const struct tls *t = SSL_get_app_data(ssl);
+	if (t->takeover)
+		tls_takeover_note(t->takeover, line);
+}
+
 /* A key that was named may have been passed over for a certificate. Where keys are shared no session
  * is resumed (tls_context.c), so that in TLS 1.3 what goes on is the key. */
 static bool is_key_shared(const SSL *ssl)
@@ -282,44 +300,6 @@ static void tls_peer(const struct layer *l, struct stream_peer *peer)
 
 /* --- is it still good? --- */
 
-static const struct psk *find_psk(const struct tls_context *c, const char *identity)
-{
-	for (size_t low = 0, high = c->psks.count; low < high;) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(identity, c->psks.keys[middle].identity);
-		if (order == 0)
-			return &c->psks.keys[middle];
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
-}
-
-static bool is_psk_good(const struct tls *t, const struct tls_context *now)
-{
-	const struct psk *old = find_psk(t->context, t->psk_identity);
-	const struct psk *fresh = find_psk(now, t->psk_identity);
-	return old && fresh && old->len == fresh->len &&
-	       CRYPTO_memcmp(old->key, fresh->key, old->len) == 0;
-}
-
-/* As in the handshake, by the authorities and lists of now. */
-static bool is_certificate_good(SSL *ssl, X509 *certificate, const struct tls_context *now)
-{
-	X509_STORE_CTX *check = X509_STORE_CTX_new();
-	X509_STORE *store = SSL_CTX_get_cert_store(now->ssl);
-	bool is_good =
-		check &&
-		X509_STORE_CTX_init(check, store, certificate, SSL_get_peer_cert_chain(ssl)) == 1 &&
-		X509_STORE_CTX_set_default(check, "ssl_client") == 1 &&
-		X509_verify_cert(check) == 1;
-	X509_STORE_CTX_free(check);
-	ERR_clear_error();
-	return is_good;
-}
-
 static bool tls_may_stay(const struct layer *l)
 {
 	const struct tls *t = CONTAINER_OF((struct layer *)(uintptr_t)l, struct tls, layer);
@@ -327,9 +307,12 @@ static bool tls_may_stay(const struct layer *l)
 	if (!t->is_open || now == t->context)
 		return true;
 	if (t->psk_identity)
-		return is_psk_good(t, now);
+		return psk_is_the_same(&t->context->psks, &now->psks, t->psk_identity);
+	if (t->flow)
+		return !t->certificate || tls_context_believes(now, t->certificate, t->chain);
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
-	return !certificate || is_certificate_good(t->ssl, certificate, now);
+	return !certificate ||
+	       tls_context_believes(now, certificate, SSL_get_peer_cert_chain(t->ssl));
 }
 
 /* --- the layer --- */
@@ -353,7 +336,8 @@ static int start(struct tls *t)
 	SSL_set_app_data(t->ssl, t);
 	if (!t->context->is_client) {
 		SSL_set_accept_state(t->ssl);
-		return 0;
+		t->takeover = tls_takeover_new(t->ssl);
+		return t->takeover ? 0 : ERROR_NO_MEMORY;
 	}
 	SSL_set_connect_state(t->ssl);
 	if (t->context->last && SSL_set_session(t->ssl, t->context->last) != 1)
@@ -363,6 +347,46 @@ static int start(struct tls *t)
 		return ERROR_NO_MEMORY;
 	if (t->server_name && t->checks_name && SSL_set1_host(t->ssl, t->server_name) != 1)
 		return ERROR_NO_MEMORY;
+	return 0;
+}
+
+static int keep_certificate(struct tls *t)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+	t->certificate = SSL_get1_peer_certificate(t->ssl);
+	if (!t->certificate || !chain)
+		return 0;
+	t->chain = X509_chain_up_ref(chain);
+	return t->chain ? 0 : ERROR_NO_MEMORY;
+}
+
+/* Where OpenSSL goes on, it reads what was read ahead, and then for itself. */
+static void leave_it_to_openssl(struct tls *t)
+{
+	SSL_set_msg_callback(t->ssl, NULL);
+	SSL_set_read_ahead(t->ssl, 1);
+	if (!tls_takeover_is_empty(t->takeover))
+		return;
+	tls_takeover_free(t->takeover);
+	t->takeover = NULL;
+}
+
+static int take_over(struct tls *t)
+{
+	if (!t->takeover)
+		return 0;
+	if (!tls_takeover_is_possible(t->takeover, t->ssl)) {
+		leave_it_to_openssl(t);
+		return 0;
+	}
+	int error = keep_certificate(t);
+	t->flow = error ? NULL : tls_takeover_finish(t->takeover, t->ssl);
+	if (!t->flow)
+		return ERROR_NO_MEMORY;
+	tls_takeover_free(t->takeover);
+	t->takeover = NULL;
+	SSL_free(t->ssl);
+	t->ssl = NULL;
 	return 0;
 }
 
@@ -385,14 +409,18 @@ static int tls_open(struct layer *l)
 	if (error != 0)
 		return error;
 	t->is_open = true;
+	t->is_resumed = SSL_session_reused(t->ssl) == 1;
 	l->has_more = true; /* what came behind the handshake may be read already */
-	return learn_peer(t);
+	error = learn_peer(t);
+	return error ? error : take_over(t);
 }
 
 static long tls_read(struct layer *l, struct room room)
 {
 	struct tls *t = tls_of(l);
 	size_t used = 0;
+	if (t->flow)
+		return tls_flow_read(t->flow, l, room);
 	if (t->is_over)
 		return ERROR_CLOSED;
 	l->is_blocked = false;
@@ -445,9 +473,9 @@ static void skip(const struct span *parts, unsigned *at, size_t *offset, size_t 
 
 /* A record that could not leave whole stays with OpenSSL: the caller comes again with the same
  * bytes, and perhaps more. */
-static long tls_write(struct layer *l, const struct span *parts, unsigned count)
+static long openssl_write(struct tls *t, const struct span *parts, unsigned count)
 {
-	struct tls *t = tls_of(l);
+	struct layer *l = &t->layer;
 	uint8_t copy[RECORD_BYTES];
 	unsigned at = 0;
 	size_t offset = 0, written = 0;
@@ -478,10 +506,18 @@ static long tls_write(struct layer *l, const struct span *parts, unsigned count)
 	return (long)written;
 }
 
+static long tls_write(struct layer *l, const struct span *parts, unsigned count)
+{
+	struct tls *t = tls_of(l);
+	return t->flow ? tls_flow_write(t->flow, l, parts, count) : openssl_write(t, parts, count);
+}
+
 /* close_notify, once; nobody waits for the peer's. */
 static void tls_finish(struct layer *l)
 {
 	struct tls *t = tls_of(l);
+	if (t->flow)
+		tls_flow_finish(t->flow, l);
 	if (!t->ssl || !t->is_open || t->is_over)
 		return;
 	ERR_clear_error();
@@ -496,6 +532,10 @@ static void tls_free(struct layer *l)
 	if (t->ssl && t->context->last)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
 	SSL_free(t->ssl);
+	tls_takeover_free(t->takeover);
+	tls_flow_free(t->flow);
+	X509_free(t->certificate);
+	sk_X509_pop_free(t->chain, X509_free);
 	tls_context_unref(t->context);
 	mem_free(t->about);
 	mem_free(t->reason_text);
@@ -506,7 +546,7 @@ static void tls_free(struct layer *l)
 bool tls_is_resumed(const struct layer *l)
 {
 	const struct tls *t = CONTAINER_OF((struct layer *)(uintptr_t)l, struct tls, layer);
-	return t->is_open && SSL_session_reused(t->ssl) == 1;
+	return t->is_resumed;
 }
 
 struct layer *tls_new(struct tls_context *context, const char *server_name, bool checks_name)

@@ -63,11 +63,15 @@ static int hand_out_staple(SSL *ssl, void *context)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* One line at a time: other threads write, too. */
+/* For who takes a connection over, and for the file, if there is one; one line at a time: other
+ * threads write, too. */
 static void log_keys(const SSL *ssl, const char *line)
 {
 	const struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	fprintf(c->key_log, "%s\n", line);
+	if (!c->is_client)
+		tls_note_secret((SSL *)(uintptr_t)ssl, line);
+	if (c->key_log)
+		fprintf(c->key_log, "%s\n", line);
 }
 
 /* --- making one --- */
@@ -172,6 +176,8 @@ static int new_ssl(const struct tls_settings *s, struct tls_context *c, SSL_CTX 
 	SSL_CTX_set_app_data(ssl, c);
 	set_manners(ssl, s);
 	set_resumption(ssl, s);
+	if (!s->is_client || s->key_log_file)
+		SSL_CTX_set_keylog_callback(ssl, log_keys);
 	return set_algorithms(ssl, s, reason);
 }
 
@@ -240,9 +246,6 @@ static int open_key_log(struct tls_context *c, const char *file, char *reason)
 	if (!c->key_log)
 		return tls_refuse(reason, "tls_keylog", file, strerror(errno));
 	setlinebuf(c->key_log);
-	for (unsigned i = 0; i < c->choice_count; i++)
-		SSL_CTX_set_keylog_callback(c->choices[i].ssl, log_keys);
-	SSL_CTX_set_keylog_callback(c->ssl, log_keys);
 	return 0;
 }
 
@@ -345,6 +348,18 @@ const struct tls_context *tls_context_latest(const struct tls_context *c)
 	while ((next = atomic_load(&((struct tls_context *)(uintptr_t)c)->successor)))
 		c = next;
 	return c;
+}
+
+bool tls_context_believes(const struct tls_context *c, X509 *certificate, STACK_OF(X509) * chain)
+{
+	X509_STORE_CTX *check = X509_STORE_CTX_new();
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
+	bool is_good = check && X509_STORE_CTX_init(check, store, certificate, chain) == 1 &&
+		       X509_STORE_CTX_set_default(check, "ssl_client") == 1 &&
+		       X509_verify_cert(check) == 1;
+	X509_STORE_CTX_free(check);
+	ERR_clear_error();
+	return is_good;
 }
 
 static void context_free(struct tls_context *c)

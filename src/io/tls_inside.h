@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by the files that speak to OpenSSL: tls.c, tls_context.c, tls_psk.c, tls_load.c. */
+/* Shared by the files that speak to OpenSSL's TLS: tls.c, tls_context.c, tls_psk.c, tls_load.c. */
 #ifndef NIGHTJAR_IO_TLS_INSIDE_H
 #define NIGHTJAR_IO_TLS_INSIDE_H
 
@@ -52,6 +52,9 @@ int tls_refuse(char *reason, const char *what, const char *file, const char *why
 /* The last of those that took its place; itself when none has. */
 const struct tls_context *tls_context_latest(const struct tls_context *c);
 
+/* Is a client's certificate good by the authorities and lists of this one? As in the handshake. */
+bool tls_context_believes(const struct tls_context *c, X509 *certificate, STACK_OF(X509) * chain);
+
 /* tls_load.c: files into an SSL_CTX. 0 or ERROR_INVALID with the reason. */
 int tls_load_certificate(SSL_CTX *ssl, const struct tls_certificate *from, const char *password,
 			 char *reason) MUST_USE;
@@ -62,10 +65,14 @@ int tls_load_staple(struct tls_choice *choice, const char *file, char *reason) M
 /* tls_psk.c */
 int psk_table_load(struct psk_table *t, const char *file, char *reason) MUST_USE;
 void psk_table_release(struct psk_table *t);
+/* Both tables have a key for it, and it is the same. */
+bool psk_is_the_same(const struct psk_table *a, const struct psk_table *b, const char *identity);
 void tls_use_psks(SSL_CTX *ssl, bool is_client);
 
 /* tls.c: the peer claims that identity of the context's table; the handshake shows whether it has
  * the key. (OpenSSL does not keep it in TLS 1.3.) */
 void tls_note_identity(SSL *ssl, const char *identity);
+/* tls.c: a line for a key log. */
+void tls_note_secret(SSL *ssl, const char *line);
 
 #endif

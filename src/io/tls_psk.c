@@ -108,6 +108,23 @@ int psk_table_load(struct psk_table *t, const char *file, char *reason)
 	return 0;
 }
 
+/* NULL: there is none. */
+static const struct psk *find(const struct psk_table *t, const char *identity)
+{
+	struct psk asked = {.identity = (char *)(uintptr_t)identity};
+	if (!identity || t->count == 0)
+		return NULL;
+	return bsearch(&asked, t->keys, t->count, sizeof(asked), compare);
+}
+
+bool psk_is_the_same(const struct psk_table *a, const struct psk_table *b, const char *identity)
+{
+	const struct psk *old = find(a, identity);
+	const struct psk *fresh = find(b, identity);
+	return old && fresh && old->len == fresh->len &&
+	       CRYPTO_memcmp(old->key, fresh->key, old->len) == 0;
+}
+
 void psk_table_release(struct psk_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
@@ -133,11 +150,7 @@ static unsigned give(const struct psk *key, unsigned char *room, unsigned max)
 
 static unsigned find_for_client(SSL *ssl, const char *identity, unsigned char *room, unsigned max)
 {
-	const struct psk_table *t = &context_of(ssl)->psks;
-	struct psk asked = {.identity = (char *)(uintptr_t)identity};
-	if (!identity || t->count == 0)
-		return 0;
-	const struct psk *key = bsearch(&asked, t->keys, t->count, sizeof(asked), compare);
+	const struct psk *key = find(&context_of(ssl)->psks, identity);
 	tls_note_identity(ssl, key ? key->identity : NULL);
 	return give(key, room, max);
 }

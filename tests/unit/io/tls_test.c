@@ -296,17 +296,21 @@ static void test_tls_says_that_it_holds_more(void **state)
 {
 	(void)state;
 	struct tls_settings server = server_settings(), client = client_settings();
-	struct pair p;
-	uint8_t byte;
-	pair_open(&p, &server, &client, 65536);
-	open_both(&p);
-	assert_int_equal(write_counted(p.end[1], 0, 100), 100);
-	assert_int_equal(layer_read(p.end[0], (struct room){&byte, 1}), 1);
-	assert_true(layer_has_more(p.end[0]));
-	assert_int_equal(memory_unread(&p.bottom[0].stream), 0);
-	assert_int_equal(read_counted(p.end[0], 1, 1000), 99);
-	assert_false(layer_has_more(p.end[0]));
-	pair_close(&p);
+	client.is_only_version = true;
+	for (int is_new = 0; is_new < 2; is_new++) {
+		struct pair p;
+		uint8_t byte;
+		client.version = is_new ? "tlsv1.3" : "tlsv1.2";
+		pair_open(&p, &server, &client, 65536);
+		open_both(&p);
+		assert_int_equal(write_counted(p.end[1], 0, 100), 100);
+		assert_int_equal(layer_read(p.end[0], (struct room){&byte, 1}), 1);
+		assert_true(layer_has_more(p.end[0]));
+		assert_int_equal(memory_unread(&p.bottom[0].stream), 0);
+		assert_int_equal(read_counted(p.end[0], 1, 1000), 99);
+		assert_false(layer_has_more(p.end[0]));
+		pair_close(&p);
+	}
 }
 
 static void test_tls_end_of_both_kinds(void **state)
@@ -323,7 +327,8 @@ static void test_tls_end_of_both_kinds(void **state)
 			layer_finish(p.end[1]);
 		p.bottom[1].stream.ops->close(&p.bottom[1].stream);
 		assert_int_equal(layer_read(p.end[0], (struct room){bytes, 200}), 50);
-		assert_true(layer_has_more(p.end[0])); /* the end */
+		/* of the other end the socket tells */
+		assert_int_equal(layer_has_more(p.end[0]), is_polite);
 		assert_int_equal(layer_read(p.end[0], (struct room){bytes, 200}), 0);
 		layer_free(p.end[0]);
 		layer_free(p.end[1]);
@@ -341,6 +346,8 @@ static void test_tls_cut_in_a_record(void **state)
 	open_both(&p);
 	memory_cut_after(&p.bottom[1].stream, 20);
 	write_counted(p.end[1], 0, 100);
+	/* what came of it, then the cut */
+	assert_int_equal(layer_read(p.end[0], (struct room){bytes, 200}), ERROR_AGAIN);
 	assert_int_equal(layer_read(p.end[0], (struct room){bytes, 200}), ERROR_CLOSED);
 	pair_close(&p);
 }
