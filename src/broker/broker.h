@@ -98,15 +98,16 @@ enum answer {
 
 /* Where a connection comes from. */
 struct peer {
-	char address[56];      /* "127.0.0.1:43210", "[::1]:43210", "unix" */
-	uint16_t port;         /* of our listener */
-	uint8_t answer;        /* enum answer */
-	uint8_t realm;         /* of our listener: index in struct access */
-	struct mount *mount;   /* of our listener, or NULL; borrowed */
-	bool is_named_by_user; /* use_username_as_clientid of our listener */
-	uint8_t listener;      /* index in limit_settings.listeners */
-	bool is_proxied;       /* a proxy will tell its address: this one is the proxy's */
-	bool is_counted;       /* set by shard_admits: its address has one more connection */
+	char address[56];         /* "127.0.0.1:43210", "[::1]:43210", "unix" */
+	uint16_t port;            /* of our listener */
+	uint8_t answer;           /* enum answer */
+	uint8_t realm;            /* of our listener: index in struct access */
+	struct mount *mount;      /* of our listener, or NULL; borrowed */
+	bool is_named_by_user;    /* use_username_as_clientid of our listener */
+	uint8_t listener;         /* index in limit_settings.listeners */
+	bool is_proxied;          /* a proxy will tell its address: this one is the proxy's */
+	bool is_counted;          /* set by shard_admits: its address has one more connection */
+	uint8_t refused_versions; /* bit n: of clients of protocol level n, by our listener */
 };
 
 /* May whoever waits at that listener be accepted? Else when to look again, in milliseconds. On the

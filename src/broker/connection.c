@@ -58,6 +58,7 @@ struct connection *connection_new(struct shard *s, const struct stream *stream,
 	ASSERT(peer->realm < REALMS_MAX);
 	c->realm = peer->realm & 0x3F;
 	c->is_named_by_user = peer->is_named_by_user;
+	c->refused_versions = peer->refused_versions & 0x3F;
 	ASSERT(peer->listener < LIMIT_LISTENERS_MAX);
 	c->listener = peer->listener & 0x3F;
 	c->is_proxied = peer->is_proxied;

@@ -73,16 +73,17 @@ struct connection {
 	uint32_t state : 3; /* enum connection_state */
 	uint32_t
 		home : 6; /* MOVING: shard it moves to; then NEW: what came of its login (admit.c) */
-	uint32_t version : 4;      /* 0 before CONNECT */
-	uint32_t answer : 2;       /* enum answer, of its listener */
-	uint32_t realm : 6;        /* of its listener */
-	uint32_t listener : 6;     /* in limit_settings.listeners */
-	bool is_proxied : 1;       /* its address is what a proxy tells, or unknown */
-	bool is_counted : 1;       /* its address has one more connection by it (admission.h) */
-	bool is_exempt : 1;        /* its address has no limits */
-	bool is_named_by_user : 1; /* its user name stands for its client id */
-	bool is_mounted : 1;       /* its topics are not what they are here (mount.h) */
-	bool has_method : 1;       /* OPEN: it came in by enhanced authentication */
+	uint32_t version : 4;          /* 0 before CONNECT */
+	uint32_t answer : 2;           /* enum answer, of its listener */
+	uint32_t realm : 6;            /* of its listener */
+	uint32_t listener : 6;         /* in limit_settings.listeners */
+	bool is_proxied : 1;           /* its address is what a proxy tells, or unknown */
+	bool is_counted : 1;           /* its address has one more connection by it (admission.h) */
+	bool is_exempt : 1;            /* its address has no limits */
+	bool is_named_by_user : 1;     /* its user name stands for its client id */
+	bool is_mounted : 1;           /* its topics are not what they are here (mount.h) */
+	uint32_t refused_versions : 6; /* as in struct peer */
+	bool has_method : 1;           /* OPEN: it came in by enhanced authentication */
 	bool is_dirty : 1;
 	bool is_blocked : 1;   /* the kernel's buffer is full: waiting for writability */
 	bool is_paused : 1;    /* not reading: too many answers outstanding, or congestion */

@@ -38,9 +38,13 @@ static const struct flaw flaw_will_retain = {REASON_RETAIN_NOT_SUPPORTED,
 					     "retained messages are not available"};
 static const struct flaw flaw_will_levels = {REASON_TOPIC_NAME_INVALID,
 					     "will topic has more levels than the broker takes"};
+static const struct flaw flaw_will_payload = {REASON_PACKET_TOO_LARGE,
+					      "will payload above the broker's maximum"};
 static const struct flaw flaw_keep_alive = {REASON_CLIENT_IDENTIFIER_NOT_VALID,
 					    "keep alive above the broker's maximum"};
 static const struct flaw flaw_memory = {REASON_SERVER_UNAVAILABLE, "out of memory"};
+static const struct flaw flaw_version = {REASON_UNSUPPORTED_PROTOCOL_VERSION,
+					 "clients of this version are refused by the listener"};
 static const struct flaw flaw_shutting_down = {REASON_SERVER_UNAVAILABLE, "shutting down"};
 
 /* 3.x has return codes for some refusals; for others it is just closed [MQTT-3.1.4-1]. */
@@ -143,6 +147,8 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 	if (p->has_will && set->topic_levels_max &&
 	    topic_level_count(p->will_topic) > set->topic_levels_max)
 		return &flaw_will_levels; /* as in PUBLISH */
+	if (p->has_will && set->payload_bytes_max && p->will_payload.len > set->payload_bytes_max)
+		return &flaw_will_payload; /* as in PUBLISH */
 	if (p->version != MQTT_5 && set->keep_alive_max &&
 	    (p->keep_alive == 0 || p->keep_alive > set->keep_alive_max))
 		return &flaw_keep_alive; /* 3.x has no way to be told another one */
@@ -303,7 +309,7 @@ void handle_connect(struct connection *c, struct span body)
 		connection_fail(c, flaw);
 		return;
 	}
-	flaw = admit_proof(c, &p, &proved);
+	flaw = c->refused_versions >> p.version & 1 ? &flaw_version : admit_proof(c, &p, &proved);
 	if (!flaw && c->is_mounted && p.has_will)
 		flaw = mount_topic(c, &p.will_topic);
 	if (!flaw && c->is_named_by_user && !p.has_user_name && names_method(&p))

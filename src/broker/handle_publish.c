@@ -202,19 +202,42 @@ static bool receive(struct connection *c, const struct publish *p)
 	return false;
 }
 
-/* Answered with 0x87; versions before 5 have no word for it and are told that it arrived, as by
- * mosquitto [3.1.1 MQTT-3.3.5-2]. One that was let in before goes on. */
-static void deny(struct connection *c, const struct publish *p)
+/* Sent once more: it was let in before, and goes on. */
+static bool is_repeated(const struct connection *c, const struct publish *p)
 {
-	uint8_t code = c->version == MQTT_5 ? REASON_NOT_AUTHORIZED : REASON_SUCCESS;
-	if (p->qos == 2 && receive_has(&c->session->receive, p->packet_id)) {
-		(void)receive(c, p);
-		return;
-	}
-	see_denied(c->shard, c->session, PACKET_PUBLISH, p->topic);
+	return p->qos == 2 && receive_has(&c->session->receive, p->packet_id);
+}
+
+/* Answered with the code; versions before 5 have no word for it and are told that it arrived, as by
+ * mosquitto [3.1.1 MQTT-3.3.5-2]. */
+static void turn_away(struct connection *c, const struct publish *p, uint8_t code)
+{
+	if (c->version != MQTT_5)
+		code = REASON_SUCCESS;
 	if (p->qos == 0 || (code == REASON_SUCCESS && !receive(c, p)))
 		return;
 	ack_answer(c, p->qos == 1 ? PACKET_PUBACK : PACKET_PUBREC, p->packet_id, code);
+}
+
+/* Is it kept out, and answered, for what it says or how large it is? */
+static bool is_kept_out(struct connection *c, const struct publish *p)
+{
+	struct shard *s = c->shard;
+	uint32_t payload_max = s->settings->payload_bytes_max;
+	bool is_too_large = payload_max && p->payload.len > payload_max;
+	if (LIKELY(!is_too_large && may_write(s, c->session, p->topic)))
+		return false;
+	if (is_repeated(c, p)) {
+		(void)receive(c, p);
+		return true;
+	}
+	if (is_too_large)
+		see_dropped(s, c->session, p->topic, "payload above message_size_limit");
+	else
+		see_denied(s, c->session, PACKET_PUBLISH, p->topic);
+	/* 0x95 is no code of PUBACK ([5] 3.4.2.1) */
+	turn_away(c, p, is_too_large ? REASON_QUOTA_EXCEEDED : REASON_NOT_AUTHORIZED);
+	return true;
 }
 
 void handle_publish(struct connection *c, uint8_t flags, struct span body)
@@ -237,10 +260,8 @@ void handle_publish(struct connection *c, uint8_t flags, struct span body)
 		    (uint32_t)p.payload.len);
 	if (UNLIKELY(c->throttle && throttle_refuses(c, &p)))
 		return;
-	if (UNLIKELY(!may_write(s, c->session, p.topic))) {
-		deny(c, &p);
+	if (is_kept_out(c, &p))
 		return;
-	}
 	if (UNLIKELY(p.retain && retain_is_over_limit(s, p.topic, p.payload.len))) {
 		see_dropped(s, c->session, p.topic, "retained store full");
 		p.retain = false;

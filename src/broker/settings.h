@@ -22,6 +22,7 @@ struct settings {
 	uint32_t connect_timeout_ms;   /* from accept to a whole CONNECT */
 	uint16_t keep_alive_max;       /* seconds; larger or 0 asked: Server Keep Alive; 0 = none */
 	uint32_t packet_bytes_max;     /* a whole incoming packet; announced in CONNACK */
+	uint32_t payload_bytes_max;    /* of a message or a will; 0 = none; it is not announced */
 	uint32_t input_bytes_per_turn; /* read from one connection before others have their turn */
 
 	/* Sessions */

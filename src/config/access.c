@@ -58,12 +58,35 @@ bool config_access_is_plain(const struct config_access *a)
 
 size_t config_access_count(const struct config *c)
 {
-	return c->has_access_per_listener ? c->listener_count : 1;
+	if (c->has_access_per_listener)
+		return c->listener_count;
+	return c->has_access_here ? 1 + ARRAY_COUNT(c->access_here) : 1;
 }
 
-const struct config_access *config_access_of(const struct config *c, size_t listener)
+size_t config_realm_of(const struct config *c, const struct config_listener *l)
 {
-	return c->has_access_per_listener ? &c->listeners[listener].access : &c->access;
+	if (c->has_access_per_listener)
+		return (size_t)(l - c->listeners);
+	return l->allow_anonymous_here < 0 ? 0 : l->allow_anonymous_here ? 1 : 2;
+}
+
+const struct config_access *config_access_of(const struct config *c, size_t realm)
+{
+	if (c->has_access_per_listener)
+		return &c->listeners[realm].access;
+	return c->has_access_here && realm > 0 ? &c->access_here[realm - 1] : &c->access;
+}
+
+/* They borrow what may have become another's. */
+static void make_access_here(struct config *c)
+{
+	c->has_access_here = false;
+	for (size_t i = 0; i < c->listener_count; i++)
+		c->has_access_here |= c->listeners[i].allow_anonymous_here >= 0;
+	for (size_t i = 0; i < ARRAY_COUNT(c->access_here); i++) {
+		c->access_here[i] = c->access;
+		c->access_here[i].allow_anonymous = i == 0;
+	}
 }
 
 /* mosquitto's default: whoever opens a listener to others says who may come in. */
@@ -98,6 +121,8 @@ static void finish_each(struct config *c, struct config_report *report)
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct config_listener *l = &c->listeners[i];
 		char where[64];
+		if (l->allow_anonymous_here >= 0)
+			l->access.allow_anonymous = l->allow_anonymous_here;
 		if (config_listener_is_unix(l))
 			snprintf(where, sizeof(where), " of %.50s", l->address);
 		else
@@ -110,7 +135,11 @@ static void finish_each(struct config *c, struct config_report *report)
 
 static void finish_all(struct config *c, struct config_report *report)
 {
-	finish_one(&c->access, &c->listeners[0], report, "");
+	bool has_others = false;
+	for (size_t i = 0; i < c->listener_count; i++)
+		has_others |= c->listeners[i].allow_anonymous_here > 0;
+	finish_one(&c->access, &c->listeners[0], report,
+		   has_others ? " of a listener without \"listener_allow_anonymous true\"" : "");
 	config_finish_login(c, &c->access, NULL, report);
 }
 
@@ -127,6 +156,7 @@ void config_finish_access(struct config *c, struct config_report *report)
 	else
 		finish_all(c, report);
 	check_id_prefix(c, &c->access, c->given, report);
+	make_access_here(c);
 	c->settings.allow_anonymous = config_access_of(c, 0)->allow_anonymous > 0;
 }
 
@@ -167,6 +197,8 @@ bool config_swap_access(struct config *c, struct config *from)
 	if (!is_about_the_same(c, from))
 		return false;
 	swap(&c->access, &from->access);
+	make_access_here(c);
+	make_access_here(from);
 	for (size_t i = 0; c->has_access_per_listener && i < c->listener_count; i++)
 		swap(&c->listeners[i].access, &from->listeners[i].access);
 	return true;

@@ -291,18 +291,31 @@ static void check_mount_point(struct config *c, struct config_report *report,
 			       text);
 }
 
+/* mosquitto has one for the whole broker: above all listeners it is for those without their own. */
+static void finish_head_bytes(struct config *c, uint32_t head_bytes)
+{
+	if (head_bytes == 0)
+		head_bytes = CONFIG_HEAD_BYTES;
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].head_bytes == 0)
+			c->listeners[i].head_bytes = head_bytes;
+}
+
 static void finish_listeners(struct config *c, struct config_report *report)
 {
+	uint32_t head_bytes = c->default_listener.head_bytes;
 	check_ports(c, report);
 	check_default_options(c, report);
 	if (is_default_used(c))
 		add_default_listener(c, report);
 	if (c->listener_count == 0)
 		add_loopback_listeners(c, report);
+	finish_head_bytes(c, head_bytes);
 	check_same_places(c, report);
 	if (finish_key_log(c) != 0)
 		report->is_out_of_memory = true;
 	for (size_t i = 0; i < c->listener_count; i++) {
+		c->listeners[i].has_proxy |= c->listeners[i].proxy_version != 0;
 		check_kind(c, report, &c->listeners[i]);
 		check_mount_point(c, report, &c->listeners[i]);
 		tls_check(c, report, &c->listeners[i]);

@@ -37,6 +37,9 @@
 /* Of a mount_point: it goes in front of every topic. */
 #define CONFIG_MOUNT_BYTES_MAX 1024
 
+/* Of the head of a request for a WebSocket, where nothing is said. */
+#define CONFIG_HEAD_BYTES 8192
+
 enum socket_family {
 	SOCKET_FAMILY_ANY,
 	SOCKET_FAMILY_IPV4,
@@ -108,6 +111,7 @@ struct config_tls {
 	bool requires_certificate;
 	bool uses_identity, uses_subject; /* as user name */
 	bool has_no_tickets;
+	bool ignores_dates; /* of clients' certificates */
 };
 
 /* Who may come in, and what they may do: for all listeners, or for each (per_listener_settings). */
@@ -157,13 +161,17 @@ struct config_listener {
 	int64_t topic_alias_max;
 	uint8_t answer;              /* enum answer: `durability` below the listener */
 	bool is_named_by_user;       /* use_username_as_clientid */
+	uint8_t refused_versions;    /* bit n: clients of protocol level n (3 is MQTT 3.1) */
+	int8_t allow_anonymous_here; /* instead of allow_anonymous; -1: not said */
 	struct config_access access; /* with per_listener_settings */
 	uint8_t protocol;            /* enum config_protocol */
 	char *origins;               /* of pages that may open WebSockets, with commas; NULL: any */
-	uint32_t head_bytes;         /* of the head of a WebSocket at most; 0: not said */
+	uint32_t head_bytes;         /* of the head of a WebSocket at most */
 	bool trusts_forwarded;       /* X-Forwarded-For of a proxy */
 	bool has_proxy;              /* PROXY protocol: each connection begins with its header */
 	char *mount_point;           /* in front of its clients' topics; NULL: nothing */
+	uint8_t proxy_version;       /* mosquitto's way to say so; 0: not said */
+	bool proxy_must_have_tls;    /* the header must say that the client speaks TLS */
 	struct config_tls tls;
 	struct listener_limits limits;
 };
@@ -189,6 +197,10 @@ struct config {
 
 	bool has_access_per_listener; /* per_listener_settings */
 	struct config_access access;  /* of all listeners, without it */
+	/* The same for listeners that say themselves whether names are needed: first without, then
+	 * with. Texts are those of `access`. */
+	bool has_access_here;
+	struct config_access access_here[2];
 
 	char *limit_exempt;        /* networks with commas; NULL: none */
 	uint8_t limit_ipv6_prefix; /* bits that stand for one client */
@@ -255,11 +267,11 @@ int config_set(struct config *c, const char *name, const char *value,
 	       struct config_report *report) MUST_USE;
 /* -p: a loopback listener on that port; an error with a file that names ports itself. */
 int config_add_port(struct config *c, const char *port, struct config_report *report) MUST_USE;
-/* What holds for that listener. Of use after config_finish. */
-const struct config_access *config_access_of(const struct config *c, size_t listener);
 /* Is there any way in it to tell a right user name from a wrong one? */
 bool config_access_knows_users(const struct config_access *a);
-/* How many of them there are: one, or one for each listener. */
+/* By what a listener's clients are judged: an index for the next. Of use after config_finish. */
+size_t config_realm_of(const struct config *c, const struct config_listener *l);
+const struct config_access *config_access_of(const struct config *c, size_t realm);
 size_t config_access_count(const struct config *c);
 /* The same from another configuration, as it was read anew, while its owner runs; what `from` had
  * is given to `c`, and the other way round. False, and nothing happens, when it is about other

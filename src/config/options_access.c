@@ -58,6 +58,14 @@ static const struct option rows[] = {
 		 "auth_chain and what begins with jwt_ or auth_http_ stand below each listener "
 		 "line and hold for that one alone? This line must stand above them. Else they "
 		 "hold for all listeners, wherever they stand."},
+	{.name = "listener_allow_anonymous",
+	 BOOL,
+	 LISTENER(allow_anonymous_here),
+	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .default_text = "as allow_anonymous",
+	 .text = "The same as allow_anonymous for clients of the listener above alone; it wins "
+		 "over that."},
 	{.name = "use_username_as_clientid",
 	 BOOL,
 	 LISTENER(is_named_by_user),

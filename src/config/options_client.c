@@ -64,14 +64,14 @@ static const struct option rows[] = {
 	 .text = "Send small packets at once (TCP_NODELAY), instead of letting the system collect "
 		 "them. The broker collects what belongs together itself."},
 	{.name = "message_size_limit",
-	 .type = OPTION_NUMBER,
-	 .status = OPTION_ONLY,
-	 .only = "0",
-	 .max = REMAINING_LENGTH_MAX,
+	 NUMBER(0, REMAINING_LENGTH_MAX),
+	 SETTING(payload_bytes_max),
 	 .group = OPTION_GROUP_CONNECTIONS,
-	 .value = "0",
-	 .text = "there is no limit for payloads alone: use max_packet_size, which counts the "
-		 "whole packet"},
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 .value = "bytes",
+	 .text = "The largest payload. A message with a larger one is dropped, and a version 5 "
+		 "publisher is told so (0x97); whoever has such a will is not let in. 0: no limit "
+		 "but max_packet_size, which is announced to clients and therefore better."},
 
 	/* Sessions */
 	{.name = "allow_zero_length_clientid",

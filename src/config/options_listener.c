@@ -61,14 +61,15 @@ static const struct option rows[] = {
 	 .text = "From where pages may come that open a WebSocket, as https://example.org, several "
 		 "with commas. Pages from elsewhere are answered with 403."},
 	{.name = "websockets_headers_size",
-	 NUMBER(512, 65536),
+	 NUMBER(0, 65536),
 	 LISTENER(head_bytes),
 	 .group = OPTION_GROUP_LISTENERS,
 	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "bytes",
 	 .default_text = "8192",
 	 .text = "How large the head of a request for a WebSocket may be; a larger one is answered "
-		 "with 431."},
+		 "with 431. 0: 8192. Above the first listener line it is for all that have none "
+		 "of their own."},
 	{.name = "websockets_forwarded",
 	 BOOL,
 	 LISTENER(trusts_forwarded),
@@ -98,6 +99,31 @@ static const struct option rows[] = {
 		 "publishes, wills and subscriptions (within $share/name/ too), and is taken off "
 		 "what they are sent: with building/ their topic a is building/a for everybody "
 		 "else, and in acl_file. Topics in properties and payloads stay as they are."},
+	{.name = "enable_proxy_protocol",
+	 NUMBER(1, 2),
+	 LISTENER(proxy_version),
+	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .value = "version",
+	 .default_text = "none is expected",
+	 .text = "mosquitto's word for proxy_protocol true. Headers of either version are "
+		 "understood."},
+	{.name = "proxy_protocol_v2_require_tls",
+	 BOOL,
+	 LISTENER(proxy_must_have_tls),
+	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .text = "Must the header say that the client has spoken TLS with the proxy? Only a "
+		 "header of version 2 can."},
+	{.name = "accept_protocol_versions",
+	 .type = OPTION_SPECIAL,
+	 LISTENER(refused_versions),
+	 .group = OPTION_GROUP_LISTENERS,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .value = "version, ...",
+	 .default_text = "3, 4, 5",
+	 .text = "Clients of which versions the listener above serves: 3 is MQTT 3.1, 4 is 3.1.1. "
+		 "Others are refused as of a version that is not supported."},
 	{.name = "socket_domain",
 	 .type = OPTION_CHOICE,
 	 LISTENER(family),

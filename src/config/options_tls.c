@@ -52,6 +52,13 @@ static const struct option rows[] = {
 	 .group = OPTION_GROUP_TLS,
 	 .change = OPTION_CHANGES_FOR_NEW,
 	 .text = "Must clients show a certificate that cafile or capath vouches for?"},
+	{.name = "disable_client_cert_date_checks",
+	 BOOL,
+	 LISTENER(tls.ignores_dates),
+	 .group = OPTION_GROUP_TLS,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .text = "Are client certificates believed that are expired, or not good yet? The dates of "
+		 "crlfile are not looked at then, either."},
 	{.name = "use_identity_as_username",
 	 BOOL,
 	 LISTENER(tls.uses_identity),

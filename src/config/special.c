@@ -13,6 +13,7 @@ struct config_listener listener_new(void)
 		.topic_alias_max = -1,
 		.socket_mode = -1,
 		.access = config_access_new(),
+		.allow_anonymous_here = -1,
 	};
 }
 
@@ -89,10 +90,11 @@ bool listener_is_plain(const struct config_listener *l)
 	static const struct listener_limits no_limits;
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
-	       !l->is_named_by_user && config_access_is_plain(&l->access) &&
-	       l->protocol == CONFIG_PROTOCOL_MQTT && l->head_bytes == 0 && !l->trusts_forwarded &&
-	       !l->has_proxy && !l->tls.requires_certificate && !l->tls.uses_identity &&
-	       !l->tls.uses_subject && !l->tls.has_no_tickets &&
+	       !l->is_named_by_user && l->refused_versions == 0 && l->allow_anonymous_here < 0 &&
+	       l->proxy_version == 0 && !l->proxy_must_have_tls && !l->tls.ignores_dates &&
+	       config_access_is_plain(&l->access) && l->protocol == CONFIG_PROTOCOL_MQTT &&
+	       !l->trusts_forwarded && !l->has_proxy && !l->tls.requires_certificate &&
+	       !l->tls.uses_identity && !l->tls.uses_subject && !l->tls.has_no_tickets &&
 	       memcmp(&l->limits, &no_limits, sizeof(no_limits)) == 0 && !has_text(l);
 }
 
@@ -279,6 +281,31 @@ static int read_socket_mode(struct reading *r)
 	return 0;
 }
 
+/* "3, 4": the rest is refused. 3 is MQTT 3.1, 4 is 3.1.1. */
+static int read_versions(struct reading *r)
+{
+	struct config_listener *l = reading_listener(r);
+	const uint8_t all = 1 << 3 | 1 << 4 | 1 << 5;
+	uint8_t accepted = 0;
+	bool is_number_due = true;
+	for (size_t i = 0; i < r->value.len; i++) {
+		uint8_t byte = r->value.ptr[i];
+		if (is_number_due ? byte >= '3' && byte <= '5' : byte == ',') {
+			accepted |= is_number_due ? (uint8_t)(1 << (byte - '0')) : 0;
+			is_number_due = !is_number_due;
+		} else if (byte != ' ' && byte != '\t') {
+			is_number_due = true;
+			break;
+		}
+	}
+	if (is_number_due)
+		return reading_refuse_value(r, "is no list of 3, 4 and 5 with commas, as in: 4, 5");
+	if (l->refused_versions != 0 && l->refused_versions != (all & ~accepted))
+		return reading_refuse_value(r, "contradicts a line above");
+	l->refused_versions = all & (uint8_t)~accepted;
+	return 0;
+}
+
 /* Below a `listener` line: only about those who publish there. */
 static int read_listener_durability(struct reading *r)
 {
@@ -340,6 +367,7 @@ int read_special(struct reading *r)
 		{"port", read_default_port},
 		{"bind_address", read_default_address},
 		{"socket_mode", read_socket_mode},
+		{"accept_protocol_versions", read_versions},
 		{"tls_certificate", read_tls_certificate},
 		{"log_dest", read_log_destination},
 		{"log_type", read_log_type},

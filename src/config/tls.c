@@ -59,9 +59,11 @@ static const char *any_option(const struct config_tls *t)
 }
 
 /* A proxy may have looked at certificates in our place. */
-static bool is_names_of_proxy(const struct config_listener *l)
+static bool is_for_proxy(const struct config_listener *l)
 {
-	return l->has_proxy && strcmp(any_option(&l->tls), "use_identity_as_username") == 0;
+	const char *name = any_option(&l->tls);
+	return l->has_proxy && (strcmp(name, "use_identity_as_username") == 0 ||
+				strcmp(name, "require_certificate") == 0);
 }
 
 static bool is_version(const char *text)
@@ -82,13 +84,13 @@ static struct finding find_mistake(const struct config *c, const struct config_l
 		return (struct finding){"certfile", "its key is missing: a keyfile line"};
 	if (t->key_file && !t->certificate_file)
 		return (struct finding){"keyfile", "its certificate is missing: a certfile line"};
-	if (!config_listener_has_tls(l) && any_option(t) && !is_names_of_proxy(l))
+	if (!config_listener_has_tls(l) && any_option(t) && !is_for_proxy(l))
 		return (struct finding){any_option(t),
 					"the listener speaks no TLS: certfile and keyfile are "
 					"missing, or psk_hint"};
 	if (t->psk_hint && !c->psk_file)
 		return (struct finding){"psk_hint", "the keys are missing: a psk_file line"};
-	if (t->requires_certificate && !has_authority)
+	if (t->requires_certificate && !has_authority && config_listener_has_tls(l))
 		return (struct finding){"require_certificate",
 					"nobody vouches for clients: cafile or capath is missing"};
 	if (t->version && !is_version(t->version))
@@ -115,6 +117,9 @@ void tls_check(struct config *c, struct config_report *report, const struct conf
 		report_notice(report,
 			      "crlfile has no effect without \"require_certificate true\": no "
 			      "certificate is asked for that could have been revoked.");
+	if (l->proxy_must_have_tls && !l->has_proxy)
+		report_notice(report, "proxy_protocol_v2_require_tls has no effect without "
+				      "\"enable_proxy_protocol 2\".");
 	if (!found.name)
 		return;
 	struct reading r = reading_place(c, report, l->place, found.name);

@@ -73,6 +73,14 @@ static int64_t number_of(const struct option *option, const char *member)
 	}
 }
 
+static void say_bool(const struct option *option, int64_t value, char *text)
+{
+	if (value < 0 && option->default_text)
+		say(text, "%s", option->default_text);
+	else
+		say(text, "%s", value > 0 ? "true" : "false");
+}
+
 static void say_number(const struct option *option, int64_t value, char *text)
 {
 	int64_t in_file = value / (option->scale ? option->scale : 1);
@@ -160,6 +168,15 @@ static void say_lines(const char *lines, char *text)
 	say_foreign(text, lines ? one : NULL);
 }
 
+static void say_versions(uint8_t refused, char *text)
+{
+	static const char *const words[] = {[3] = "3", [4] = "4", [5] = "5"};
+	text[0] = '\0';
+	for (unsigned version = 3; version <= 5; version++)
+		if (!(refused >> version & 1))
+			add(text, words[version]);
+}
+
 static void say_special(const struct option *option, const void *structure, char *text)
 {
 	if (strcmp(option->name, "log_dest") == 0)
@@ -168,6 +185,8 @@ static void say_special(const struct option *option, const void *structure, char
 		say_types(structure, text);
 	else if (strcmp(option->name, "durability") == 0)
 		say_durability(structure, text);
+	else if (strcmp(option->name, "accept_protocol_versions") == 0)
+		say_versions(((const struct config_listener *)structure)->refused_versions, text);
 	else if (strcmp(option->name, "tls_certificate") == 0)
 		say_lines(((const struct config_listener *)structure)->tls.more_certificates, text);
 	else if (strcmp(option->name, "socket_mode") == 0 &&
@@ -188,7 +207,7 @@ void option_value_text(const struct option *option, const void *structure,
 		return;
 	}
 	switch ((enum option_type)option->type) {
-	case OPTION_BOOL: say(text, "%s", number_of(option, member) > 0 ? "true" : "false"); break;
+	case OPTION_BOOL: say_bool(option, number_of(option, member), text); break;
 	case OPTION_NUMBER: say_number(option, number_of(option, member), text); break;
 	case OPTION_DURATION: say_duration(number_of(option, member), text); break;
 	case OPTION_CHOICE: say(text, "%s", option->choices[number_of(option, member)]); break;

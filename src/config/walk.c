@@ -200,7 +200,8 @@ static int give_special(struct walk *w, const struct option *o)
 	option_value_text(o, l ? (const void *)l : w->config, text);
 	if (strcmp(o->name, "log_type") == 0)
 		return give_each(w, o, text);
-	if (strcmp(o->name, "durability") == 0 || (l && l->socket_mode >= 0))
+	bool is_mode = strcmp(o->name, "socket_mode") == 0;
+	if (!is_mode || l->socket_mode >= 0)
 		return give(w, o->name, find_place(w, o), text, NULL);
 	return give_text(w, o, NULL);
 }
@@ -209,6 +210,8 @@ static int give_special(struct walk *w, const struct option *o)
 static bool is_in_grammar(const struct option *o, const char *text)
 {
 	int64_t number;
+	if (o->type == OPTION_BOOL)
+		return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 	if (o->type == OPTION_DURATION)
 		return text[0] >= '0' && text[0] <= '9';
 	return o->type != OPTION_NUMBER || number_read(span_of_text(text), &number);

@@ -46,6 +46,7 @@ static void fill_settings(const struct config *c, const struct config_listener *
 		.ca_path = t->ca_path,
 		.crl_file = t->requires_certificate ? t->crl_file : NULL,
 		.requires_certificate = t->requires_certificate,
+		.ignores_dates = t->ignores_dates,
 		.version = t->version,
 		.ciphers = t->ciphers,
 		.ciphersuites = t->ciphersuites,
@@ -102,15 +103,17 @@ int door_open(struct door *d, const struct config *c, const struct config_listen
 	*d = (struct door){
 		.tls = tls,
 		.answer = from->answer,
-		.realm = (uint8_t)(c->has_access_per_listener ? index : 0),
+		.realm = (uint8_t)config_realm_of(c, from),
 		.is_named_by_user = from->is_named_by_user,
 		.listener = (uint8_t)index,
 		.mount = mount,
 		.has_proxy = from->has_proxy,
-		.takes_proxys_name = from->tls.uses_identity && !tls,
+		.of_proxy = {.gives_name = from->tls.uses_identity && !tls,
+			     .must_have_tls = from->proxy_must_have_tls,
+			     .must_have_certificate = from->tls.requires_certificate && !tls},
+		.refused_versions = from->refused_versions,
 		.has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS,
-		.websocket = {.head_bytes_max =
-				      from->head_bytes ? from->head_bytes : WEBSOCKET_HEAD_BYTES,
+		.websocket = {.head_bytes_max = from->head_bytes,
 			      .origins = from->origins,
 			      .trusts_forwarded = from->trusts_forwarded},
 	};
@@ -169,7 +172,7 @@ static bool admits_address(void *shard, const char *address)
 static bool put_layers(struct door *d, struct layered *l, struct shard *shard)
 {
 	const struct proxy_judge judge = {admits_address, shard};
-	return (!d->has_proxy || put_on(l, proxy_layer_new(d->takes_proxys_name, &judge))) &&
+	return (!d->has_proxy || put_on(l, proxy_layer_new(&d->of_proxy, &judge))) &&
 	       (!d->tls || put_on(l, make_tls_layer(d))) &&
 	       (!d->has_websocket || put_on(l, websocket_server_new(&d->websocket)));
 }

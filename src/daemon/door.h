@@ -11,6 +11,7 @@
 #include "broker/broker.h"
 #include "config/config.h"
 #include "daemon/file_watch.h"
+#include "io/proxy_header.h"
 #include "io/stream.h"
 #include "io/tls_context.h"
 #include "io/websocket.h"
@@ -22,13 +23,14 @@ struct door {
 	struct tls_context *tls; /* guarded by the mutex; NULL: none */
 	uint8_t answer;          /* enum answer of the listener */
 	bool has_proxy;          /* each connection begins with a proxy's header */
-	bool takes_proxys_name;  /* of the certificate that the proxy has verified */
+	struct proxy_terms of_proxy;
 	bool has_websocket;
 	struct websocket_settings websocket;
-	uint8_t realm;         /* by which its clients are judged */
-	uint8_t listener;      /* of the configuration: whose limits hold for them */
-	struct mount *mount;   /* what stands in front of their topics, or NULL */
-	bool is_named_by_user; /* their user names stand for their client ids */
+	uint8_t realm;            /* by which its clients are judged */
+	uint8_t listener;         /* of the configuration: whose limits hold for them */
+	struct mount *mount;      /* what stands in front of their topics, or NULL */
+	bool is_named_by_user;    /* their user names stand for their client ids */
+	uint8_t refused_versions; /* bit n: of clients of protocol level n */
 };
 
 /* Reads what the listener's options name. 0, or an error with the reason. */

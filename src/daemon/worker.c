@@ -75,6 +75,7 @@ static void accept_some(struct worker *w, struct listener *listener)
 			.answer = door->answer,
 			.realm = door->realm,
 			.is_named_by_user = door->is_named_by_user,
+			.refused_versions = door->refused_versions,
 			.listener = door->listener,
 			.mount = door->mount,
 			.is_proxied = door->has_proxy || door->websocket.trusts_forwarded,

@@ -21,6 +21,7 @@
 /* Type-length-values: TLS was spoken with the client, and in it: its certificate's common name. */
 #define TYPE_TLS 0x20
 #define TYPE_TLS_NAME 0x22
+#define CLIENT_SPOKE_TLS 0x01
 #define CLIENT_SHOWED_CERTIFICATE 0x02
 #define CLIENT_EVER_SHOWED_CERTIFICATE 0x04
 
@@ -133,7 +134,9 @@ static void read_tls(struct span bytes, struct proxy_header *out)
 		return;
 	bool has_certificate =
 		bytes.ptr[0] & (CLIENT_SHOWED_CERTIFICATE | CLIENT_EVER_SHOWED_CERTIFICATE);
-	if (!has_certificate || load_u32(bytes.ptr + 1) != 0)
+	out->has_tls = bytes.ptr[0] & CLIENT_SPOKE_TLS;
+	out->has_certificate = has_certificate && load_u32(bytes.ptr + 1) == 0;
+	if (!out->has_certificate)
 		return;
 	struct span rest = span_of(bytes.ptr + 5, bytes.len - 5);
 	while (take_value(&rest, &v)) {
@@ -203,6 +206,7 @@ static bool begins_like(struct span bytes, const char *text, size_t len)
 long proxy_header_decode(struct span bytes, struct proxy_header *out, const char **reason_out)
 {
 	out->address[0] = out->name[0] = '\0';
+	out->has_tls = out->has_certificate = false;
 	if (bytes.len == 0)
 		return 0;
 	if (begins_like(bytes, SIGNATURE, SIGNATURE_BYTES))
@@ -217,7 +221,8 @@ long proxy_header_decode(struct span bytes, struct proxy_header *out, const char
 
 struct proxy {
 	struct layer layer;
-	bool gives_name, is_open;
+	struct proxy_terms terms;
+	bool is_open;
 	uint8_t *bytes; /* the header, then what came behind it; freed when that was read */
 	uint32_t len, at;
 	struct proxy_header header;
@@ -233,6 +238,17 @@ static bool is_admitted(const struct proxy *p)
 {
 	return !p->judge.admits || !p->header.address[0] ||
 	       p->judge.admits(p->judge.context, p->header.address);
+}
+
+/* NULL: it may come in. */
+static const char *find_objection(const struct proxy *p)
+{
+	if (p->terms.must_have_tls && !p->header.has_tls)
+		return "header of the PROXY protocol without TLS, which is asked for";
+	if (p->terms.must_have_certificate && !p->header.has_certificate)
+		return "header of the PROXY protocol without a verified certificate, which is "
+		       "asked for";
+	return NULL;
 }
 
 static int proxy_open(struct layer *l)
@@ -252,10 +268,10 @@ static int proxy_open(struct layer *l)
 		}
 		if (len > 0) {
 			p->at = (uint32_t)len;
-			p->is_open = true;
-			l->reason = NULL;
+			l->reason = find_objection(p);
+			p->is_open = !l->reason;
 			l->has_more = p->len > p->at;
-			return 0;
+			return l->reason ? ERROR_CLOSED : 0;
 		}
 		ASSERT(p->len < PROXY_HEADER_BYTES); /* or it would have been whole, or wrong */
 		l->reason = NULL;
@@ -301,13 +317,13 @@ static void proxy_peer(const struct layer *l, struct stream_peer *peer)
 	const struct proxy *p = CONTAINER_OF((struct layer *)(uintptr_t)l, struct proxy, layer);
 	if (!peer->address && p->header.address[0])
 		peer->address = p->header.address;
-	if (!p->gives_name || peer->user_name)
+	if (!p->terms.gives_name || peer->user_name)
 		return;
 	peer->user_name = p->header.name[0] ? p->header.name : NULL;
 	peer->lacks_user_name = !p->header.name[0];
 }
 
-struct layer *proxy_layer_new(bool gives_name, const struct proxy_judge *judge)
+struct layer *proxy_layer_new(const struct proxy_terms *terms, const struct proxy_judge *judge)
 {
 	static const struct layer_ops ops = {
 		.open = proxy_open,
@@ -320,7 +336,7 @@ struct layer *proxy_layer_new(bool gives_name, const struct proxy_judge *judge)
 	if (!p)
 		return NULL;
 	p->layer.ops = &ops;
-	p->gives_name = gives_name;
+	p->terms = *terms;
 	if (judge)
 		p->judge = *judge;
 	return &p->layer;

@@ -20,6 +20,15 @@ struct proxy_header {
 	char address[ADDRESS_TEXT_MAX]; /* of the client; "": the proxy speaks for itself */
 	/* The common name of the client's certificate, as the proxy has verified it; "": none. */
 	char name[PROXY_NAME_MAX];
+	bool has_tls;         /* the client has spoken TLS with the proxy */
+	bool has_certificate; /* and has shown one that the proxy has verified */
+};
+
+/* What is asked of each header, and done with it. */
+struct proxy_terms {
+	bool gives_name;            /* the certificate's name becomes the user name */
+	bool must_have_tls;         /* or the connection ends */
+	bool must_have_certificate; /* or the connection ends */
 };
 
 /* The header's length when it is whole; 0 when more bytes are needed, or ERROR_INVALID with the
@@ -32,8 +41,8 @@ struct proxy_judge {
 	void *context;
 };
 
-/* `gives_name`: the certificate's name becomes the user name. The judge may be NULL: all may come
- * in. NULL without memory. */
-struct layer *proxy_layer_new(bool gives_name, const struct proxy_judge *judge) MUST_USE;
+/* The judge may be NULL: all may come in. NULL without memory. */
+struct layer *proxy_layer_new(const struct proxy_terms *terms,
+			      const struct proxy_judge *judge) MUST_USE;
 
 #endif

@@ -43,6 +43,7 @@ struct tls_settings {
 	bool believes_system; /* the system's authorities */
 	const char *crl_file;
 	bool requires_certificate; /* server: of clients. Without it none is asked for */
+	bool ignores_dates;        /* of certificates that are shown, and of crl_file */
 	uint8_t user_name;         /* enum tls_user_name */
 	const char *version;       /* "tlsv1.2" or "tlsv1.3": the least; NULL: 1.2 */
 	bool is_only_version;      /* and no other */

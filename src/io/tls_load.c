@@ -147,6 +147,8 @@ int tls_load_authorities(SSL_CTX *ssl, const struct tls_settings *settings, char
 		return tls_refuse(reason, "the system's certificates", NULL, NULL);
 	if (!settings->is_client && file)
 		announce_authorities(ssl, file);
+	if (settings->ignores_dates)
+		X509_STORE_set_flags(SSL_CTX_get_cert_store(ssl), X509_V_FLAG_NO_CHECK_TIME);
 	return settings->crl_file ? load_crl(ssl, settings->crl_file, reason) : 0;
 }
 

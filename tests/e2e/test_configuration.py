@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 
 import pytest
 
@@ -195,6 +196,98 @@ def test_show_can_be_read_again(tmp_path):
     assert options["connect_timeout"]["origin"] == "default"
     assert [one["listener"] for one in shown["listeners"]] == [
         "8883 127.0.0.1", "1884", "0 /run/s s"]
+
+
+# Options of mosquitto 2.1, and one of 2.0
+
+def connected_code(port, version):
+    with Client(port, version) as client:
+        client.send(p.connect("c", version))
+        return client.receive().code
+
+
+def test_versions_of_a_listener():
+    """[MQTT-3.1.2-2] 1 in CONNACK of 3.x, 0x84 in that of 5."""
+    broker = Broker(settings=["allow_anonymous true", "listener 0 127.0.0.1",
+                              "accept_protocol_versions 5", "listener 0 127.0.0.1",
+                              "accept_protocol_versions 3, 4", "persistence false"], port=None)
+    try:
+        match = broker.wait_for_line(r"on 127\.0\.0\.1:(\d+) and 127\.0\.0\.1:(\d+)")
+        only_5, only_3 = map(int, match.groups())
+        assert [connected_code(only_5, version) for version in (3, 4, 5)] == [1, 1, 0]
+        assert [connected_code(only_3, version) for version in (3, 4, 5)] == [0, 0, 0x84]
+    finally:
+        broker.stop()
+
+
+def test_anonymous_clients_of_one_listener():
+    broker = Broker(settings=["allow_anonymous false", "listener 0 127.0.0.1",
+                              "listener 0 127.0.0.1", "listener_allow_anonymous true",
+                              "persistence false"], port=None)
+    try:
+        match = broker.wait_for_line(r"on 127\.0\.0\.1:(\d+) and 127\.0\.0\.1:(\d+)")
+        assert [connected_code(int(port), 5) for port in match.groups()] == [0x87, 0]
+    finally:
+        broker.stop()
+
+
+def test_expired_certificates_of_clients(tmp_path):
+    """Believed only where that is asked for; revoked ones and strangers' are not believed there."""
+    authority, stranger = Authority(tmp_path / "ca"), Authority(tmp_path / "other")
+    certificate, key = authority.issue("server")
+    tls = [f"certfile {certificate}", f"keyfile {key}", f"cafile {authority.path}",
+           "require_certificate true"]
+    authority.issue("late", days=-1)
+    authority.issue("revoked", days=-1)
+    broker = Broker(settings=["allow_anonymous true", "user root", "persistence false",
+                              "listener 0 127.0.0.1", *tls, "listener 0 127.0.0.1", *tls,
+                              f"crlfile {authority.revoke('revoked')}",
+                              "disable_client_cert_date_checks true"], port=None)
+
+    def is_let_in(port, whose, name):
+        context = ssl.create_default_context(cafile=authority.path)
+        context.load_cert_chain(whose.certificate(name), whose.key(name))
+        try:
+            with Client(port, 5, tls=context) as client:
+                client.connect("c")
+            return True
+        except (AssertionError, OSError):
+            return False
+    try:
+        match = broker.wait_for_line(r"on 127\.0\.0\.1:(\d+) and 127\.0\.0\.1:(\d+)")
+        strict, lenient = map(int, match.groups())
+        stranger.issue("late", days=-1)
+        assert not is_let_in(strict, authority, "late")
+        assert is_let_in(lenient, authority, "late")
+        assert not is_let_in(lenient, authority, "revoked")
+        assert not is_let_in(lenient, stranger, "late")
+    finally:
+        broker.stop()
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_payloads_beyond_the_limit(version):
+    """Dropped: a version 5 publisher hears 0x97, others that it arrived; nobody is cut off."""
+    broker = Broker(settings=["message_size_limit 10", "persistence false"])
+    try:
+        with Client(broker.port, version) as client, Client(broker.port, version) as reader:
+            client.connect("c")
+            reader.connect("r")
+            reader.subscribe("t", qos=2)
+            for qos in 0, 1, 2:
+                answer = client.publish("t", b"x" * 11, qos)
+                assert qos == 0 or answer.code == (0x97 if version == 5 else 0)
+                answer = client.publish("t", b"x" * 10, qos)
+                assert qos == 0 or answer.code == 0
+                reader.take(topic="t", payload=b"x" * 10, qos=qos)
+            reader.ping()
+        broker.wait_for_line("payload above message_size_limit")
+        with Client(broker.port, version) as client:
+            client.send(p.connect("w", version, will=p.Will("t", b"x" * 11)))
+            answer = client.receive()
+            assert answer is None if version < 5 else answer.code == 0x95
+    finally:
+        broker.stop()
 
 
 # Called as mosquitto

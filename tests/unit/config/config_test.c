@@ -77,9 +77,20 @@ static const struct refused refused_cases[] = {
 	{"autosave_on_changes 2", "",
 	 "f.conf:1: autosave_on_changes: '2' is neither true nor false\n"},
 	{"sys_interval 65536", "", "f.conf:1: sys_interval: '65536' is not between 0 and 65535\n"},
-	{"message_size_limit 9", "",
-	 "f.conf:1: message_size_limit: '9' is not possible, only 0: there is no limit for "
-	 "payloads alone: use max_packet_size, which counts the whole packet\n"},
+	{"enable_control_api true", "",
+	 "f.conf:1: enable_control_api: 'true' is not possible, only false: this version takes no "
+	 "orders by topics that begin with $CONTROL\n"},
+	{"listener 1\naccept_protocol_versions 3,", "",
+	 "f.conf:2: accept_protocol_versions: '3,' is no list of 3, 4 and 5 with commas, as in: 4, "
+	 "5\n"},
+	{"listener 1\naccept_protocol_versions 3 4", "",
+	 "f.conf:2: accept_protocol_versions: '3 4' is no list of 3, 4 and 5 with commas, as in: "
+	 "4, 5\n"},
+	{"listener 1\naccept_protocol_versions 6", "",
+	 "f.conf:2: accept_protocol_versions: '6' is no list of 3, 4 and 5 with commas, as in: 4, "
+	 "5\n"},
+	{"listener 1\naccept_protocol_versions 3\naccept_protocol_versions 4", "",
+	 "f.conf:3: accept_protocol_versions: '4' contradicts a line above\n"},
 	{"max_queued_bytes -1", "", "f.conf:1: max_queued_bytes: '-1' is no number from 0 on\n"},
 	{"protocol quic", "", "f.conf:1: protocol: 'quic' is none of mqtt, websockets\n"},
 	{"max_qos 1\nmax_qos 2", "", "f.conf:2: max_qos: '2' contradicts line 1\n"},

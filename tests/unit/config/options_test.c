@@ -42,7 +42,24 @@ static const struct accepted accepted_cases[] = {
 	{"protocol mqtt", LISTENER(protocol), CONFIG_PROTOCOL_MQTT},
 	{"protocol websockets", LISTENER(protocol), CONFIG_PROTOCOL_WEBSOCKETS},
 	{"websockets_origin https://a.example", LISTENER(port), 1883},
+	{"websockets_headers_size 0", LISTENER(head_bytes), CONFIG_HEAD_BYTES},
 	{"websockets_headers_size 512", LISTENER(head_bytes), 512},
+	{"websockets_headers_size 600\nlistener 1", LISTENER(head_bytes), 600},
+	{"websockets_headers_size 600\nlistener 1\nwebsockets_headers_size 700",
+	 LISTENER(head_bytes), 700},
+	{"enable_proxy_protocol 1", LISTENER(has_proxy), 1},
+	{"enable_proxy_protocol 2", LISTENER(has_proxy), 1},
+	{"proxy_protocol true\nproxy_protocol_v2_require_tls true", LISTENER(proxy_must_have_tls),
+	 1},
+	{"proxy_protocol_v2_require_tls false", LISTENER(proxy_must_have_tls), 0},
+	{"enable_proxy_protocol 2\nrequire_certificate true", LISTENER(tls.requires_certificate),
+	 1},
+	{"accept_protocol_versions 5", LISTENER(refused_versions), 1 << 3 | 1 << 4},
+	{"accept_protocol_versions 3, 4", LISTENER(refused_versions), 1 << 5},
+	{"accept_protocol_versions 5,4 ,3", LISTENER(refused_versions), 0},
+	{"listener_allow_anonymous true", LISTENER(allow_anonymous_here), 1},
+	{"listener_allow_anonymous false", LISTENER(allow_anonymous_here), 0},
+	{TLS("disable_client_cert_date_checks true"), LISTENER(tls.ignores_dates), 1},
 	{"websockets_headers_size 65536", LISTENER(head_bytes), 65536},
 	{"websockets_forwarded true", LISTENER(trusts_forwarded), 1},
 	{"proxy_protocol true", LISTENER(has_proxy), 1},
@@ -207,7 +224,8 @@ static const struct accepted accepted_cases[] = {
 	{"retain_expiry_interval 5", NOTHING},
 	{"websockets_log_level 255", NOTHING},
 	{"store_clean_interval 10", NOTHING},
-	{"message_size_limit 0", NOTHING},
+	{"message_size_limit 0", SETTING(payload_bytes_max), 0},
+	{"message_size_limit 1000", SETTING(payload_bytes_max), 1000},
 	{"max_inflight_bytes 1000", NOTHING},
 	{"per_listener_settings false", CONFIG(has_access_per_listener), 0},
 	{"per_listener_settings true", CONFIG(has_access_per_listener), 1},
@@ -306,6 +324,34 @@ static void test_options_texts_arrive(void **state)
 	assert_string_equal(c.config.listeners[1].address, "/a b");
 	assert_string_equal(c.config.listeners[1].socket_owner, "joe");
 	assert_string_equal(c.config.listeners[1].socket_group, "mates");
+	configured_release(&c);
+}
+
+/* One listener's word about names wins over that for all; with per_listener_settings, too. */
+static void test_options_of_anonymous_clients_here(void **state)
+{
+	(void)state;
+	struct configured c;
+	configure(&c,
+		  "allow_anonymous true\npassword_file /p\nlistener 1\nlistener 2\n"
+		  "listener_allow_anonymous false\nlistener 3\nlistener_allow_anonymous true\n",
+		  "");
+	static const int allowed[] = {1, 0, 1};
+	assert_int_equal(config_access_count(&c.config), 3);
+	for (size_t i = 0; i < ARRAY_COUNT(allowed); i++) {
+		size_t realm = config_realm_of(&c.config, &c.config.listeners[i]);
+		const struct config_access *a = config_access_of(&c.config, realm);
+		assert_int_equal(a->allow_anonymous, allowed[i]);
+		assert_string_equal(a->password_file, "/p");
+	}
+	configured_release(&c);
+	configure(&c,
+		  "per_listener_settings true\nlistener 1\nallow_anonymous true\n"
+		  "listener_allow_anonymous false\nlistener 2\n",
+		  "");
+	assert_int_equal(config_access_count(&c.config), 2);
+	assert_int_equal(config_access_of(&c.config, 0)->allow_anonymous, 0);
+	assert_int_equal(config_access_of(&c.config, 1)->allow_anonymous, 0);
 	configured_release(&c);
 }
 
@@ -665,6 +711,7 @@ int main(void)
 		cmocka_unit_test(test_options_accepted_values_arrive),
 		cmocka_unit_test(test_options_of_access_stay_with_their_listeners),
 		cmocka_unit_test(test_options_texts_arrive),
+		cmocka_unit_test(test_options_of_anonymous_clients_here),
 		cmocka_unit_test(test_options_of_access_arrive),
 		cmocka_unit_test(test_options_all_obeyed_have_a_case),
 		cmocka_unit_test(test_table_rows_are_well_made),

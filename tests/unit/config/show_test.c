@@ -90,6 +90,11 @@ static const struct round_case round_cases[] = {
 	{"psk_file /p\nlistener 1\npsk_hint h\nlistener 2\nproxy_protocol true\n"
 	 "use_identity_as_username true\n",
 	 "", false},
+	{"websockets_headers_size 600\nlistener 1\naccept_protocol_versions 4,5\n"
+	 "listener_allow_anonymous true\nlistener 2\nenable_proxy_protocol 2\n"
+	 "proxy_protocol_v2_require_tls true\nrequire_certificate true\n"
+	 "websockets_headers_size 700\n",
+	 "", false},
 	{"durability interval 20\nlistener 1\ndurability off\nlistener 2\ndurability always\n", "",
 	 false},
 	{"durability off\nlistener 1\n", "", false},

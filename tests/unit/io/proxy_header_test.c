@@ -112,7 +112,7 @@ static void test_proxy_layer_gives_on_what_follows(void **state)
 		assert_int_equal(ends[1].ops->write(&ends[1], &part, 1), part.len);
 		memory_set_step(&ends[0], step);
 		layer_bottom_init(&bottom, &ends[0]);
-		struct layer *l = proxy_layer_new(false, NULL);
+		struct layer *l = proxy_layer_new(&(struct proxy_terms){0}, NULL);
 		l->below = &bottom.layer;
 		assert_int_equal(layer_open(l), 0);
 		size_t len = 0;
@@ -132,12 +132,52 @@ static void test_proxy_layer_gives_on_what_follows(void **state)
 	}
 }
 
+#define TLS_VALUE(client, verified) "\x20\0\x05" client "\0\0\0" verified
+
+/* What the listener asks of a header; only the second version tells. */
+static void test_proxy_layer_keeps_terms(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bytes;
+		size_t len;
+		bool has_tls, has_certificate;
+	} headers[] = {
+		{BYTES("PROXY TCP4 192.0.2.1 198.51.100.1 4711 1883\r\n"), false, false},
+		{BYTES(V2 "\x20\0\0\0"), false, false},
+		{BYTES(V2 "\x21\x11\0\x0c" IPV4_BODY), false, false},
+		{BYTES(V2 "\x21\x11\0\x14" IPV4_BODY TLS_VALUE("\0", "\0")), false, false},
+		{BYTES(V2 "\x21\x11\0\x14" IPV4_BODY TLS_VALUE("\x01", "\0")), true, false},
+		{BYTES(V2 "\x21\x11\0\x14" IPV4_BODY TLS_VALUE("\x03", "\x01")), true, false},
+		{BYTES(V2 "\x21\x11\0\x14" IPV4_BODY TLS_VALUE("\x03", "\0")), true, true},
+	};
+	for (size_t i = 0; i < 4 * ARRAY_COUNT(headers); i++) {
+		struct proxy_terms terms = {.must_have_tls = i & 1, .must_have_certificate = i & 2};
+		bool is_good = (!terms.must_have_tls || headers[i / 4].has_tls) &&
+			       (!terms.must_have_certificate || headers[i / 4].has_certificate);
+		struct stream ends[2];
+		struct layer_bottom bottom;
+		struct span part = span_of(headers[i / 4].bytes, headers[i / 4].len);
+		assert_int_equal(memory_pair_open(1000, &ends[0], &ends[1]), 0);
+		assert_int_equal(ends[1].ops->write(&ends[1], &part, 1), part.len);
+		layer_bottom_init(&bottom, &ends[0]);
+		struct layer *l = proxy_layer_new(&terms, NULL);
+		l->below = &bottom.layer;
+		assert_int_equal(layer_open(l), is_good ? 0 : ERROR_CLOSED);
+		assert_int_equal(l->reason != NULL, !is_good);
+		layer_free(l);
+		bottom.stream.ops->close(&bottom.stream);
+		ends[1].ops->close(&ends[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_proxy_headers_tell_the_address),
 		cmocka_unit_test(test_proxy_headers_that_are_wrong),
 		cmocka_unit_test(test_proxy_layer_gives_on_what_follows),
+		cmocka_unit_test(test_proxy_layer_keeps_terms),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
