@@ -158,6 +158,7 @@ static void shard_release(struct shard *s)
 	settings_unref(s->settings);
 	mem_free(s->forwarded);
 	buffer_release(&s->mounted);
+	buffer_release(&s->source);
 	full_release(s);
 	chunk_pool_release(&s->chunks);
 	event_ring_release(&s->events);

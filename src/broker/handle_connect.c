@@ -14,6 +14,7 @@
 #include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/source.h"
 #include "mqtt/topic.h"
 #include "mqtt/wire.h"
 
@@ -265,8 +266,9 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 	struct shard *s = c->shard;
 	struct command *command = command_new(COMMAND_CONNECT, client_id);
 	bool takes_will = p->has_will && may_have_will(c, p, client_id);
-	if (command && takes_will)
-		command->connect->will = will_new(s, p);
+	struct span source;
+	if (command && takes_will && source_make(s, c->identity, client_id, &source))
+		command->connect->will = will_new(s, p, source);
 	if (!command || (takes_will && !command->connect->will)) {
 		command_free(command);
 		connection_fail(c, &flaw_memory);

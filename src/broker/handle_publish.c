@@ -9,6 +9,7 @@
 #include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/source.h"
 #include "broker/throttle.h"
 #include "mqtt/topic.h"
 
@@ -141,6 +142,10 @@ static bool make_publication(struct connection *c, const struct publish *p, stru
 					      .publisher = c->session->number,
 					      .qos = p->qos,
 					      .retain = p->retain}};
+	if (p->retain && p->payload.len > 0 && s->access->has_acl &&
+	    s->settings->check_retain_source &&
+	    !source_make(s, c->identity, session_client_id(c->session), &out->parts.source))
+		return false;
 	if (!p->properties.present)
 		return true;
 	if (properties_has(&p->properties, PROPERTY_MESSAGE_EXPIRY_INTERVAL)) {

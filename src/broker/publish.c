@@ -29,6 +29,7 @@ void publication_of_message(struct publication *p, struct message *m)
 		.parts = {.topic = message_topic(m),
 			  .properties = message_properties(m),
 			  .payload = message_payload(m),
+			  .source = message_source(m),
 			  .publisher = m->publisher,
 			  .expires_ms = m->expires_ms,
 			  .has_expiry = m->has_expiry,

@@ -3,8 +3,8 @@
  * A record's body: its kind, then what that kind needs. Log positions take eight bytes, packet ids
  * two, other numbers what their size needs (pack.h). A message is as long as the body goes on:
  *
- *     PUBLISH  | kind | bits | session? | connect? | packet id? | expires? | topic | properties |
- *              | payload ...
+ *     PUBLISH  | kind | bits | session? | connect? | packet id? | expires? | source? | topic |
+ *              | properties | payload ...
  *
  * Decoding takes only what encoding writes, byte for byte: what a checksum vouches for but this
  * program did not write is no record of ours.
@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "broker/pack.h"
+#include "broker/source.h"
 #include "mqtt/packets.h"
 #include "mqtt/topic.h"
 
@@ -26,7 +27,8 @@
 #define BITS_WILL 0x10
 #define BITS_SESSION 0x20
 #define BITS_PACKET_ID 0x40
-#define BITS_ALL 0x7f
+/* Of a message again. */
+#define BITS_SOURCE 0x80
 
 /* Of a CONNECT. */
 #define CONNECT_CLEAN 0x01
@@ -74,13 +76,15 @@ enum command_kind record_kind(struct span body)
 static uint8_t message_bits(const struct message *m)
 {
 	return (uint8_t)(m->qos | (m->retain ? BITS_RETAIN : 0) |
-			 (m->has_expiry ? BITS_EXPIRES : 0));
+			 (m->has_expiry ? BITS_EXPIRES : 0) | (m->has_source ? BITS_SOURCE : 0));
 }
 
 static void pack_message(struct packer *p, const struct message *m)
 {
 	if (m->has_expiry)
 		pack_number(p, m->expires_ms);
+	if (m->has_source)
+		pack_bytes(p, message_source(m));
 	pack_bytes(p, message_topic(m));
 	pack_bytes(p, message_properties(m));
 	pack_raw(p, message_payload(m));
@@ -241,6 +245,11 @@ static int unpack_message(struct unpacker *u, uint8_t bits, uint64_t position, s
 		parts.has_expiry = true;
 		parts.expires_ms = unpack_number(u, UINT64_MAX);
 	}
+	if (bits & BITS_SOURCE) {
+		parts.source = unpack_bytes(u, SOURCE_BYTES_MAX);
+		if (!source_is_valid(parts.source))
+			unpack_fail(u);
+	}
 	parts.topic = unpack_bytes(u, UINT16_MAX);
 	parts.properties = unpack_bytes(u, LOG_RECORD_BYTES_MAX);
 	parts.payload = unpack_rest(u);
@@ -266,8 +275,7 @@ static uint8_t unpack_publish_head(struct unpacker *u, struct command *c)
 		c->connect_id = unpack_u64(u);
 	if (bits & BITS_PACKET_ID)
 		c->packet_id = unpack_u16(u);
-	if (bits & ~BITS_ALL || !c->session_id != !(bits & BITS_SESSION) ||
-	    !c->packet_id != !(bits & BITS_PACKET_ID))
+	if (!c->session_id != !(bits & BITS_SESSION) || !c->packet_id != !(bits & BITS_PACKET_ID))
 		unpack_fail(u);
 	return bits;
 }
@@ -282,7 +290,7 @@ static int unpack_will(struct unpacker *u, struct connect_options *o)
 {
 	uint32_t delay = (uint32_t)unpack_number(u, UINT32_MAX);
 	uint8_t bits = unpack_u8(u);
-	if (bits & ~(BITS_QOS | BITS_RETAIN | BITS_EXPIRES))
+	if (bits & ~(BITS_QOS | BITS_RETAIN | BITS_EXPIRES | BITS_SOURCE))
 		return ERROR_DAMAGED;
 	o->will = mem_zalloc(sizeof(*o->will));
 	if (!o->will)

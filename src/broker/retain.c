@@ -22,6 +22,7 @@
 #include "broker/publish.h"
 #include "broker/rights.h"
 #include "broker/shard.h"
+#include "broker/source.h"
 #include "broker/waiting.h"
 #include "mqtt/topic.h"
 #include "route/topic_order.h"
@@ -277,6 +278,13 @@ static void expire(struct shard *s, struct message *m)
 	message_unref(gone);
 }
 
+/* mosquitto's check_retain_source: may its publisher still publish it? */
+static bool source_may_be_heard(const struct shard *s, const struct message *m)
+{
+	return LIKELY(!m->has_source) || !s->settings->check_retain_source ||
+	       source_may_write(s, message_source(m), message_topic(m));
+}
+
 static void deliver_retained(struct shard *s, struct session *session,
 			     const struct replay_item *item, struct message *m)
 {
@@ -287,7 +295,7 @@ static void deliver_retained(struct shard *s, struct session *session,
 		expire(s, m);
 		return;
 	}
-	if (!may_read(s, session, message_topic(m)))
+	if (!may_read(s, session, message_topic(m)) || !source_may_be_heard(s, m))
 		return;
 	uint8_t qos = m->qos < item->qos ? m->qos : item->qos;
 	if (qos > 0 && waiting_is_kept(s, session)) {

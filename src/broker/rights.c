@@ -34,6 +34,11 @@ static const struct identity *identity_of_session(const struct session *session)
 	return session->kept ? session->kept->identity : NULL;
 }
 
+bool rights_know(const struct session *session)
+{
+	return identity_of_session(session) != NULL;
+}
+
 bool rights_judge(const struct shard *s, const struct session *session, enum acl_right right,
 		  struct span topic)
 {

@@ -13,6 +13,9 @@
 bool rights_judge(const struct shard *s, const struct session *session, enum acl_right right,
 		  struct span topic);
 
+/* Is it known whose session it is? */
+bool rights_know(const struct session *session);
+
 /* A session whose client has not come since the restart is nobody yet: its messages wait, and are
  * judged when it is there. */
 static inline bool may_read(const struct shard *s, const struct session *session, struct span topic)

@@ -136,6 +136,6 @@ void session_set_survives(struct shard *s, struct session *session, bool survive
 void session_unsubscribe_all(struct shard *s, struct session *session);
 
 /* A will in a CONNECT, kept with the session; NULL without memory (will.c). */
-struct will *will_new(struct shard *s, const struct connect *connect);
+struct will *will_new(struct shard *s, const struct connect *connect, struct span source);
 
 #endif

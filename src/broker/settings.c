@@ -22,6 +22,7 @@ void settings_init(struct settings *s)
 		.input_bytes_per_turn = 65536,
 		.allow_empty_client_id = true,
 		.allow_anonymous = true,
+		.check_retain_source = true,
 		.session_expiry_max = UINT32_MAX,
 		.receive_maximum = 1000,
 		.receive_maximum_slack = 1000,

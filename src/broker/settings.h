@@ -28,6 +28,7 @@ struct settings {
 	/* Sessions */
 	bool allow_empty_client_id; /* allow_zero_length_clientid */
 	bool allow_anonymous;
+	bool check_retain_source; /* a retained message is judged by its publisher's rights, too */
 	uint32_t session_expiry_max; /* seconds; UINT32_MAX = whatever the client asks */
 	uint64_t sessions_max;       /* 0 = none */
 

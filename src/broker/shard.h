@@ -58,6 +58,7 @@ struct shard {
 	uint8_t *forwarded; /* properties of the PUBLISH at hand, less those that end here */
 	size_t forwarded_capacity;
 	struct buffer mounted; /* topics of the packet at hand (mount.h) */
+	struct buffer source;  /* of the message at hand (source.h) */
 	bool has_mounts;       /* a client with a mount point has been here */
 	struct link holders;   /* sessions that hold publishers back */
 	struct connection *dirty;

@@ -132,12 +132,15 @@ static void pack_will(struct packer *p, const struct will *w)
 	pack_number(p, w->delay);
 	pack_number(p, w->due_ms);
 	pack_u8(p, (uint8_t)(m->qos | (m->retain ? SNAPSHOT_RETAIN : 0) |
-			     (m->has_expiry ? SNAPSHOT_EXPIRES : 0)));
+			     (m->has_expiry ? SNAPSHOT_EXPIRES : 0) |
+			     (m->has_source ? SNAPSHOT_SOURCE : 0)));
 	if (m->has_expiry)
 		pack_number(p, m->expires_ms);
 	pack_bytes(p, message_topic(m));
 	pack_bytes(p, message_properties(m));
 	pack_bytes(p, message_payload(m));
+	if (m->has_source)
+		pack_bytes(p, message_source(m));
 }
 
 /* All of the session's table, in the order of the indices that entries have. */

@@ -33,7 +33,7 @@
 
 #define SNAPSHOT_MAGIC SPAN_LITERAL("NJST")
 #define SNAPSHOT_MAJOR 1
-#define SNAPSHOT_MINOR 1
+#define SNAPSHOT_MINOR 2
 #define SNAPSHOT_HEAD_BYTES 24
 #define SNAPSHOT_ITEM_BYTES 5 /* tag and length */
 
@@ -60,6 +60,7 @@ enum snapshot_tag {
 /* Of a message. */
 #define SNAPSHOT_RETAIN 0x04
 #define SNAPSHOT_EXPIRES 0x08
+#define SNAPSHOT_SOURCE 0x10 /* stands behind all else (1.2) */
 
 /* Of an entry. */
 #define SNAPSHOT_CHANGES 1u

@@ -9,6 +9,7 @@
 #include "broker/retain.h"
 #include "broker/snapshot.h"
 #include "broker/snapshot_format.h"
+#include "broker/source.h"
 #include "mqtt/topic.h"
 
 /* Where an item belongs. */
@@ -192,6 +193,10 @@ static int load_will(struct session *session, struct unpacker *u)
 	parts.topic = unpack_bytes(u, UINT16_MAX);
 	parts.properties = unpack_bytes(u, LOG_RECORD_BYTES_MAX);
 	parts.payload = unpack_bytes(u, LOG_RECORD_BYTES_MAX);
+	if (bits & SNAPSHOT_SOURCE)
+		parts.source = unpack_bytes(u, SOURCE_BYTES_MAX);
+	if (parts.source.len > 0 && !source_is_valid(parts.source))
+		unpack_fail(u);
 	w->message = u->is_failed ? NULL : message_new(&parts);
 	if (!w->message) {
 		mem_free(w);

@@ -76,7 +76,8 @@ static void say_will(struct lines *l, const char *id, const struct session *sess
 	    id, w->delay, session->is_away ? (unsigned long long)w->due_ms : 0, m->qos, m->retain,
 	    m->has_expiry ? (unsigned long long)m->expires_ms : 0, show(&topic, message_topic(m)),
 	    (unsigned long long)(hash_bytes(message_properties(m), 1) ^
-				 hash_bytes(message_payload(m), 2)));
+				 hash_bytes(message_payload(m), 2) ^
+				 hash_bytes(message_source(m), 3)));
 }
 
 static void say_filters(struct lines *l, const char *id, const struct session *session)

@@ -8,13 +8,15 @@
 #include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/source.h"
 
 /* As CONNECT gave it [MQTT-3.1.2-9, -14, -15], its User Properties in order [MQTT-3.1.3-10]. */
-struct will *will_new(struct shard *s, const struct connect *p)
+struct will *will_new(struct shard *s, const struct connect *p, struct span source)
 {
 	const struct properties *in = &p->will_properties;
 	struct message_parts parts = {.topic = p->will_topic,
 				      .payload = p->will_payload,
+				      .source = source,
 				      .qos = p->will_qos,
 				      .retain = p->will_retain};
 	struct will *will = mem_zalloc(sizeof(*will));
@@ -47,10 +49,18 @@ static void see_published(struct shard *s, const struct session *session, struct
 	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
 }
 
+/* Of a client that has not come since the restart only its will says who it was. */
+static bool may_publish(const struct shard *s, const struct session *session, struct span topic)
+{
+	if (rights_know(session))
+		return may_write(s, session, topic);
+	return source_may_write(s, message_source(session->will->message), topic);
+}
+
 void will_judge(struct shard *s, struct session *session)
 {
 	struct span topic = session->will ? message_topic(session->will->message) : SPAN_NONE;
-	if (!session->will || session->will->is_under_way || may_write(s, session, topic))
+	if (!session->will || session->will->is_under_way || may_publish(s, session, topic))
 		return;
 	see_denied(s, session, PACKET_CONNECT, topic);
 	session_drop_will(session);
@@ -69,6 +79,8 @@ void session_publish_will(struct shard *s, struct session *session)
 	if (p.parts.has_expiry)
 		p.parts.expires_ms += s->now.wall_ms;
 	p.parts.publisher = session->number;
+	if (!p.parts.retain || !s->settings->check_retain_source)
+		p.parts.source = SPAN_NONE;
 	if (p.parts.retain && retain_is_over_limit(s, p.parts.topic, p.parts.payload.len)) {
 		see_dropped(s, session, p.parts.topic, "retained store full");
 		p.parts.retain = false;

@@ -32,6 +32,15 @@ static const struct option rows[] = {
 	 .text = "Who may read and write which topics. What no line allows is denied. Read anew "
 		 "when the file changes and on SIGHUP: what it says holds from then on for "
 		 "subscriptions that exist and for messages that wait, too. See ACCESS FILES."},
+	{.name = "check_retain_source",
+	 BOOL,
+	 SETTING(check_retain_source),
+	 .group = OPTION_GROUP_ACCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 .text = "Is a retained message given to a new subscriber only if the client that has "
+		 "published it may still publish it, by the rules of acl_file that hold then? "
+		 "For what was published without such rules, or with false here, nobody knows "
+		 "who it was, and only the reader's rights decide."},
 	{.name = "clientid_prefixes",
 	 .type = OPTION_TEXT,
 	 ACCESS(client_id_prefix),

@@ -31,9 +31,6 @@
 #define ENGINES "OpenSSL 3 has given engines up, so the key must be in keyfile: remove the line"
 
 static const struct option rows[] = {
-	REFUSED("check_retain_source",
-		"who has published a retained message is not kept in this version, only what the "
-		"reader may read decides: remove the line"),
 	PLUGIN("plugin"),
 	PLUGIN("auth_plugin"),
 	PLUGIN("global_plugin"),

@@ -12,8 +12,10 @@ static uint8_t *put(uint8_t *to, struct span bytes)
 
 struct message *message_new(const struct message_parts *parts)
 {
+	uint32_t source_len = (uint32_t)parts->source.len;
+	size_t room = source_len ? sizeof(source_len) + source_len : 0;
 	struct message *m = mem_alloc(sizeof(*m) + parts->topic.len + parts->properties.len +
-				      parts->payload.len);
+				      parts->payload.len + room);
 	if (!m)
 		return NULL;
 	atomic_init(&m->refs, 1);
@@ -24,10 +26,13 @@ struct message *message_new(const struct message_parts *parts)
 	m->retain = parts->retain;
 	m->is_shared = false;
 	m->has_expiry = parts->has_expiry;
+	m->has_source = source_len > 0;
 	m->expires_ms = parts->expires_ms;
 	m->publisher = parts->publisher;
 	m->position = 0;
-	put(put(put(m->bytes, parts->topic), parts->properties), parts->payload);
+	uint8_t *end = put(put(put(m->bytes, parts->topic), parts->properties), parts->payload);
+	if (UNLIKELY(source_len > 0))
+		put(put(end, span_of(&source_len, sizeof(source_len))), parts->source);
 	return m;
 }
 

@@ -2,7 +2,7 @@
 /*
  * A published message as it waits: body once, counted references, in one allocation:
  *
- *     | struct message | topic | properties to forward | payload |
+ *     | struct message | topic | properties to forward | payload | source, and its length before it |
  *
  * Immutable once made. While one thread knows it, counting is plain arithmetic; before it is handed
  * to another thread, message_share makes counting atomic.
@@ -23,6 +23,7 @@ struct message {
 	bool retain : 1;
 	bool is_shared : 1; /* more than one thread may hold references */
 	bool has_expiry : 1;
+	bool has_source : 1;
 	uint64_t expires_ms; /* wall clock; meaningful with has_expiry */
 	uint64_t publisher;  /* session number of the publisher, 0 = none (for no local) */
 	uint64_t
@@ -34,6 +35,7 @@ struct message_parts {
 	struct span topic;
 	struct span properties;
 	struct span payload;
+	struct span source; /* who has published it (broker/source.h); empty: nobody asks */
 	uint64_t publisher;
 	uint64_t expires_ms;
 	bool has_expiry;
@@ -88,10 +90,20 @@ static inline struct span message_payload(const struct message *m)
 {
 	return span_of(m->bytes + m->topic_len + m->properties_len, m->payload_len);
 }
+static inline struct span message_source(const struct message *m)
+{
+	uint32_t len;
+	struct span payload = message_payload(m);
+	if (LIKELY(!m->has_source))
+		return SPAN_NONE;
+	memcpy(&len, payload.ptr + payload.len, sizeof(len));
+	return span_of(payload.ptr + payload.len + sizeof(len), len);
+}
 /* Bytes that it holds, for limits. */
 static inline size_t message_bytes(const struct message *m)
 {
-	return sizeof(*m) + m->topic_len + m->properties_len + m->payload_len;
+	return sizeof(*m) + m->topic_len + m->properties_len + m->payload_len +
+	       message_source(m).len;
 }
 
 #endif

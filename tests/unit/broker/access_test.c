@@ -252,6 +252,48 @@ static void test_access_retained_are_judged(void **state)
 		       "s < PUBLISH q1 m@1/2 retain t=a/open p=r\ns > PUBACK m@1/2\n"});
 }
 
+/* By the rights that their publishers have now, as mosquitto's check_retain_source has it. */
+#define RETAINED_SCRIPT(id, codes)                                                                 \
+	"s" id " > CONNECT v5 id=s" id " clean name=s pass=s\ns" id " < CONNACK 00\n"              \
+	"s" id " > SUBSCRIBE m1 f=+/#\ns" id " < SUBACK m1 00\n" codes
+static void test_access_retained_of_who_may_no_longer(void **state)
+{
+	static const char users[] = "s:s p:p q:q";
+	(void)state;
+	const struct act acts[] = {
+		{users, "user s\ntopic read #\nuser p\ntopic write #\npattern write %c/#\n", false,
+		 "p > CONNECT v5 id=p clean name=p pass=p\np < CONNACK 00\n"
+		 "p > PUBLISH retain q1 m1 t=a/p p=1\np < PUBACK m1 rc=10\n"
+		 "p > PUBLISH retain q1 m1 t=b/p p=2\np < PUBACK m1 rc=10\n"
+		 "d > CONNECT v5 id=d clean name=q pass=q\nd < CONNACK 00\n"
+		 "d > PUBLISH retain q1 m1 t=d/x p=3\nd < PUBACK m1 rc=10\n" RETAINED_SCRIPT(
+			 "1", "s1 < PUBLISH q0 retain t=a/p p=1\ns1 < PUBLISH q0 retain t=b/p p=2\n"
+			      "s1 < PUBLISH q0 retain t=d/x p=3\n")},
+		{users, "user s\ntopic read #\nuser p\ntopic write a/#\n", false,
+		 RETAINED_SCRIPT("2", "s2 < PUBLISH q0 retain t=a/p p=1\ns2 < nothing\n")},
+		{users, "user s\ntopic read #\nuser p\ntopic write b/#\npattern write %c/x\n",
+		 false,
+		 RETAINED_SCRIPT("3", "s3 < PUBLISH q0 retain t=b/p p=2\n"
+				      "s3 < PUBLISH q0 retain t=d/x p=3\ns3 < nothing\n")},
+		{users, NULL, false,
+		 RETAINED_SCRIPT("4", "s4 < PUBLISH q0 retain t=a/p p=1\n"
+				      "s4 < PUBLISH q0 retain t=b/p p=2\n"
+				      "s4 < PUBLISH q0 retain t=d/x p=3\n")},
+	};
+	perform(acts, ARRAY_COUNT(acts), true);
+	/* not asked: only the reader's rights decide */
+	const struct act unasked[] = {
+		acts[0],
+		{users, "user s\ntopic read #\n", false,
+		 RETAINED_SCRIPT("2", "s2 < PUBLISH q0 retain t=a/p p=1\n"
+				      "s2 < PUBLISH q0 retain t=b/p p=2\n"
+				      "s2 < PUBLISH q0 retain t=d/x p=3\n")},
+	};
+	set.check_retain_source = false;
+	perform(unasked, ARRAY_COUNT(unasked), true);
+	set.check_retain_source = true;
+}
+
 static void test_access_groups(void **state)
 {
 	(void)state;
@@ -505,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_access_subscribe_denied),
 		cmocka_unit_test(test_access_deliveries_are_judged),
 		cmocka_unit_test(test_access_retained_are_judged),
+		cmocka_unit_test(test_access_retained_of_who_may_no_longer),
 		cmocka_unit_test(test_access_groups),
 		cmocka_unit_test(test_access_wills),
 		cmocka_unit_test(test_access_patterns),

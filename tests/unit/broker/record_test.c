@@ -18,6 +18,8 @@ static struct message *message_of(const char *topic, const char *payload, uint8_
 				      .payload = span_of_text(payload),
 				      .expires_ms = 1767225600123,
 				      .has_expiry = true,
+				      .source = qos == 1 ? SPAN_LITERAL("\x05\x01\x00\x01nid")
+							 : SPAN_NONE,
 				      .qos = qos,
 				      .retain = qos == 1};
 	struct message *m = message_new(&parts);
@@ -45,6 +47,7 @@ static void assert_same_message(const struct message *a, const struct message *b
 	assert_true(span_is_equal(message_topic(a), message_topic(b)));
 	assert_true(span_is_equal(message_properties(a), message_properties(b)));
 	assert_true(span_is_equal(message_payload(a), message_payload(b)));
+	assert_true(span_is_equal(message_source(a), message_source(b)));
 }
 
 static void assert_same_connect(const struct connect_options *a, const struct connect_options *b)
@@ -308,7 +311,9 @@ static void test_record_none(void **state)
 	assert_none(SPAN_LITERAL("\x0f")); /* no such kind */
 	assert_none(SPAN_LITERAL("\xff"));
 	assert_none(SPAN_LITERAL("\7\3\1t\0"));                   /* QoS 3 */
-	assert_none(SPAN_LITERAL("\7\x80\1t\0"));                 /* no such bit */
+	assert_none(SPAN_LITERAL("\7\x80\1t\0"));                 /* no source */
+	assert_none(SPAN_LITERAL("\7\x80\0\1t\0"));               /* an empty one */
+	assert_none(SPAN_LITERAL("\7\x80\5\0\0\0\1n\1t\0"));      /* a name of no user */
 	assert_none(SPAN_LITERAL("\7\0\0\0"));                    /* no topic */
 	assert_none(SPAN_LITERAL("\7\0\1#\0"));                   /* a filter */
 	assert_none(SPAN_LITERAL("\7\0\x81\0t\0"));               /* a number longer than needed */

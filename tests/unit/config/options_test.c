@@ -259,6 +259,7 @@ static const struct accepted accepted_cases[] = {
 	{"jwt_leeway 0", CONFIG(access.jwt_leeway_s), 0},
 	{"jwt_leeway 3600", CONFIG(access.jwt_leeway_s), 3600},
 	{"jwt_replaces_username true", CONFIG(access.jwt_replaces_user_name), 1},
+	{"check_retain_source false", SETTING(check_retain_source), 0},
 	{"clientid_prefixes dev-", NOTHING},
 	{"auto_id_prefix lamp-", NOTHING},
 	{"listener 1\nmount_point dev/", NOTHING},
