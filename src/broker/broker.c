@@ -261,6 +261,11 @@ void broker_recheck_peers(struct broker *b)
 	atomic_fetch_add(&b->recheck_count, 1);
 }
 
+void broker_tell_subscriptions(struct broker *b)
+{
+	atomic_fetch_add(&b->tell_count, 1);
+}
+
 void broker_answer_login(struct broker *b, struct login *login)
 {
 	bus_post(b, login->shard, &(struct letter){.kind = LETTER_LOGIN, .object = login});

@@ -79,6 +79,8 @@ void broker_change_access(struct broker *b, struct access *access);
 void broker_change_settings(struct broker *b, const struct settings *shared);
 /* What peers have proved may have lost its worth (recheck.h). Any thread; shards must be woken. */
 void broker_recheck_peers(struct broker *b);
+/* Each shard tells what is subscribed, as events (tell.h). Any thread; shards must be woken. */
+void broker_tell_subscriptions(struct broker *b);
 void broker_committed(void *broker, struct log_batch *batch);
 /* Any thread: a checkpoint is wanted, the log's health has changed. */
 void broker_want_checkpoint(struct broker *b);

@@ -74,6 +74,25 @@ void see_publish(struct connection *c, bool is_incoming, struct span topic, uint
 	shard_event_show(c->shard, e, c, topic, NULL);
 }
 
+void see_subscription(struct shard *s, const struct session *session, struct span filter,
+		      uint8_t qos)
+{
+	struct event *e = shard_event(s, EVENT_SUBSCRIPTION, session->connection);
+	e->session = session->number;
+	e->qos = qos;
+	if (!shard_is_watched(s))
+		return;
+	struct event_detail detail = {.client_id = session_client_id(session), .topic = filter};
+	s->broker->hooks.event(s->broker->hooks.context, s->index, e, &detail);
+}
+
+void see_more_subscriptions(struct shard *s, uint32_t count)
+{
+	struct event *e = shard_event(s, EVENT_SUBSCRIPTION, NULL);
+	e->number = count;
+	shard_event_show(s, e, NULL, SPAN_NONE, NULL);
+}
+
 void see_queued(struct shard *s, const struct session *session, struct span topic, uint8_t qos)
 {
 	struct event *e = shard_event(s, EVENT_QUEUED, session->connection);

@@ -26,6 +26,10 @@ void see_publish(struct connection *c, bool is_incoming, struct span topic, uint
 /* A row of a delivery table was run: the state after it, and the event. */
 void see_step(struct connection *c, bool is_sender, uint8_t state, uint8_t step,
 	      uint16_t packet_id);
+/* One that stands, for who asks; and how many were left out. */
+void see_subscription(struct shard *s, const struct session *session, struct span filter,
+		      uint8_t qos);
+void see_more_subscriptions(struct shard *s, uint32_t count);
 void see_queued(struct shard *s, const struct session *session, struct span topic, uint8_t qos);
 void see_dropped(struct shard *s, const struct session *session, struct span topic,
 		 const char *why);

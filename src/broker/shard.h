@@ -66,6 +66,7 @@ struct shard {
 	uint64_t connection_count;
 	uint64_t recheck_left; /* connections still to be looked at (recheck.h) */
 	unsigned recheck_seen;
+	unsigned tell_seen; /* (tell.h) */
 	struct timer_wheel connection_timers;
 	struct timer_wheel session_timers;
 	struct timer_wheel throttle_timers; /* connections that were too fast (throttle.h) */
@@ -125,6 +126,7 @@ struct broker {
 	uint64_t recovered_ms;     /* wall clock; when sessions became absent by the restart */
 	atomic_uint_fast64_t connection_count;
 	atomic_uint recheck_count; /* how often peers were to be looked at anew */
+	atomic_uint tell_count;    /* how often subscriptions were asked for */
 	atomic_uint_fast64_t session_count;
 	atomic_bool wants_checkpoint;
 	struct checkpoint checkpoint;

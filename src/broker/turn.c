@@ -11,6 +11,7 @@
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/tell.h"
 #include "broker/start.h"
 #include "broker/throttle.h"
 
@@ -87,6 +88,7 @@ void shard_turn_begin(struct shard *s, struct moment now)
 	s->has_work = false;
 	start_turn(s);
 	recheck_turn(s);
+	tell_turn(s);
 	follow_congestion(s);
 	checkpoint_turn(s);
 	full_turn(s);

@@ -302,6 +302,15 @@ static void follow_access_files(struct process *p)
 			 "has changed.");
 }
 
+/* After it was moved away. */
+static void reopen_log(struct process *p)
+{
+	if (log_reopen(&p->log) != 0)
+		log_line(&p->log, LOG_TYPE_ERROR,
+			 "Cannot open the log file '%s' anew: %s. The old one stays.",
+			 p->config->log_file, strerror(errno));
+}
+
 /* Which lines to log, and who may come in, can change while running; where the file is anew is the
  * other reason for SIGHUP, after it was moved away. */
 static void reload(struct process *p)
@@ -309,10 +318,7 @@ static void reload(struct process *p)
 	struct config fresh;
 	struct config_report report = {0};
 	notify_reloading(&p->notifier);
-	if (log_reopen(&p->log) != 0)
-		log_line(&p->log, LOG_TYPE_ERROR,
-			 "Cannot open the log file '%s' anew: %s. The old one stays.",
-			 p->config->log_file, strerror(errno));
+	reopen_log(p);
 	if (broker_options_load(p->options, &fresh, &report) == 0) {
 		log_set_types(&p->log, fresh.log_types);
 		bool has_access = reload_access(p, &fresh);
@@ -337,6 +343,13 @@ static void tell_status(struct process *p)
 	server_log_limits(p->server, true);
 	if (store_is_usable(&p->store))
 		server_want_checkpoint(p->server);
+}
+
+/* mosquitto prints them to standard output, which a service does not have. */
+static void tell_subscriptions(struct process *p)
+{
+	log_line(&p->log, LOG_TYPE_INFORMATION, "Subscriptions, as SIGUSR2 asks:");
+	server_tell_subscriptions(p->server);
 }
 
 static bool is_watching(const struct process *p)
@@ -374,6 +387,10 @@ static bool serve_until_end(struct process *p)
 			look_at_files(p);
 		else if (what == SIGUSR1)
 			tell_status(p);
+		else if (what == SIGUSR2)
+			tell_subscriptions(p);
+		else if (what == SIGRTMIN)
+			reopen_log(p);
 		else if (what == SANDBOX_SIGNAL)
 			tell_refused(p);
 		else if (what != SIGALRM)

@@ -176,6 +176,13 @@ void server_recheck_peers(struct server *s)
 		loop_wake(&s->workers[i].loop);
 }
 
+void server_tell_subscriptions(struct server *s)
+{
+	broker_tell_subscriptions(s->broker);
+	for (unsigned i = 0; i < s->open_count; i++)
+		loop_wake(&s->workers[i].loop);
+}
+
 void server_want_checkpoint(struct server *s)
 {
 	broker_want_checkpoint(s->broker);

@@ -39,6 +39,8 @@ void server_stop(struct server *s, uint32_t drain_ms);
 void server_change_access(struct server *s, struct access *access);
 /* Who came in by certificates or keys that are no longer good goes. */
 void server_recheck_peers(struct server *s);
+/* Has subscriptions told as lines of the log. */
+void server_tell_subscriptions(struct server *s);
 /* Has the state written down in one piece. */
 void server_want_checkpoint(struct server *s);
 /* Is each shard's thread alive? Wakes all; from one thread, like the next. */

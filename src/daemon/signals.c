@@ -18,6 +18,8 @@ int signals_open(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGRTMIN);
 	sigaddset(&set, SIGALRM);
 	sigaddset(&set, SANDBOX_SIGNAL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)

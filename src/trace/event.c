@@ -14,6 +14,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {
 	[EVENT_PACKET_OUT] = "packet out",
 	[EVENT_FILTER] = "filter",
 	[EVENT_DELIVERY_STEP] = "delivery step",
+	[EVENT_SUBSCRIPTION] = "subscription",
 	[EVENT_QUEUED] = "queued",
 	[EVENT_DROPPED] = "dropped",
 	[EVENT_WILL_PUBLISHED] = "will published",

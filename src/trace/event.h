@@ -28,6 +28,8 @@ enum event_kind {
 	EVENT_FILTER,
 	/* state, step: see session/delivery.h */
 	EVENT_DELIVERY_STEP,
+	/* a subscription that stands, for who asked; qos, topic = filter; or number = left out */
+	EVENT_SUBSCRIPTION,
 	/* a message waits for this client; number = queue length */
 	EVENT_QUEUED,
 	/* a message was not delivered; text says why */

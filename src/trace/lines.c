@@ -244,6 +244,21 @@ static void write_filter(struct line_text *t, const struct event *e, const struc
 		write_subscribed(t, e, d);
 }
 
+static void write_subscription(struct line_text *t, const struct event *e,
+			       const struct event_detail *d)
+{
+	line_begin(t, LOG_TYPE_INFORMATION);
+	if (e->number > 0) {
+		line_words(t, "And %u more subscriptions.", e->number);
+		return;
+	}
+	line_sentence(t, "Subscription of ");
+	write_client(t, d);
+	line_sentence(t, ": ");
+	line_foreign(t, d->topic);
+	line_words(t, " (QoS %u)", e->qos);
+}
+
 /* Not a notice: a slow reader of a fast topic would flood the log. */
 static void write_dropped(struct line_text *t, const struct event *e, const struct event_detail *d)
 {
@@ -342,6 +357,7 @@ static write_event_lines *const writers[EVENT_KIND_COUNT] = {
 	[EVENT_PACKET_IN] = write_packet,
 	[EVENT_PACKET_OUT] = write_packet,
 	[EVENT_FILTER] = write_filter,
+	[EVENT_SUBSCRIPTION] = write_subscription,
 	[EVENT_DROPPED] = write_dropped,
 	[EVENT_WILL_PUBLISHED] = write_will_published,
 	[EVENT_DENIED] = write_denied,
@@ -376,6 +392,7 @@ bool event_is_notice(const struct event *event)
 	case EVENT_DENIED:
 	case EVENT_LIMITED:
 	case EVENT_BANNED:
+	case EVENT_SUBSCRIPTION:
 	case EVENT_CLIENT_CONNECTED:
 	case EVENT_CLIENT_DISCONNECTED: return true;
 	case EVENT_SESSION_ENDED: return (event->flags & EVENT_FLAG_CLEAN) == 0;

@@ -369,16 +369,40 @@ def test_listens_where_mosquitto_listens(as_mosquitto, tmp_path):
 
 @needs_debians
 def test_signals_as_mosquitto(as_mosquitto, tmp_path):
-    """HUP and USR1 are survived, TERM and INT are a clean end."""
+    """HUP, USR1 and USR2 are survived, TERM and INT are a clean end."""
     for program in (as_mosquitto, DEBIANS):
         for end in (signal.SIGTERM, signal.SIGINT):
             port = free_port()
             with Named(program, "-p", port, state=tmp_path / "state") as named:
-                for number in (signal.SIGHUP, signal.SIGUSR1):
+                for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
                     named.process.signal(number)
                 assert connect_code(port) == 0
                 named.process.signal(end)
                 assert named.process.wait() == 0
+
+
+def test_subscriptions_are_told(tmp_path):
+    """SIGUSR2: those of connected clients and of absent ones, shared ones too."""
+    broker = Broker(settings=[f"log_dest file {tmp_path}/log", "log_type information",
+                              "user root", "log_dest stderr"], verbose=False, shards=2)
+    try:
+        with Client(broker.port, 5) as absent:
+            absent.connect("absent", props=[(p.SESSION_EXPIRY, 60)])
+            absent.subscribe("a/#", "$share/g/b", qos=1)
+        with Client(broker.port, 4) as here:
+            here.connect("here")
+            here.subscribe("c/+")
+            os.kill(broker.pid, signal.SIGUSR2)
+            for line in (r"Subscription of absent: a/# \(QoS 1\)",
+                         r"Subscription of absent: \$share/g/b \(QoS 1\)",
+                         r"Subscription of here: c/\+ \(QoS 0\)"):
+                broker.wait_for_line(line)
+        (tmp_path / "log").rename(tmp_path / "moved")
+        os.kill(broker.pid, signal.SIGRTMIN)
+        eventually((tmp_path / "log").exists)
+        assert broker.process.is_running()
+    finally:
+        broker.stop()
 
 
 def test_quiet(as_mosquitto, tmp_path):
