@@ -103,7 +103,7 @@ static bool is_option(const char *word, char letter, const char *name)
 
 static int take_option(struct words *w, struct passwd_options *o, const char *word)
 {
-	const char *value;
+	const char *value = NULL;
 	bool is_hash = is_option(word, 'H', "hash");
 	if (is_hash || is_option(word, 'I', "iterations")) {
 		int error = take_value(w, word, &value);

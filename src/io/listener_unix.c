@@ -69,8 +69,8 @@ static int find_owner(const struct listen_unix *at, uid_t *user_out, gid_t *grou
 static int bind_and_listen(int fd, const struct listen_unix *at, const struct sockaddr_un *address,
 			   char *reason)
 {
-	uid_t user;
-	gid_t group;
+	uid_t user = (uid_t)-1; /* as it is */
+	gid_t group = (gid_t)-1;
 	int error = find_owner(at, &user, &group, reason);
 	if (error != 0)
 		return error;
