@@ -128,6 +128,8 @@ void shard_accept(struct shard *s, const struct stream *stream, const struct pee
 void shard_turn_begin(struct shard *s, struct moment now);
 /* A stream may be reported once more in the turn in which it was closed: that is ignored. */
 void shard_ready(struct shard *s, struct stream *stream, bool is_readable, bool is_writable);
+/* A message of the broker's own, at QoS 0, for whoever is there now. Within a turn. */
+void shard_publish(struct shard *s, struct span topic, struct span payload);
 void shard_turn_end(struct shard *s);
 
 /* How long the thread may wait; 0 when there is work left, UINT64_MAX for "until something comes". */

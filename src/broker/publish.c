@@ -364,6 +364,15 @@ int publish_enter(struct shard *s, struct publication *p, struct session *publis
 	return enter_log(s, p, publisher, ack, targets_of(s, p, m));
 }
 
+void shard_publish(struct shard *s, struct span topic, struct span payload)
+{
+	struct publication p = {.parts = {.topic = topic, .payload = payload}};
+	const struct match *m = routes_match(s->routes, topic);
+	if (m)
+		(void)!enter_now(s, &p, NULL, NULL, m->remote_shards, m->share_count > 0);
+	publication_release(&p);
+}
+
 void publish_arrive(struct shard *s, struct message *m, const struct origin *origin)
 {
 	struct publication p;

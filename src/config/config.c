@@ -18,6 +18,7 @@ void config_init(struct config *c)
 		/* a turn's output of a connection is one write: nothing is left to collect */
 		.tcp_nodelay = true,
 		.seccomp = SECCOMP_REFUSES,
+		.log_rate_max = 1000,
 		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
 		.access = config_access_new(),

@@ -51,6 +51,8 @@ enum socket_family {
 #define LOG_TO_STDOUT 0x02
 #define LOG_TO_SYSLOG 0x04
 #define LOG_TO_FILE 0x08
+#define LOG_TO_JOURNAL 0x10
+#define LOG_TO_TOPIC 0x20
 
 /* What kind of disk the store is tuned to. */
 enum storage_profile {
@@ -216,6 +218,8 @@ struct config {
 	char *user;
 
 	unsigned log_destinations;  /* LOG_TO_ bits; 0: no log */
+	uint8_t log_format;         /* 0: text, 1: JSON */
+	uint32_t log_rate_max;      /* lines of one kind in LOG_RATE_WINDOW_MS; 0: any number */
 	char *log_file;             /* with LOG_TO_FILE: append to it, reopen it on SIGHUP */
 	int32_t log_facility;       /* with LOG_TO_SYSLOG: 0 to 7: local0 to local7; -1: daemon */
 	unsigned log_types;         /* LOG_TYPE_ bits of trace/lines.h: which lines to write */

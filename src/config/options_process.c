@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "config/option_row.h"
 
+static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const seccomp_words[] = {"false", "true", "log", NULL};
 
 static const struct option rows[] = {
@@ -12,10 +13,34 @@ static const struct option rows[] = {
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LOG,
 	 .change = OPTION_CHANGES_AT_ONCE,
-	 .value = "stderr|stdout|syslog|file path|none",
+	 .value = "stderr|stdout|syslog|journald|topic|file path|none",
 	 .default_text = "stderr",
 	 .text = "Where log lines go. Several lines name several places; none stands alone. A file "
-		 "is appended to."},
+		 "is appended to. topic: lines are published below $SYS/broker/log/, for E, W, N, "
+		 "I, "
+		 "M/subscribe and M/unsubscribe, but for those of type debug. Standard error that "
+		 "systemd leads to the journal is written in the journal's own protocol."},
+	{.name = "log_format",
+	 .type = OPTION_CHOICE,
+	 .choices = log_formats,
+	 CONFIG(log_format),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 .value = "text|json",
+	 .text = "Is each line a text, or a JSON object with time, level and message, and for a "
+		 "client's lines event, client, address and reason? The journal has fields of its "
+		 "own."},
+	{.name = "log_rate_limit",
+	 NUMBER(0, UINT32_MAX),
+	 CONFIG(log_rate_max),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_LOG,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 .value = "count",
+	 .text = "Of lines of one kind so many are written in 10 seconds; the others are counted, "
+		 "and one line tells how many they were. Not for the types debug, subscribe and "
+		 "unsubscribe. 0: no limit."},
 	{.name = "log_type",
 	 .type = OPTION_SPECIAL,
 	 .group = OPTION_GROUP_LOG,

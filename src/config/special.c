@@ -177,10 +177,8 @@ static const struct {
 	const char *word;
 	unsigned bit;
 } destinations[] = {
-	{"stderr", LOG_TO_STDERR},
-	{"stdout", LOG_TO_STDOUT},
-	{"syslog", LOG_TO_SYSLOG},
-	{"file", LOG_TO_FILE},
+	{"stderr", LOG_TO_STDERR}, {"stdout", LOG_TO_STDOUT},    {"syslog", LOG_TO_SYSLOG},
+	{"file", LOG_TO_FILE},     {"journald", LOG_TO_JOURNAL}, {"topic", LOG_TO_TOPIC},
 };
 
 const char *log_destination_word(unsigned bit)
@@ -211,8 +209,10 @@ static int read_log_destination(struct reading *r)
 		r->config->log_destinations |= destination_of(word);
 	else if (text_is(word, "none"))
 		r->config->has_log_none = true;
-	else if (text_is(word, "topic") || text_is(word, "dlt"))
-		return reading_refuse_value(r, "is a place that this version does not log to");
+	else if (text_is(word, "dlt") || text_is(word, "android"))
+		return reading_refuse_value(
+			r, "is a log of other systems, which this version does not write: use "
+			   "syslog, journald or a file, which their programs can read");
 	else
 		return reading_refuse_value(r, "is none of %s", r->option->value);
 	if (r->config->has_log_none && r->config->log_destinations != 0)

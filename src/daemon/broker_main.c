@@ -81,6 +81,8 @@ static int open_log(struct process *p)
 		.has_time = c->log_timestamp,
 		.time_format = c->log_timestamp_format,
 		.types = c->log_types,
+		.is_json = c->log_format == 1,
+		.rate_max = c->log_rate_max,
 	};
 	return log_open(&p->log, &options, p->reason);
 }
@@ -365,9 +367,12 @@ static void look_at_files(struct process *p)
 }
 
 /* Until there is something to look after; -1: for ever. */
-static int wait_ms_of(const struct process *p)
+static int wait_ms_of(struct process *p)
 {
 	uint64_t wait_ms = pulse_wait_ms(&p->pulse, clock_steady_ms());
+	uint64_t log_ms = log_look(&p->log);
+	if (wait_ms > log_ms)
+		wait_ms = log_ms;
 	if (is_watching(p) && wait_ms > WATCH_MS)
 		wait_ms = WATCH_MS;
 	return wait_ms <= INT_MAX ? (int)wait_ms : -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A record is a time and the text of an event, which may have several lines. Stamps are put before
- * the lines when records are written, under the mutex: so one stamp is made per second for all.
+ * A record is a time and the text of an event, which may have several lines. They are brought into
+ * the forms of their destinations when records are written, under the mutex: so one stamp is made per
+ * second for all.
  */
 #include "daemon/log.h"
 
@@ -16,9 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+/* An event's lines, with marks (event_lines_marked); behind them its client id and address. */
 struct record {
 	uint64_t time_ms;
 	uint32_t len;
+	uint16_t client_len, address_len;
+	uint8_t kind; /* of the event */
+	uint8_t reason_code;
 };
 
 /* Handed over before the turn's end when there is so much: keeps the memory bounded. */
@@ -62,13 +67,38 @@ static int open_file(struct logger *l, char reason[LOG_REASON_MAX])
 
 static int open_syslog(struct logger *l, char reason[LOG_REASON_MAX])
 {
-	int priority = l->options.syslog_facility | LOG_NOTICE;
-	if (log_sink_open_syslog(&l->sinks[l->sink_count], LOG_SYSTEM_PATH, priority) != 0) {
+	if (log_sink_open_syslog(&l->sinks[l->sink_count], LOG_SYSTEM_PATH,
+				 l->options.syslog_facility) != 0) {
 		snprintf(reason, LOG_REASON_MAX, "cannot open the system log: %s", strerror(errno));
 		return ERROR_SYSTEM;
 	}
 	l->sink_count++;
 	return 0;
+}
+
+static const char *journal_of(const struct log_options *o)
+{
+	return o->journal ? o->journal : LOG_JOURNAL_PATH;
+}
+
+static int open_journal(struct logger *l, char reason[LOG_REASON_MAX])
+{
+	const char *path = journal_of(&l->options);
+	if (log_sink_open_journal(&l->sinks[l->sink_count], path) != 0) {
+		snprintf(reason, LOG_REASON_MAX, "cannot open the journal: %s", strerror(errno));
+		return ERROR_SYSTEM;
+	}
+	l->sink_count++;
+	return 0;
+}
+
+/* A service's standard error goes into the journal anyway: by its own protocol it keeps what the
+ * line is about, and how bad it is. */
+static void find_journal(struct log_options *o)
+{
+	if ((o->destinations & LOG_TO_STDERR) && log_sink_is_journal_stream(STDERR_FILENO) &&
+	    access(journal_of(o), W_OK) == 0)
+		o->destinations = (o->destinations & ~(unsigned)LOG_TO_STDERR) | LOG_TO_JOURNAL;
 }
 
 static int open_sinks(struct logger *l, char reason[LOG_REASON_MAX])
@@ -83,6 +113,8 @@ static int open_sinks(struct logger *l, char reason[LOG_REASON_MAX])
 		error = open_file(l, reason);
 	if (error == 0 && destinations & LOG_TO_SYSLOG)
 		error = open_syslog(l, reason);
+	if (error == 0 && destinations & LOG_TO_JOURNAL)
+		error = open_journal(l, reason);
 	return error;
 }
 
@@ -95,17 +127,23 @@ int log_open(struct logger *l, const struct log_options *options, char reason[LO
 	}
 	atomic_init(&l->types, options->types);
 	pthread_mutex_init(&l->mutex, NULL);
+	find_journal(&l->options);
 	int error = open_sinks(l, reason);
 	if (error != 0)
 		log_close(l);
 	return error;
 }
 
+static void tell_left_out(struct logger *l, uint64_t now_ms);
+
 void log_close(struct logger *l)
 {
+	tell_left_out(l, UINT64_MAX);
 	for (unsigned i = 0; i < l->sink_count; i++)
 		log_sink_close(&l->sinks[i]);
 	buffer_release(&l->text);
+	log_rate_release(&l->rate);
+	log_topic_release(&l->topic);
 	release_options(&l->options);
 	pthread_mutex_destroy(&l->mutex);
 }
@@ -130,7 +168,7 @@ int log_reopen(struct logger *l)
 		return error;
 	pthread_mutex_lock(&l->mutex);
 	for (unsigned i = 0; i < l->sink_count; i++) {
-		if (!l->sinks[i].is_owned || l->sinks[i].syslog_path)
+		if (!l->sinks[i].is_owned || l->sinks[i].socket_path)
 			continue;
 		log_sink_close(&l->sinks[i]);
 		l->sinks[i] = fresh;
@@ -158,40 +196,162 @@ static void make_stamp(struct logger *l, uint64_t second)
 }
 
 /* What does not fit into memory is lost like what a destination does not take. */
-static void add_line(struct logger *l, struct span line)
+static void add_bytes(struct logger *l, struct span line)
 {
-	size_t len = l->stamp_len + line.len + 1;
-	if (buffer_reserve(&l->text, len) != 0) {
+	if (buffer_append(&l->text, line) != 0) {
 		for (unsigned i = 0; i < l->sink_count; i++)
 			l->sinks[i].lost_lines++;
-		return;
 	}
-	uint8_t *to = buffer_room(&l->text).ptr;
-	memcpy(to, l->stamp, l->stamp_len);
-	if (line.len > 0)
-		memcpy(to + l->stamp_len, line.ptr, line.len);
-	to[len - 1] = '\n';
-	buffer_commit(&l->text, len);
 }
 
-static void write_to_system_log(struct logger *l, struct span line)
+/* With time as text has it, or else as JSON has it where nobody asked for another. */
+static struct span json_time(const struct logger *l, const struct log_item *e, char *room)
 {
+	if (!l->options.has_time)
+		return SPAN_NONE;
+	if (l->options.time_format)
+		return span_of(l->stamp, l->stamp_len - 2);
+	return span_of(room, log_time_text(e->time_ms, room));
+}
+
+/* The line as a file gets it, its end included. */
+static struct span format_line(const struct logger *l, const struct log_item *e, char *room)
+{
+	char time[LOG_TIME_TEXT_MAX];
+	if (l->options.is_json)
+		return span_of(room, log_format_json(room, e, json_time(l, e, time)));
+	memcpy(room, l->stamp, l->stamp_len);
+	memcpy(room + l->stamp_len, e->text.ptr, e->text.len);
+	room[l->stamp_len + e->text.len] = '\n';
+	return span_of(room, l->stamp_len + e->text.len + 1);
+}
+
+static void publish_line(struct logger *l, const struct log_item *e, struct span line)
+{
+	const char *topic = log_type_topic(e->type);
+	if (topic && (l->options.destinations & LOG_TO_TOPIC))
+		log_topic_add(&l->topic, topic, span_of(line.ptr, line.len - 1));
+}
+
+/* To all destinations: descriptors get it with what comes after it. */
+static void write_item(struct logger *l, const struct log_item *e)
+{
+	char room[LOG_FORMAT_MAX];
+	make_stamp(l, e->time_ms / 1000);
+	struct span line = format_line(l, e, room);
+	add_bytes(l, line);
 	for (unsigned i = 0; i < l->sink_count; i++) {
-		if (l->sinks[i].syslog_path)
-			log_sink_write(&l->sinks[i], line);
+		if (l->sinks[i].socket_path)
+			log_sink_send(&l->sinks[i], e,
+				      l->options.is_json ? span_of(line.ptr, line.len - 1)
+							 : e->text);
 	}
+	publish_line(l, e, line);
 }
 
-/* Each line of a record's text: stamped into the text for files, bare to the system's log. */
-static void add_record(struct logger *l, uint64_t time_ms, struct span text)
+/* What was asked for with -v is shown, however much it is. */
+static bool is_limited(unsigned type)
 {
-	make_stamp(l, time_ms / 1000);
+	return (type & ((unsigned)LOG_TYPE_DEBUG | LOG_TYPE_SUBSCRIBE | LOG_TYPE_UNSUBSCRIBE)) == 0;
+}
+
+static void add_item(struct logger *l, const struct log_item *e, const void *place)
+{
+	if (!is_limited(e->type) || log_rate_allows(&l->rate, l->options.rate_max, place, e->type,
+						    e->text, clock_steady_ms()))
+		write_item(l, e);
+}
+
+static void write_text(struct logger *l);
+
+/* "1,234" */
+static void write_number(uint64_t number, char text[32])
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number), at = 0;
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			text[at++] = ',';
+		text[at++] = digits[i];
+	}
+	text[at] = '\0';
+}
+
+/* The mutex is held. */
+static void tell_left_out_of(struct logger *l, struct log_place *place)
+{
+	char text[LOG_RATE_SAMPLE_MAX + 128], number[32];
+	write_number(place->left_out, number);
+	int len = snprintf(text, sizeof(text), "%s more %s like this in the last %d s: %.*s%s",
+			   number, place->left_out == 1 ? "line" : "lines",
+			   LOG_RATE_WINDOW_MS / 1000, (int)place->sample_len, place->sample,
+			   place->sample_len < LOG_RATE_SAMPLE_MAX - 3 ? "" : "...");
+	struct log_item e = {
+		.time_ms = clock_wall_ms(),
+		.type = place->type,
+		.text = span_of(text, (size_t)len),
+	};
+	log_place_restart(place);
+	write_item(l, &e);
+}
+
+static void tell_left_out(struct logger *l, uint64_t now_ms)
+{
+	struct log_place *place;
+	pthread_mutex_lock(&l->mutex);
+	while ((place = log_rate_ended(&l->rate, now_ms)))
+		tell_left_out_of(l, place);
+	write_text(l);
+	pthread_mutex_unlock(&l->mutex);
+}
+
+/* A flood that begins while its caller sleeps is seen when it is called again. */
+uint64_t log_look(struct logger *l)
+{
+	uint64_t now_ms = clock_steady_ms();
+	tell_left_out(l, now_ms);
+	pthread_mutex_lock(&l->mutex);
+	uint64_t next_ms = l->rate.next_ms;
+	bool has_limit = l->options.rate_max > 0;
+	pthread_mutex_unlock(&l->mutex);
+	if (next_ms == 0)
+		return has_limit ? LOG_RATE_WINDOW_MS : UINT64_MAX;
+	return next_ms - now_ms;
+}
+
+void log_publish(struct logger *l, void (*wake)(void *context), void *context)
+{
+	pthread_mutex_lock(&l->mutex);
+	l->topic.wake = wake;
+	l->topic.context = context;
+	pthread_mutex_unlock(&l->mutex);
+}
+
+bool log_take_topic(struct logger *l, struct log_topic_line *line_out)
+{
+	pthread_mutex_lock(&l->mutex);
+	bool is_taken = log_topic_take(&l->topic, line_out);
+	pthread_mutex_unlock(&l->mutex);
+	return is_taken;
+}
+
+/* Each line of an event, by the byte before it. */
+static void add_record(struct logger *l, const struct record *r, const char *bytes)
+{
+	struct span text = span_of(bytes, r->len);
+	struct log_item e = {
+		.time_ms = r->time_ms,
+		.event = event_kind_name(r->kind),
+		.client_id = span_of(bytes + r->len, r->client_len),
+		.address = span_of(bytes + r->len + r->client_len, r->address_len),
+		.reason_code = r->reason_code,
+	};
 	while (text.len > 0) {
 		const uint8_t *end = memchr(text.ptr, '\n', text.len);
 		size_t len = end ? (size_t)(end - text.ptr) : text.len;
-		struct span line = span_of(text.ptr, len);
-		add_line(l, line);
-		write_to_system_log(l, line);
+		e.type = 1u << (text.ptr[0] - 1);
+		e.text = span_of(text.ptr + 1, len - 1);
+		add_item(l, &e, e.event);
 		size_t used = end ? len + 1 : len;
 		text = span_of(text.ptr + used, text.len - used);
 	}
@@ -200,12 +360,17 @@ static void add_record(struct logger *l, uint64_t time_ms, struct span text)
 /* The first thing that a destination says when it takes lines again. */
 static void confess(struct logger *l, struct log_sink *s)
 {
-	char text[256];
+	char text[128], room[LOG_FORMAT_MAX];
 	int len = snprintf(text, sizeof(text),
-			   "%.*s%llu lines of the log were lost, because nobody took them.\n",
-			   (int)l->stamp_len, l->stamp, (unsigned long long)s->lost_lines);
+			   "%llu lines of the log were lost, because nobody took them.",
+			   (unsigned long long)s->lost_lines);
+	struct log_item e = {
+		.time_ms = clock_wall_ms(),
+		.type = LOG_TYPE_WARNING,
+		.text = span_of(text, (size_t)len),
+	};
 	s->lost_lines = 0;
-	log_sink_write(s, span_of(text, (size_t)len));
+	log_sink_write(s, format_line(l, &e, room));
 }
 
 static void write_text(struct logger *l)
@@ -213,7 +378,7 @@ static void write_text(struct logger *l)
 	struct span text = buffer_content(&l->text);
 	for (unsigned i = 0; i < l->sink_count; i++) {
 		struct log_sink *s = &l->sinks[i];
-		if (s->syslog_path)
+		if (s->socket_path || text.len == 0)
 			continue;
 		if (s->lost_lines > 0 && log_sink_is_ready(s))
 			confess(l, s);
@@ -233,8 +398,10 @@ void log_line(struct logger *l, unsigned type, const char *format, ...)
 	va_end(arguments);
 	if (len >= (int)sizeof(text))
 		len = sizeof(text) - 1;
+	struct log_item e = {
+		.time_ms = clock_wall_ms(), .type = type, .text = span_of(text, (size_t)len)};
 	pthread_mutex_lock(&l->mutex);
-	add_record(l, clock_wall_ms(), span_of(text, (size_t)len));
+	add_item(l, &e, format);
 	write_text(l);
 	pthread_mutex_unlock(&l->mutex);
 }
@@ -257,6 +424,19 @@ static bool may_have_line(const struct event *event, unsigned types)
 	return (types & verbose) != 0 || event_is_notice(event);
 }
 
+/* One byte more tells that there was more. */
+static uint16_t field_len(struct span field)
+{
+	return (uint16_t)(field.len <= LOG_FIELD_MAX ? field.len : LOG_FIELD_MAX + 1);
+}
+
+static uint8_t *append(uint8_t *to, struct span bytes)
+{
+	if (bytes.len > 0)
+		memcpy(to, bytes.ptr, bytes.len);
+	return to + bytes.len;
+}
+
 void log_buffer_event(struct log_buffer *b, const struct event *event,
 		      const struct event_detail *detail)
 {
@@ -264,18 +444,28 @@ void log_buffer_event(struct log_buffer *b, const struct event *event,
 	char text[LOG_LINE_MAX];
 	if (!may_have_line(event, types))
 		return;
-	size_t len = event_lines_of_types(event, detail, types, text, sizeof(text));
+	size_t len = event_lines_marked(event, detail, types, text, sizeof(text));
 	if (len == 0)
 		return;
-	struct record record = {.time_ms = event->time_ms, .len = (uint32_t)len};
-	if (buffer_reserve(&b->records, sizeof(record) + len) != 0) {
+	struct record record = {
+		.time_ms = event->time_ms,
+		.len = (uint32_t)len,
+		.client_len = field_len(detail->client_id),
+		.address_len = field_len(detail->address),
+		.kind = event->kind,
+		.reason_code = event->reason_code,
+	};
+	size_t size = sizeof(record) + len + record.client_len + record.address_len;
+	if (buffer_reserve(&b->records, size) != 0) {
 		b->lost_lines++;
 		return;
 	}
 	uint8_t *to = buffer_room(&b->records).ptr;
-	memcpy(to, &record, sizeof(record));
-	memcpy(to + sizeof(record), text, len);
-	buffer_commit(&b->records, sizeof(record) + len);
+	to = append(to, span_of(&record, sizeof(record)));
+	to = append(to, span_of(text, len));
+	to = append(to, span_of(detail->client_id.ptr, record.client_len));
+	append(to, span_of(detail->address.ptr, record.address_len));
+	buffer_commit(&b->records, size);
 	if (buffer_len(&b->records) >= RECORDS_BYTES_MAX)
 		log_buffer_flush(b);
 }
@@ -286,8 +476,9 @@ static void add_records(struct logger *l, struct buffer *records)
 	while (buffer_len(records) > 0) {
 		const uint8_t *from = buffer_content(records).ptr;
 		memcpy(&record, from, sizeof(record));
-		add_record(l, record.time_ms, span_of(from + sizeof(record), record.len));
-		buffer_consume(records, sizeof(record) + record.len);
+		add_record(l, &record, (const char *)from + sizeof(record));
+		buffer_consume(records, sizeof(record) + record.len + record.client_len +
+						record.address_len);
 	}
 }
 

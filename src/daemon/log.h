@@ -9,7 +9,9 @@
 #define NIGHTJAR_DAEMON_LOG_H
 
 #include "base/buffer.h"
+#include "daemon/log_rate.h"
 #include "daemon/log_sink.h"
+#include "daemon/log_topic.h"
 #include "trace/lines.h"
 
 #include <pthread.h>
@@ -20,21 +22,28 @@
 #define LOG_REASON_MAX 512
 /* The socket of the system's log. */
 #define LOG_SYSTEM_PATH "/dev/log"
+/* The socket of systemd's journal. */
+#define LOG_JOURNAL_PATH "/run/systemd/journal/socket"
 
 struct log_options {
 	unsigned destinations; /* LOG_TO_ bits of config/config.h */
 	const char *file;
 	int syslog_facility; /* as in syslog(3) */
+	bool is_json;        /* one object per line, in place of "time: text" */
 	bool has_time;
 	const char *time_format; /* for strftime in local time; NULL: seconds since 1970 */
 	unsigned types;          /* LOG_TYPE_ bits: which lines to write */
+	uint32_t rate_max;       /* lines of a place in LOG_RATE_WINDOW_MS; 0: any number */
+	const char *journal;     /* its socket; NULL: where systemd has it. Borrowed */
 };
 
 struct logger {
 	pthread_mutex_t mutex;
 	struct log_options options; /* its texts are owned */
 	atomic_uint types;
-	struct log_sink sinks[4];
+	struct log_rate rate; /* guarded by the mutex, as all below */
+	struct log_topic topic;
+	struct log_sink sinks[5];
 	unsigned sink_count;
 	struct buffer text; /* lines being put together */
 	uint64_t stamp_s;   /* the second that `stamp` tells */
@@ -50,6 +59,16 @@ void log_close(struct logger *l);
 void log_set_types(struct logger *l, unsigned types);
 /* Opens the log's file anew, after it was moved away; keeps the old one when that fails. */
 int log_reopen(struct logger *l) MUST_USE;
+
+/* To be called with LOG_TO_TOPIC before anything is logged from another thread: `wake` is called, on
+ * any thread and with the log held, when lines wait for log_topic_take. */
+void log_publish(struct logger *l, void (*wake)(void *context), void *context);
+/* A line that is to be published. False: none is left. */
+bool log_take_topic(struct logger *l, struct log_topic_line *line_out);
+
+/* Tells how many lines were left out in floods that have ended; how long until it wants to be called
+ * again at the latest. One thread. */
+uint64_t log_look(struct logger *l);
 
 /* One line, at once. Any thread. `type` is a bit of LOG_TYPE_. */
 void log_line(struct logger *l, unsigned type, const char *format, ...) PRINTF_LIKE(3, 4);

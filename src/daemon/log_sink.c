@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,7 +16,7 @@ void log_sink_init(struct log_sink *s, int fd)
 {
 	struct stat status;
 	bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-	*s = (struct log_sink){.fd = fd, .syslog_priority = -1, .may_block = !is_file};
+	*s = (struct log_sink){.fd = fd, .may_block = !is_file};
 }
 
 int log_sink_open_file(struct log_sink *s, const char *path)
@@ -28,18 +29,36 @@ int log_sink_open_file(struct log_sink *s, const char *path)
 	return 0;
 }
 
-int log_sink_open_syslog(struct log_sink *s, const char *path, int priority)
+static int open_socket(struct log_sink *s, const char *path)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return ERROR_SYSTEM;
-	*s = (struct log_sink){
-		.fd = fd,
-		.syslog_priority = priority,
-		.is_owned = true,
-		.syslog_path = path,
-	};
+	*s = (struct log_sink){.fd = fd, .is_owned = true, .socket_path = path};
 	return 0;
+}
+
+int log_sink_open_syslog(struct log_sink *s, const char *path, int facility)
+{
+	int error = open_socket(s, path);
+	s->facility = facility;
+	return error;
+}
+
+int log_sink_open_journal(struct log_sink *s, const char *path)
+{
+	int error = open_socket(s, path);
+	s->is_journal = true;
+	return error;
+}
+
+bool log_sink_is_journal_stream(int fd)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 && fstat(fd, &status) == 0 &&
+	       status.st_dev == device && status.st_ino == inode;
 }
 
 void log_sink_close(struct log_sink *s)
@@ -87,7 +106,7 @@ static void tell_failure(struct log_sink *s)
 		strerror(errno));
 }
 
-static void write_bytes(struct log_sink *s, struct span text)
+void log_sink_write(struct log_sink *s, struct span text)
 {
 	while (text.len > 0) {
 		ssize_t n = -1;
@@ -107,32 +126,38 @@ static void write_bytes(struct log_sink *s, struct span text)
 	s->has_failed = false;
 }
 
-/* "<29>Mar 23 17:08:34 nightjar[4711]: text", as syslogd expects it at its socket (RFC 3164). */
-static void write_syslog(struct log_sink *s, struct span line)
+/* Addressed anew each time: the system's log may be restarted. */
+static void send_bytes(struct log_sink *s, const char *text, size_t len)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	char text[LOG_PIECE_MAX], stamp[32];
-	time_t now = time(NULL);
-	struct tm local;
-	size_t line_len = line.len > 0 && line.ptr[line.len - 1] == '\n' ? line.len - 1 : line.len;
-	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", localtime_r(&now, &local));
-	int len = snprintf(text, sizeof(text), "<%d>%s nightjar[%d]: %.*s", s->syslog_priority,
-			   stamp, (int)getpid(), (int)line_len, (const char *)line.ptr);
-	if (len >= (int)sizeof(text))
-		len = sizeof(text) - 1;
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", s->syslog_path);
-	/* Addressed anew each time: the system's log may be restarted. */
-	if (sendto(s->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", s->socket_path);
+	if (sendto(s->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
 		   sizeof(to)) < 0)
 		s->lost_lines++;
 	else
 		s->lost_lines = 0;
 }
 
-void log_sink_write(struct log_sink *s, struct span lines)
+/* "<29>Mar 23 17:08:34 nightjar[4711]: text", as syslogd expects it at its socket (RFC 3164). */
+static void send_syslog(struct log_sink *s, unsigned type, struct span line)
 {
-	if (s->syslog_priority >= 0)
-		write_syslog(s, lines);
+	char text[LOG_PIECE_MAX], stamp[32];
+	time_t now = time(NULL);
+	struct tm local;
+	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", localtime_r(&now, &local));
+	int len = snprintf(text, sizeof(text), "<%d>%s nightjar[%d]: %.*s",
+			   s->facility | log_type_severity(type), stamp, (int)getpid(),
+			   (int)line.len, (const char *)line.ptr);
+	if (len >= (int)sizeof(text))
+		len = sizeof(text) - 1;
+	send_bytes(s, text, (size_t)len);
+}
+
+void log_sink_send(struct log_sink *s, const struct log_item *e, struct span text)
+{
+	char fields[LOG_FORMAT_MAX];
+	if (s->is_journal)
+		send_bytes(s, fields, log_format_journal(fields, e));
 	else
-		write_bytes(s, lines);
+		send_syslog(s, e->type, text);
 }

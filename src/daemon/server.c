@@ -79,6 +79,11 @@ static int open_workers(struct server *s)
 	return 0;
 }
 
+static void wake_publisher(void *context)
+{
+	wake_shard(context, 0);
+}
+
 static int open_broker(struct server *s, const struct server_parts *parts)
 {
 	struct broker_hooks hooks = {
@@ -91,6 +96,7 @@ static int open_broker(struct server *s, const struct server_parts *parts)
 		.settle = settle_log,
 	};
 	struct clock clock = {0};
+	log_publish(parts->log, wake_publisher, s);
 	s->broker = broker_new(parts->settings, &hooks, s->crew.worker_count, process_random(),
 			       clock_now(&clock));
 	if (!s->broker)
@@ -228,6 +234,7 @@ int server_ended_fd(const struct server *s)
  * is still connected, for which the loops must still be there. */
 void server_join(struct server *s)
 {
+	log_publish(s->crew.log, NULL, NULL);
 	for (unsigned i = 0; i < s->started_count; i++)
 		pthread_join(s->workers[i].thread, NULL);
 	if (s->broker) {

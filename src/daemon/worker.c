@@ -120,6 +120,14 @@ static void take_layered(struct worker *w)
 		shard_ready(w->shard, events[i].stream, true, false);
 }
 
+/* What others have logged, too; what comes of it is debug, and so not published again. */
+static void publish_log(struct worker *w)
+{
+	struct log_topic_line line;
+	while (log_take_topic(w->crew->log, &line))
+		shard_publish(w->shard, span_of_text(line.topic), span_of(line.text, line.len));
+}
+
 static void take_turn(struct worker *w, const struct loop_event *events, unsigned count)
 {
 	struct moment now = clock_now(&w->clock);
@@ -135,6 +143,8 @@ static void take_turn(struct worker *w, const struct loop_event *events, unsigne
 	take_layered(w);
 	if (!w->is_stopping && atomic_load_explicit(&w->crew->is_stopping, memory_order_relaxed))
 		begin_to_stop(w, now.steady_ms);
+	if (w->index == 0)
+		publish_log(w);
 	shard_turn_end(w->shard);
 	log_buffer_flush(&w->lines);
 	atomic_fetch_add_explicit(&w->turn_count, 1, memory_order_relaxed);

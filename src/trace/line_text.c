@@ -15,13 +15,16 @@ static void append_whole(struct line_text *t, const char *bytes, size_t len)
 {
 	if (t->is_muted || t->is_full)
 		return;
-	if (len + t->is_next >= t->room - t->len) {
+	if (len + t->is_next + (t->mark > 0) >= t->room - t->len) {
 		t->is_full = true;
 		return;
 	}
 	if (t->is_next)
 		t->text[t->len++] = '\n';
 	t->is_next = false;
+	if (t->mark > 0)
+		t->text[t->len++] = (char)t->mark;
+	t->mark = 0;
 	memcpy(t->text + t->len, bytes, len);
 	t->len += len;
 	t->text[t->len] = '\0';
@@ -31,6 +34,7 @@ void line_begin(struct line_text *t, unsigned type)
 {
 	t->is_muted = (t->types & type) == 0;
 	t->is_next = t->len > 0;
+	t->mark = t->has_marks ? LINE_MARK(type) : 0;
 }
 
 void line_sentence(struct line_text *t, const char *sentence)

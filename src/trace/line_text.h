@@ -8,6 +8,9 @@
 
 #include "base/base.h"
 
+/* The byte before a line with marks, which no text has: 1 for the lowest bit of LOG_TYPE_, and so on. */
+#define LINE_MARK(type) ((uint8_t)(__builtin_ctz(type) + 1))
+
 struct line_text {
 	char *text;
 	size_t room; /* with the NUL; at least 1 */
@@ -16,6 +19,8 @@ struct line_text {
 	bool is_muted;  /* the line under way is of no wanted type */
 	bool is_next;   /* a line stands before the one under way, which has no text yet */
 	bool is_full;   /* something did not fit: nothing more is written */
+	bool has_marks; /* each line begins with a byte that tells its type, see LINE_MARK */
+	uint8_t mark;   /* of the line under way, which has no text yet; 0: none */
 };
 
 void line_text_init(struct line_text *t, char *text, size_t room, unsigned types);

@@ -366,16 +366,29 @@ static write_event_lines *const writers[EVENT_KIND_COUNT] = {
 	[EVENT_SESSION_ENDED] = write_session_ended,
 };
 
-size_t event_lines_of_types(const struct event *event, const struct event_detail *detail,
-			    unsigned types, char *text, size_t room)
+static size_t write_lines(const struct event *event, const struct event_detail *detail,
+			  unsigned types, bool has_marks, char *text, size_t room)
 {
 	if (room == 0)
 		return 0;
 	struct line_text t;
 	line_text_init(&t, text, room, types);
+	t.has_marks = has_marks;
 	if (event->kind < EVENT_KIND_COUNT && writers[event->kind])
 		writers[event->kind](&t, event, detail);
 	return t.len;
+}
+
+size_t event_lines_of_types(const struct event *event, const struct event_detail *detail,
+			    unsigned types, char *text, size_t room)
+{
+	return write_lines(event, detail, types, false, text, room);
+}
+
+size_t event_lines_marked(const struct event *event, const struct event_detail *detail,
+			  unsigned types, char *text, size_t room)
+{
+	return write_lines(event, detail, types, true, text, room);
 }
 
 size_t event_lines(const struct event *event, const struct event_detail *detail, char *text,

@@ -34,6 +34,10 @@ enum log_type {
 size_t event_lines_of_types(const struct event *event, const struct event_detail *detail,
 			    unsigned types, char *text, size_t room);
 
+/* The same, and each line begins with a byte that tells its type: LINE_MARK (line_text.h). */
+size_t event_lines_marked(const struct event *event, const struct event_detail *detail,
+			  unsigned types, char *text, size_t room);
+
 /* Is it a line for a quiet log (connects, disconnects, refusals), or only for a verbose one? */
 bool event_is_notice(const struct event *event);
 

@@ -185,10 +185,12 @@ static const struct refused refused_cases[] = {
 	 "f.conf:2: log_dest: 'file b' is a second file: only one can be written\n"},
 	{"log_dest stderr stdout", "",
 	 "f.conf:1: log_dest: 'stderr stdout' is more than one place: write one line for each\n"},
-	{"log_dest topic", "",
-	 "f.conf:1: log_dest: 'topic' is a place that this version does not log to\n"},
+	{"log_dest dlt", "",
+	 "f.conf:1: log_dest: 'dlt' is a log of other systems, which this version does not write: "
+	 "use syslog, journald or a file, which their programs can read\n"},
 	{"log_dest printer", "",
-	 "f.conf:1: log_dest: 'printer' is none of stderr|stdout|syslog|file path|none\n"},
+	 "f.conf:1: log_dest: 'printer' is none of stderr|stdout|syslog|journald|topic|file "
+	 "path|none\n"},
 	{"log_dest stdout\nlog_dest none", "",
 	 "f.conf:2: log_dest: 'none' and another place exclude each other\n"},
 	{"log_type everything", "",

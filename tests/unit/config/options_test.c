@@ -187,6 +187,8 @@ static const struct accepted accepted_cases[] = {
 	{"shards 64", CONFIG(shards), 64},
 	{"user nobody", NOTHING},
 	{"pid_file /run/nightjar.pid", NOTHING},
+	{"log_format json", CONFIG(log_format), 1},
+	{"log_rate_limit 7", CONFIG(log_rate_max), 7},
 	{"seccomp log", CONFIG(seccomp), SECCOMP_LOGS},
 	{"core_dump true", CONFIG(core_dump), 1},
 	{"response_information a/b", NOTHING},

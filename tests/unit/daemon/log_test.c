@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -338,20 +339,21 @@ static void test_log_sink_system_log(void **state)
 	struct log_sink sink;
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	char text[256];
-	assert_int_equal(log_sink_open_syslog(&sink, p->path, 29), 0);
-	log_sink_write(&sink, SPAN_LITERAL("nobody there"));
+	struct log_item item = {.type = LOG_TYPE_CONNECTION, .text = SPAN_LITERAL("hello")};
+	assert_int_equal(log_sink_open_syslog(&sink, p->path, LOG_DAEMON), 0);
+	log_sink_send(&sink, &item, item.text);
 	assert_int_equal(sink.lost_lines, 1);
 
 	int receiver = socket(AF_UNIX, SOCK_DGRAM, 0);
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", p->path);
 	assert_int_equal(bind(receiver, (struct sockaddr *)&at, sizeof(at)), 0);
-	log_sink_write(&sink, SPAN_LITERAL("hello\n"));
+	log_sink_send(&sink, &item, item.text);
 	ssize_t n = recv(receiver, text, sizeof(text) - 1, MSG_DONTWAIT);
 	assert_true(n > 0);
 	text[n] = '\0';
 	char tail[64];
 	snprintf(tail, sizeof(tail), " nightjar[%d]: hello", (int)getpid());
-	assert_memory_equal(text, "<29>", 4);
+	assert_memory_equal(text, "<29>", 4); /* daemon, notice (syslog.h) */
 	assert_string_equal(text + 4 + strlen("Mar 23 17:08:34"), tail);
 	assert_int_equal(sink.lost_lines, 0);
 	close(receiver);
