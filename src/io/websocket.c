@@ -38,7 +38,7 @@ static struct websocket *websocket_of(struct layer *l)
 
 static bool is_client(const struct websocket *w)
 {
-	return !w->settings;
+	return w->is_client;
 }
 
 /* --- what the layer itself writes --- */
@@ -445,6 +445,7 @@ static void websocket_free(struct layer *l)
 	mem_free(w->out);
 	mem_free(w->forwarded);
 	mem_free(w->request);
+	mem_free(w->settings);
 	mem_free(w);
 }
 
@@ -472,12 +473,28 @@ static struct websocket *websocket_new(void)
 	return w;
 }
 
+static struct websocket_settings *copy_of(const struct websocket_settings *from)
+{
+	size_t len = from->origins ? strlen(from->origins) + 1 : 0;
+	struct websocket_settings *copy = mem_alloc(sizeof(*copy) + len);
+	if (!copy)
+		return NULL;
+	*copy = *from;
+	if (from->origins)
+		copy->origins = memcpy(copy + 1, from->origins, len);
+	return copy;
+}
+
 struct layer *websocket_server_new(const struct websocket_settings *settings)
 {
 	struct websocket *w = websocket_new();
 	if (!w)
 		return NULL;
-	w->settings = settings;
+	w->settings = copy_of(settings);
+	if (!w->settings) {
+		mem_free(w);
+		return NULL;
+	}
 	return &w->layer;
 }
 
@@ -488,6 +505,7 @@ struct layer *websocket_client_new(const char *host, const char *path)
 	size_t len = strlen(host) + strlen(path) + sizeof(middle) + 2;
 	if (!w)
 		return NULL;
+	w->is_client = true;
 	w->request = mem_alloc(len);
 	if (!w->request) {
 		mem_free(w);

@@ -16,7 +16,7 @@
 /* A head is rarely over one kilobyte; cookies of browsers can be long. */
 #define WEBSOCKET_HEAD_BYTES 8192
 
-/* Of a server; must outlive its layers. */
+/* Of a server. */
 struct websocket_settings {
 	uint32_t head_bytes_max;
 	const char *origins; /* that pages may come from, with commas; NULL: any */
@@ -25,7 +25,7 @@ struct websocket_settings {
 	bool trusts_forwarded;
 };
 
-/* NULL without memory. */
+/* Settings are copied. NULL without memory. */
 struct layer *websocket_server_new(const struct websocket_settings *settings) MUST_USE;
 /* `host` and `path` go into the request; copied. */
 struct layer *websocket_client_new(const char *host, const char *path) MUST_USE;

@@ -253,17 +253,24 @@ static int ask(struct websocket *w)
 	return error ? error : check_answer(w);
 }
 
+static void begin_frames(struct websocket *w)
+{
+	w->state = WEBSOCKET_OPEN;
+	mem_free(w->settings);
+	w->settings = NULL;
+}
+
 int websocket_shake(struct websocket *w)
 {
 	int error = 0;
-	if (!w->settings)
+	if (w->is_client)
 		error = ask(w);
 	else if (w->state == WEBSOCKET_HEAD)
 		error = serve(w);
 	if (error == 0 && w->state == WEBSOCKET_ANSWER) {
 		error = websocket_flush_out(w);
 		if (error == 0 && !w->is_refused)
-			w->state = WEBSOCKET_OPEN;
+			begin_frames(w);
 		else if (error == 0)
 			error = ERROR_CLOSED;
 	}

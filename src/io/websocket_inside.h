@@ -17,9 +17,11 @@ enum websocket_state {
 
 struct websocket {
 	struct layer layer;
-	const struct websocket_settings *settings; /* NULL: a client */
-	uint8_t state;                             /* enum websocket_state */
-	bool is_refused;                           /* ANSWER: and then it is over */
+	/* Of a server, until it is open: a copy of its own, with the origins behind it. */
+	struct websocket_settings *settings;
+	bool is_client;
+	uint8_t state;   /* enum websocket_state */
+	bool is_refused; /* ANSWER: and then it is over */
 	bool has_said_close, has_heard_close;
 	/* The head, and what came behind it; freed when that was read. */
 	uint8_t *head;
