@@ -211,6 +211,34 @@ static const char access_files[] =
 	".PP\n"
 	"The file of password_file is written by\n.BR nightjar\\-passwd (1).\n";
 
+static const char reloading[] =
+	".SH RELOADING\n"
+	"SIGHUP reads the configuration and all files that it names anew. So does a change of its\n"
+	"file, of a file that it includes, and of an include_dir, unless reload_on_change is\n"
+	"false: within a second or two, once nothing has changed for half a second. Files that "
+	"are\n"
+	"replaced, and links that lead elsewhere, are noticed as well.\n"
+	".PP\n"
+	"A configuration with any mistake is refused whole, with a line of the log for each, and\n"
+	"what held before goes on to hold. Otherwise each option that differs has a line of the\n"
+	"log, with both values. Each option says above when another value holds: at once, for\n"
+	"connections that are made from then on, or after a restart, which the log says as well.\n"
+	".PP\n"
+	"Who is connected stays connected, but those who may not be in any more; and what a "
+	"client\n"
+	"was told when it connected (how large its packets may be, how many it may have open,\n"
+	"topic aliases, the highest QoS, retained messages, keep alive) holds for it until it\n"
+	"leaves.\n"
+	".PP\n"
+	"Listeners are opened and closed. Clients of one that is closed stay until they leave, "
+	"and\n"
+	"go on to be judged by the files that it named last. One that cannot be opened has a line\n"
+	"of the log; the others are opened, and until all could be none is closed. A broker that\n"
+	"was started by root and has given its rights up can open no port below 1024, unless it\n"
+	"has CAP_NET_BIND_SERVICE: such a listener takes a restart.\n"
+	"A listener whose certificates cannot be read, or whose other options cannot be obeyed,\n"
+	"stays as it was.\n";
+
 static const char tail[] = ".SH SEE ALSO\n.BR nightjar (1),\n.BR nightjar\\-passwd (1)\n";
 
 int main(void)
@@ -226,6 +254,7 @@ int main(void)
 	fputs(refused_head, stdout);
 	print_others(OPTION_LATER);
 	fputs(access_files, stdout);
+	fputs(reloading, stdout);
 	fputs(tail, stdout);
 	config_release(&c);
 	return fflush(stdout) == 0 ? 0 : 1;

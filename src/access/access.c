@@ -22,6 +22,30 @@ struct access *access_new(unsigned realm_count)
 	return a;
 }
 
+static void release_realm(struct realm *realm)
+{
+	if (realm->is_shared)
+		return;
+	users_free(realm->users);
+	jwt_free(realm->jwt);
+	service_free(realm->service);
+	acl_free(realm->acl);
+	mem_free(realm->client_id_prefix);
+	mem_free(realm->auto_id_prefix);
+}
+
+void realm_shut(struct realm *realm)
+{
+	release_realm(realm);
+	*realm = (struct realm){.chain = {METHOD_NONE}};
+}
+
+void access_share(struct access *a, unsigned realm, unsigned from)
+{
+	a->realms[realm] = a->realms[from];
+	a->realms[realm].is_shared = true;
+}
+
 void access_finish(struct access *a)
 {
 	for (unsigned i = 0; i < a->realm_count; i++)
@@ -38,14 +62,8 @@ void access_unref(struct access *a)
 {
 	if (!a || atomic_fetch_sub(&a->refs, 1) > 1)
 		return;
-	for (unsigned i = 0; i < a->realm_count; i++) {
-		users_free(a->realms[i].users);
-		jwt_free(a->realms[i].jwt);
-		service_free(a->realms[i].service);
-		acl_free(a->realms[i].acl);
-		mem_free(a->realms[i].client_id_prefix);
-		mem_free(a->realms[i].auto_id_prefix);
-	}
+	for (unsigned i = 0; i < a->realm_count; i++)
+		release_realm(&a->realms[i]);
 	mem_free(a);
 }
 

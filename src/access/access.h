@@ -3,8 +3,8 @@
  * All that a broker judges clients by, as one table that never changes: what was read anew is
  * another one. Shards hold it by reference, each its own while it works.
  *
- * A realm is what holds for a listener: one for all of them, or one for each
- * (per_listener_settings).
+ * A realm is what holds for a listener. Where one holds for all, they share its parts; with
+ * per_listener_settings each has its own.
  */
 #ifndef NIGHTJAR_ACCESS_ACCESS_H
 #define NIGHTJAR_ACCESS_ACCESS_H
@@ -47,6 +47,7 @@ struct realm {
 	char *auto_id_prefix;    /* of client ids that are given; NULL: AUTO_ID_PREFIX */
 	/* enum access_method; the first METHOD_NONE ends it */
 	uint8_t chain[CHAIN_LEN_MAX];
+	bool is_shared;         /* all of these are another realm's as well, which frees them */
 };
 
 struct access {
@@ -56,9 +57,14 @@ struct access {
 	struct realm realms[];
 };
 
+/* Nobody comes in or stays. */
+void realm_shut(struct realm *realm);
+
 /* With plain realms, which have the usual chain, to be filled in, and one reference; NULL without
  * memory. */
 struct access *access_new(unsigned realm_count);
+/* This realm is to be the same as that one, whose parts it borrows. */
+void access_share(struct access *a, unsigned realm, unsigned from);
 /* When all realms are as they shall be. */
 void access_finish(struct access *a);
 /* Both: any thread. */

@@ -71,7 +71,7 @@ struct page_file;
 void broker_use_pages(struct broker *b, unsigned shard, struct page_file *file);
 /* What clients are judged by; at first one realm, in which settings.allow_anonymous decides and all
  * is allowed. Takes over the reference. Before any thread runs, 0 or ERROR_NO_MEMORY; later, on any
- * thread, with as many realms: each shard changes over at its next turn. */
+ * thread, with at least as many realms: each shard changes over at its next turn. */
 int broker_use_access(struct broker *b, struct access *access) MUST_USE;
 void broker_change_access(struct broker *b, struct access *access);
 /* What settings_share gave holds from now on, in each shard as soon as it reads its mail. Takes over

@@ -120,9 +120,29 @@ static void disconnect_revoked(struct shard *s)
 	}
 }
 
+static void init_realms(struct shard *s, struct identities *all, unsigned from, unsigned to)
+{
+	for (unsigned r = from; r < to; r++)
+		map_init(&all[r].all, s->broker->seed, key_of);
+}
+
+/* Of listeners that were opened since. They never become fewer. */
+static void grow(struct shard *s, unsigned count)
+{
+	unsigned before = s->access->realm_count;
+	ASSERT(count >= before);
+	if (count == before)
+		return;
+	struct identities *all = mem_realloc(s->identities, count * sizeof(*all));
+	ASSERT(all); /* there is no judging by half of them */
+	memset(all + before, 0, (count - before) * sizeof(*all));
+	init_realms(s, all, before, count);
+	s->identities = all;
+}
+
 void identities_change_access(struct shard *s, struct access *access)
 {
-	ASSERT(access->realm_count == s->access->realm_count);
+	grow(s, access->realm_count);
 	access_unref(s->access);
 	s->access = access;
 	for (unsigned r = 0; r < access->realm_count; r++)
@@ -135,8 +155,7 @@ int identities_init(struct shard *s, struct access *access)
 	struct identities *all = mem_zalloc(access->realm_count * sizeof(*all));
 	if (!all)
 		return ERROR_NO_MEMORY;
-	for (unsigned r = 0; r < access->realm_count; r++)
-		map_init(&all[r].all, s->broker->seed, key_of);
+	init_realms(s, all, 0, access->realm_count);
 	identities_release(s);
 	s->identities = all;
 	s->access = access_ref(access);

@@ -58,35 +58,19 @@ bool config_access_is_plain(const struct config_access *a)
 
 size_t config_access_count(const struct config *c)
 {
-	if (c->has_access_per_listener)
-		return c->listener_count;
-	return c->has_access_here ? 1 + ARRAY_COUNT(c->access_here) : 1;
+	return c->has_access_per_listener ? c->listener_count : 1;
 }
 
-size_t config_realm_of(const struct config *c, const struct config_listener *l)
+const struct config_access *config_access_of(const struct config *c, size_t listener)
 {
-	if (c->has_access_per_listener)
-		return (size_t)(l - c->listeners);
-	return l->allow_anonymous_here < 0 ? 0 : l->allow_anonymous_here ? 1 : 2;
+	return c->has_access_per_listener ? &c->listeners[listener].access : &c->access;
 }
 
-const struct config_access *config_access_of(const struct config *c, size_t realm)
+bool config_allows_anonymous(const struct config *c, const struct config_listener *l)
 {
-	if (c->has_access_per_listener)
-		return &c->listeners[realm].access;
-	return c->has_access_here && realm > 0 ? &c->access_here[realm - 1] : &c->access;
-}
-
-/* They borrow what may have become another's. */
-static void make_access_here(struct config *c)
-{
-	c->has_access_here = false;
-	for (size_t i = 0; i < c->listener_count; i++)
-		c->has_access_here |= c->listeners[i].allow_anonymous_here >= 0;
-	for (size_t i = 0; i < ARRAY_COUNT(c->access_here); i++) {
-		c->access_here[i] = c->access;
-		c->access_here[i].allow_anonymous = i == 0;
-	}
+	if (l->allow_anonymous_here >= 0)
+		return l->allow_anonymous_here > 0;
+	return (c->has_access_per_listener ? l->access : c->access).allow_anonymous > 0;
 }
 
 /* mosquitto's default: whoever opens a listener to others says who may come in. */
@@ -143,11 +127,18 @@ static void finish_all(struct config *c, struct config_report *report)
 	config_finish_login(c, &c->access, NULL, report);
 }
 
+static void number_realms(struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		c->listeners[i].realm = (uint8_t)i;
+}
+
 void config_finish_access(struct config *c, struct config_report *report)
 {
 	static const char name[] = "per_listener_settings";
 	size_t index = option_index(option_named(span_of_text(name)));
 	struct reading r = reading_place(c, report, c->given[index], name);
+	number_realms(c);
 	if (c->has_access_per_listener && !config_access_is_plain(&c->access))
 		reading_refuse(&r, "stands below an option that it is about: move it above all of "
 				   "them");
@@ -156,50 +147,5 @@ void config_finish_access(struct config *c, struct config_report *report)
 	else
 		finish_all(c, report);
 	check_id_prefix(c, &c->access, c->given, report);
-	make_access_here(c);
 	c->settings.allow_anonymous = config_access_of(c, 0)->allow_anonymous > 0;
-}
-
-static void swap(struct config_access *a, struct config_access *b)
-{
-	struct config_access kept = *a;
-	*a = *b;
-	*b = kept;
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool is_same_place(const struct config_listener *a, const struct config_listener *b)
-{
-	return a->port == b->port && a->family == b->family && a->is_loopback == b->is_loopback &&
-	       is_same_text(a->address, b->address) && is_same_text(a->interface, b->interface);
-}
-
-/* What holds for one listener must not come to another; nor may what follows from there being none
- * but the loopback's hold for one that others reach. */
-static bool is_about_the_same(const struct config *a, const struct config *b)
-{
-	if (a->has_access_per_listener != b->has_access_per_listener)
-		return false;
-	if (!a->has_access_per_listener)
-		return a->listeners[0].is_loopback == b->listeners[0].is_loopback;
-	for (size_t i = 0; i < a->listener_count && i < b->listener_count; i++)
-		if (!is_same_place(&a->listeners[i], &b->listeners[i]))
-			return false;
-	return a->listener_count == b->listener_count;
-}
-
-bool config_swap_access(struct config *c, struct config *from)
-{
-	if (!is_about_the_same(c, from))
-		return false;
-	swap(&c->access, &from->access);
-	make_access_here(c);
-	make_access_here(from);
-	for (size_t i = 0; c->has_access_per_listener && i < c->listener_count; i++)
-		swap(&c->listeners[i].access, &from->listeners[i].access);
-	return true;
 }

@@ -19,6 +19,7 @@ void config_init(struct config *c)
 		.tcp_nodelay = true,
 		.seccomp = SECCOMP_REFUSES,
 		.log_rate_max = 1000,
+		.reloads_on_change = true,
 		.store = {.is_wanted = true, .budget_bytes_per_day = -1},
 		.default_listener = listener_new(),
 		.access = config_access_new(),
@@ -33,6 +34,9 @@ void config_release(struct config *c)
 	for (size_t i = 0; i < c->listener_count; i++)
 		listener_release(&c->listeners[i]);
 	listener_release(&c->default_listener);
+	for (size_t i = 0; i < c->closed_count; i++)
+		listener_release(&c->closed[i]);
+	mem_free(c->closed);
 	config_access_release(&c->access);
 	mem_free(c->store.path);
 	mem_free(c->pid_file);
@@ -46,6 +50,9 @@ void config_release(struct config *c)
 	for (size_t i = 0; i < c->file_count; i++)
 		mem_free(c->files[i].name);
 	mem_free(c->files);
+	for (size_t i = 0; i < c->include_dir_count; i++)
+		mem_free(c->include_dirs[i]);
+	mem_free(c->include_dirs);
 	*c = (struct config){0};
 }
 

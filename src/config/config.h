@@ -166,6 +166,7 @@ struct config_listener {
 	uint8_t refused_versions;    /* bit n: clients of protocol level n (3 is MQTT 3.1) */
 	int8_t allow_anonymous_here; /* instead of allow_anonymous; -1: not said */
 	struct config_access access; /* with per_listener_settings */
+	uint8_t realm;               /* by which its clients are judged, as in struct access */
 	uint8_t protocol;            /* enum config_protocol */
 	char *origins;               /* of pages that may open WebSockets, with commas; NULL: any */
 	uint32_t head_bytes;         /* of the head of a WebSocket at most */
@@ -194,25 +195,26 @@ struct config {
 	struct settings settings; /* of use after config_finish */
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	size_t listener_count;
+	/* Those that were closed while the process runs: their clients may still be there. Of use
+	 * are where they were, their realm and their access. */
+	struct config_listener *closed;
+	size_t closed_count;
 
 	struct config_store store;
 
 	bool has_access_per_listener; /* per_listener_settings */
 	struct config_access access;  /* of all listeners, without it */
-	/* The same for listeners that say themselves whether names are needed: first without, then
-	 * with. Texts are those of `access`. */
-	bool has_access_here;
-	struct config_access access_here[2];
 
 	char *limit_exempt;        /* networks with commas; NULL: none */
 	uint8_t limit_ipv6_prefix; /* bits that stand for one client */
 
-	uint32_t shards;  /* 0: one per core; at most SHARDS_MAX */
-	bool tcp_nodelay; /* set TCP_NODELAY on accepted connections */
-	char *psk_file;   /* shared keys of TLS, for all listeners with a hint; NULL: none */
-	uint8_t seccomp;  /* enum config_seccomp */
-	bool core_dump;   /* may a crash leave the process's memory behind? */
-	char *pid_file;   /* NULL: none; to be written before the privileges go */
+	uint32_t shards;        /* 0: one per core; at most SHARDS_MAX */
+	bool tcp_nodelay;       /* set TCP_NODELAY on accepted connections */
+	char *psk_file;         /* shared keys of TLS, for all listeners with a hint; NULL: none */
+	uint8_t seccomp;        /* enum config_seccomp */
+	bool core_dump;         /* may a crash leave the process's memory behind? */
+	bool reloads_on_change; /* read again when a file of it changes */
+	char *pid_file;         /* NULL: none; to be written before the privileges go */
 	/* When started as root: change to this user and its groups once listeners are open.
 	 * NULL: not said: `mosquitto`, else `nobody`, as mosquitto does. "root": stay. */
 	char *user;
@@ -230,6 +232,8 @@ struct config {
 	struct config_source source; /* of files; a test may put its own */
 	struct config_file *files;   /* in the order of reading; the first is the main one */
 	size_t file_count;
+	char **include_dirs; /* whose files it would read */
+	size_t include_dir_count;
 	struct config_listener default_listener; /* what stands before the first `listener` */
 	const struct option *default_option;     /* the first that stands there */
 	bool has_port, has_address;              /* of the default listener */
@@ -273,14 +277,19 @@ int config_set(struct config *c, const char *name, const char *value,
 int config_add_port(struct config *c, const char *port, struct config_report *report) MUST_USE;
 /* Is there any way in it to tell a right user name from a wrong one? */
 bool config_access_knows_users(const struct config_access *a);
-/* By what a listener's clients are judged: an index for the next. Of use after config_finish. */
-size_t config_realm_of(const struct config *c, const struct config_listener *l);
-const struct config_access *config_access_of(const struct config *c, size_t realm);
+/* By what a listener's clients are judged, which is the same for all or each has its own. Of use
+ * after config_finish. */
+const struct config_access *config_access_of(const struct config *c, size_t listener);
+/* But for this, which a listener may say for itself in any case. */
+bool config_allows_anonymous(const struct config *c, const struct config_listener *l);
+/* How many of them there are. */
 size_t config_access_count(const struct config *c);
-/* The same from another configuration, as it was read anew, while its owner runs; what `from` had
- * is given to `c`, and the other way round. False, and nothing happens, when it is about other
- * listeners. */
-bool config_swap_access(struct config *c, struct config *from) MUST_USE;
+/* A realm is a listener's as long as the process runs, also when it is closed and opened again: so
+ * the listeners of a configuration that was read anew take the numbers of those that run. 0,
+ * ERROR_NO_MEMORY, or ERROR_LIMIT: there were too many different ones. */
+int config_follow_realms(struct config *fresh, const struct config *running) MUST_USE;
+/* How many there are, open and closed. */
+unsigned config_realm_count(const struct config *c);
 
 /* -v: lines of every type, -q: none, whatever the file says. */
 void config_set_verbose(struct config *c);

@@ -44,12 +44,18 @@ static bool is_same_text(const char *a, const char *b)
 bool config_listener_is_same_place(const struct config_listener *a, const struct config_listener *b)
 {
 	return a->port == b->port && a->family == b->family && a->is_loopback == b->is_loopback &&
-	       is_same_text(a->address, b->address) && is_same_text(a->interface, b->interface) &&
-	       a->socket_mode == b->socket_mode && is_same_text(a->socket_owner, b->socket_owner) &&
+	       is_same_text(a->address, b->address) && is_same_text(a->interface, b->interface);
+}
+
+bool config_listener_is_same_socket(const struct config_listener *a,
+				    const struct config_listener *b)
+{
+	return a->socket_mode == b->socket_mode && is_same_text(a->socket_owner, b->socket_owner) &&
 	       is_same_text(a->socket_group, b->socket_group);
 }
 
-struct config_listener *config_listener_at(struct config *c, const struct config_listener *place)
+static const struct config_listener *listener_at(const struct config *c,
+						 const struct config_listener *place)
 {
 	for (size_t i = 0; i < c->listener_count; i++)
 		if (config_listener_is_same_place(&c->listeners[i], place))
@@ -144,13 +150,12 @@ static const char *answer_text(uint8_t answer)
 					  : "always";
 }
 
-/* The same place in both. `d` may be NULL: the number of options that differ. */
-static unsigned compare_listener(const struct config *a, const struct config_listener *of_a,
-				 const struct config *b, const struct config_listener *of_b,
-				 struct config_diff *d)
+/* The same place in both. */
+static void compare_listener(const struct config *a, const struct config_listener *of_a,
+			     const struct config *b, const struct config_listener *of_b,
+			     struct config_diff *d)
 {
 	char name[VALUE_TEXT_MAX], where[VALUE_TEXT_MAX + sizeof(" of ")];
-	unsigned count = of_a->answer != of_b->answer;
 	listener_name(of_b, name);
 	snprintf(where, sizeof(where), " of %s", name);
 	for (size_t i = 0; i < option_count(); i++) {
@@ -160,28 +165,12 @@ static unsigned compare_listener(const struct config *a, const struct config_lis
 			continue;
 		const void *in_a = option_structure(a, of_a, o);
 		const void *in_b = option_structure(b, of_b, o);
-		if (is_same_member(o, in_a, in_b))
-			continue;
-		count++;
-		if (d)
+		if (!is_same_member(o, in_a, in_b))
 			compare_values(o, in_a, in_b, where, d);
 	}
-	if (of_a->answer != of_b->answer && d)
+	if (of_a->answer != of_b->answer)
 		add_line(d, false, "durability%s: %s -> %s", where, answer_text(of_a->answer),
 			 answer_text(of_b->answer));
-	return count;
-}
-
-bool config_listener_is_equal(const struct config *a, const struct config_listener *of_a,
-			      const struct config *b, const struct config_listener *of_b)
-{
-	return compare_listener(a, of_a, b, of_b, NULL) == 0;
-}
-
-static const struct config_listener *listener_at(const struct config *c,
-						 const struct config_listener *place)
-{
-	return config_listener_at((struct config *)(uintptr_t)c, place);
 }
 
 static void compare_listeners(const struct config *a, const struct config *b, struct config_diff *d)

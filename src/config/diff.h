@@ -28,10 +28,12 @@ void config_keep_fixed(struct config *running, struct config *fresh);
 /* The same place to listen at: its socket, and what holds for it, can stay. */
 bool config_listener_is_same_place(const struct config_listener *a,
 				   const struct config_listener *b);
-/* Is all that its options say the same? */
-bool config_listener_is_equal(const struct config *a, const struct config_listener *of_a,
-			      const struct config *b, const struct config_listener *of_b);
-/* The listener of that place; NULL: there is none. */
-struct config_listener *config_listener_at(struct config *c, const struct config_listener *place);
+/* And as a Unix socket, has it the same mode and owner? */
+bool config_listener_is_same_socket(const struct config_listener *a,
+				    const struct config_listener *b);
+/* The one of that index could not be opened. */
+void config_drop_listener(struct config *c, size_t index);
+/* One that was to be closed stays, as a copy. 0, ERROR_NO_MEMORY or ERROR_LIMIT. */
+int config_keep_listener(struct config *c, const struct config_listener *l) MUST_USE;
 
 #endif

@@ -151,6 +151,21 @@ static int read_all(const struct reading *r, const struct names *names)
 	return rc;
 }
 
+/* Its name, kept with the configuration; NULL without memory. */
+static const char *note_directory(const struct reading *r)
+{
+	struct config *c = r->config;
+	size_t size = (c->include_dir_count + 1) * sizeof(*c->include_dirs);
+	char **all = mem_realloc(c->include_dirs, size);
+	if (!all)
+		return NULL;
+	c->include_dirs = all;
+	char *path = mem_copy_text(r->value);
+	if (path)
+		all[c->include_dir_count++] = path;
+	return path;
+}
+
 int read_include_dir(struct reading *r)
 {
 	const struct config_source *source = &r->config->source;
@@ -160,7 +175,7 @@ int read_include_dir(struct reading *r)
 	if (r->file_index > 0)
 		return reading_refuse(r, "only the main file may have it: move the line to %s",
 				      r->config->files[0].name);
-	char *path = mem_copy_text(r->value);
+	const char *path = note_directory(r);
 	int rc = path ? source->list(source->context, path, &list, reason) : ERROR_NO_MEMORY;
 	if (rc == ERROR_SYSTEM)
 		rc = reading_refuse(r, "%s", reason);
@@ -168,7 +183,6 @@ int read_include_dir(struct reading *r)
 		rc = collect(r, buffer_content(&list), &names);
 	if (rc == 0)
 		rc = read_all(r, &names);
-	mem_free(path);
 	buffer_release(&list);
 	return rc;
 }

@@ -91,6 +91,14 @@ static const struct option rows[] = {
 		 "Each file begins anew: options of a listener stand below a listener line of the "
 		 "same file. What a later file says of the whole broker takes the place of what "
 		 "an earlier one said, with a notice; within a file it is an error."},
+	{.name = "reload_on_change",
+	 BOOL,
+	 CONFIG(reloads_on_change),
+	 .is_ours = true,
+	 .group = OPTION_GROUP_PROCESS,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 .text = "Is the configuration read anew, as on SIGHUP, when its file changes, or one that "
+		 "it includes? Else only on SIGHUP, as with mosquitto. See RELOADING."},
 	{.name = "shards",
 	 NUMBER(0, SHARDS_MAX),
 	 CONFIG(shards),

@@ -224,14 +224,54 @@ static bool read_realm(struct realm *realm, const struct config_access *from, ui
 	return is_whole(realm, from);
 }
 
+/* One that was closed, with clients that may still be there. Without its files they lose their
+ * right, and nobody else notices. */
+static void read_closed(struct access *a, const struct config_listener *closed, uint64_t seed,
+			struct access_lines *lines)
+{
+	struct access_lines own = {0};
+	if (!read_realm(&a->realms[closed->realm], &closed->access, seed, &own))
+		realm_shut(&a->realms[closed->realm]);
+	if (buffer_append(&lines->notices, buffer_content(&own.errors)))
+		lines->is_out_of_memory = true;
+	access_lines_release(&own);
+}
+
+/* One for all, but for whether a name is needed. */
+static bool read_shared(struct access *a, const struct config *c, uint64_t seed,
+			struct access_lines *lines)
+{
+	bool is_good = read_realm(&a->realms[0], &c->access, seed, lines);
+	for (unsigned i = 1; i < a->realm_count; i++)
+		access_share(a, i, 0);
+	for (size_t i = 0; i < c->listener_count; i++)
+		a->realms[c->listeners[i].realm].allows_anonymous =
+			config_allows_anonymous(c, &c->listeners[i]);
+	for (size_t i = 0; i < c->closed_count; i++)
+		a->realms[c->closed[i].realm].allows_anonymous =
+			config_allows_anonymous(c, &c->closed[i]);
+	return is_good;
+}
+
+static bool read_realms(struct access *a, const struct config *c, uint64_t seed,
+			struct access_lines *lines)
+{
+	bool is_good = true;
+	if (!c->has_access_per_listener)
+		return read_shared(a, c, seed, lines);
+	for (size_t i = 0; i < c->listener_count; i++) {
+		const struct config_listener *l = &c->listeners[i];
+		is_good &= read_realm(&a->realms[l->realm], &l->access, seed, lines);
+	}
+	for (size_t i = 0; i < c->closed_count; i++)
+		read_closed(a, &c->closed[i], seed, lines);
+	return is_good;
+}
+
 struct access *access_files_read(const struct config *c, uint64_t seed, struct access_lines *lines)
 {
-	size_t count = config_access_count(c);
-	struct access *a = access_new((unsigned)count);
-	bool is_good = a != NULL;
-	for (size_t i = 0; a && i < count; i++)
-		is_good &= read_realm(&a->realms[i], config_access_of(c, i), seed, lines);
-	if (!is_good) {
+	struct access *a = access_new(config_realm_count(c));
+	if (!a || !read_realms(a, c, seed, lines)) {
 		lines->is_out_of_memory |= buffer_len(&lines->errors) == 0;
 		access_unref(a);
 		return NULL;
@@ -240,15 +280,19 @@ struct access *access_files_read(const struct config *c, uint64_t seed, struct a
 	return a;
 }
 
+static void watch(const struct config_access *a, struct file_watch *w)
+{
+	file_watch_add(w, a->password_file);
+	file_watch_add(w, a->acl_file);
+	file_watch_add(w, a->jwt_key_file);
+	file_watch_add(w, a->jwt_secret_file);
+	file_watch_add(w, a->jwt_jwks_file);
+}
+
 void access_files_watch(const struct config *c, struct file_watch *w)
 {
-	file_watch_release(w);
-	for (size_t i = 0; i < config_access_count(c); i++) {
-		const struct config_access *a = config_access_of(c, i);
-		file_watch_add(w, a->password_file);
-		file_watch_add(w, a->acl_file);
-		file_watch_add(w, a->jwt_key_file);
-		file_watch_add(w, a->jwt_secret_file);
-		file_watch_add(w, a->jwt_jwks_file);
-	}
+	for (size_t i = 0; i < config_access_count(c); i++)
+		watch(config_access_of(c, i), w);
+	for (size_t i = 0; i < c->closed_count && c->has_access_per_listener; i++)
+		watch(&c->closed[i].access, w);
 }

@@ -17,7 +17,7 @@ void access_lines_release(struct access_lines *lines);
 
 /* All that the configuration names, or NULL and what is wrong with it. `seed` is by chance. */
 struct access *access_files_read(const struct config *c, uint64_t seed, struct access_lines *lines);
-/* These files, and no others, from now on. */
+/* The files that it names. */
 void access_files_watch(const struct config *c, struct file_watch *w);
 
 #endif

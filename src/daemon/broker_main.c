@@ -12,13 +12,13 @@
 #include "daemon/broker_main.h"
 
 #include "broker/broker.h"
-#include "daemon/access_files.h"
 #include "daemon/broker_options.h"
 #include "daemon/clock.h"
 #include "daemon/config_main.h"
 #include "daemon/notify.h"
 #include "daemon/process.h"
 #include "daemon/pulse.h"
+#include "daemon/reload.h"
 #include "daemon/sandbox.h"
 #include "daemon/sandbox_calls.h"
 #include "daemon/server.h"
@@ -30,7 +30,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #define REASON_MAX STORE_REASON_MAX
@@ -42,10 +41,7 @@ struct process {
 	const struct broker_options *options;
 	struct config *config;
 	struct logger log;
-	struct listening listening;
-	struct file_watch watch;        /* files that doors were made of */
-	struct file_watch access_watch; /* password and ACL files */
-	uint64_t access_seed;           /* for what they are read into */
+	struct reload reload;
 	struct store store;
 	struct server *server;
 	struct notifier notifier;
@@ -56,34 +52,9 @@ struct process {
 	char reason[REASON_MAX];
 };
 
-static int facility_of(const struct config *c)
-{
-	return c->log_facility < 0 ? LOG_DAEMON : LOG_LOCAL0 + (c->log_facility << 3);
-}
-
-/* In the background nobody reads standard output and error. */
-static unsigned destinations_of(const struct process *p)
-{
-	const unsigned standard = LOG_TO_STDERR | LOG_TO_STDOUT;
-	unsigned destinations = p->config->log_destinations;
-	if (!p->options->is_background || !(destinations & standard))
-		return destinations;
-	return (destinations & ~standard) | LOG_TO_SYSLOG;
-}
-
 static int open_log(struct process *p)
 {
-	const struct config *c = p->config;
-	struct log_options options = {
-		.destinations = destinations_of(p),
-		.file = c->log_file,
-		.syslog_facility = facility_of(c),
-		.has_time = c->log_timestamp,
-		.time_format = c->log_timestamp_format,
-		.types = c->log_types,
-		.is_json = c->log_format == 1,
-		.rate_max = c->log_rate_max,
-	};
+	struct log_options options = reload_log_options(p->config, p->options->is_background);
 	return log_open(&p->log, &options, p->reason);
 }
 
@@ -159,60 +130,37 @@ static unsigned shard_count_of(const struct config *c)
 	return count < SHARDS_MAX ? count : SHARDS_MAX;
 }
 
-/* Lines of text, each as a line of the log. */
-static void log_lines(struct logger *log, unsigned type, struct span text)
-{
-	while (text.len > 0) {
-		const uint8_t *end = memchr(text.ptr, '\n', text.len);
-		size_t len = end ? (size_t)(end - text.ptr) : text.len;
-		log_line(log, type, "%.*s", (int)len, (const char *)text.ptr);
-		size_t used = end ? len + 1 : len;
-		text = span_of(text.ptr + used, text.len - used);
-	}
-}
-
-/* Password and ACL files, for the user that the process is by now: as later, when they change. */
-static struct access *read_access(struct process *p, bool is_start)
-{
-	struct access_lines lines = {0};
-	struct access *access = access_files_read(p->config, p->access_seed, &lines);
-	struct span errors = buffer_content(&lines.errors);
-	if (is_start && !access)
-		fwrite(errors.ptr, 1, errors.len, stderr);
-	else
-		log_lines(&p->log, LOG_TYPE_ERROR, errors);
-	log_lines(&p->log, LOG_TYPE_WARNING, buffer_content(&lines.notices));
-	if (!access)
-		snprintf(p->reason, REASON_MAX, "%s",
-			 lines.is_out_of_memory ? "out of memory"
-						: "cannot judge clients without these files");
-	access_lines_release(&lines);
-	return access;
-}
-
+/* Password and ACL files are read by the user that the process is by now: as later, when they
+ * change. */
 static int start_server(struct process *p)
 {
-	p->access_seed = process_random();
-	struct access *access = read_access(p, true);
-	if (!access)
+	struct reload *r = &p->reload;
+	r->seed = process_random();
+	struct access *access = reload_read_access(p->config, r->seed, &p->log, stderr);
+	if (!access) {
+		snprintf(p->reason, REASON_MAX, "cannot judge clients without these files");
 		return ERROR_INVALID;
-	access_files_watch(p->config, &p->access_watch);
+	}
 	struct server_parts parts = {
 		.access = access,
 		.settings = &p->config->settings,
 		.log = &p->log,
-		.listening = &p->listening,
+		.listening = r->listening,
 		.store = &p->store,
 		.shard_count = shard_count_of(p->config),
 	};
 	p->server = server_start(&parts, p->reason);
 	access_unref(access);
-	return p->server ? 0 : ERROR_SYSTEM;
+	if (!p->server)
+		return ERROR_SYSTEM;
+	r->server = p->server;
+	reload_begin(r);
+	return 0;
 }
 
 static void warn_of_lost_log(const struct process *p)
 {
-	if (destinations_of(p) == LOG_TO_SYSLOG && access(LOG_SYSTEM_PATH, W_OK) != 0)
+	if (p->log.options.destinations == LOG_TO_SYSLOG && access(LOG_SYSTEM_PATH, W_OK) != 0)
 		fputs("nightjar: this machine has no system log (" LOG_SYSTEM_PATH "): what is "
 		      "logged is lost, unless the configuration names a file (log_dest file)\n",
 		      stderr);
@@ -229,7 +177,7 @@ static void leave_foreground(struct process *p)
 static void tell_ready(const struct process *p)
 {
 	char where[1024], status[1100];
-	listening_text(&p->listening, where, sizeof(where));
+	listening_text(p->reload.listening, where, sizeof(where));
 	snprintf(status, sizeof(status), "Serving clients on %s", where);
 	notify_ready(&p->notifier, status);
 }
@@ -238,7 +186,7 @@ static void announce(struct process *p)
 {
 	char where[1024];
 	unsigned count = shard_count_of(p->config);
-	listening_text(&p->listening, where, sizeof(where));
+	listening_text(p->reload.listening, where, sizeof(where));
 	log_line(&p->log, LOG_TYPE_INFORMATION,
 		 "nightjar version " NIGHTJAR_VERSION " running, listening on %s, %u %s", where,
 		 count, count == 1 ? "shard" : "shards");
@@ -247,93 +195,10 @@ static void announce(struct process *p)
 	pulse_start(&p->pulse, &p->notifier, p->server, &p->log, clock_steady_ms());
 }
 
-static void log_refused(void *context, const char *reason)
-{
-	struct process *p = context;
-	log_line(&p->log, LOG_TYPE_ERROR, "Not reloaded: %s. The old one stays in use.", reason);
-}
-
-/* Certificates, keys, authorities and lists, for those who come from now on. */
-static void reload_doors(struct process *p)
-{
-	if (p->watch.count == 0)
-		return;
-	unsigned count = listening_reload(&p->listening, p->config, log_refused, p);
-	if (count > 0)
-		server_recheck_peers(p->server);
-	if (count > 0)
-		log_line(&p->log, LOG_TYPE_INFORMATION,
-			 "Reloaded: certificates and keys of %u %s, for new connections.", count,
-			 count == 1 ? "listener" : "listeners");
-}
-
-/* What the files say by now holds from now on; when one of them is of no use, all stays. */
-static bool change_access(struct process *p)
-{
-	struct access *access = read_access(p, false);
-	if (access)
-		server_change_access(p->server, access);
-	else
-		log_line(&p->log, LOG_TYPE_ERROR,
-			 "Who may come in, and what they may do, stays as it was.");
-	return access != NULL;
-}
-
-/* Other files, or other words about them, in a configuration that was read anew. */
-static bool reload_access(struct process *p, struct config *fresh)
-{
-	if (!config_swap_access(p->config, fresh)) {
-		log_line(&p->log, LOG_TYPE_WARNING,
-			 "per_listener_settings, or the listeners that it is about, are others: "
-			 "this needs a restart, and who may come in stays as it was.");
-		return false;
-	}
-	if (!change_access(p)) {
-		(void)!config_swap_access(p->config, fresh);
-		return false;
-	}
-	access_files_watch(p->config, &p->access_watch);
-	return true;
-}
-
-static void follow_access_files(struct process *p)
-{
-	if (file_watch_look(&p->access_watch) && change_access(p))
-		log_line(&p->log, LOG_TYPE_INFORMATION,
-			 "Who may come in, and what they may do, was read anew, since a file "
-			 "has changed.");
-}
-
-/* After it was moved away. */
-static void reopen_log(struct process *p)
-{
-	if (log_reopen(&p->log) != 0)
-		log_line(&p->log, LOG_TYPE_ERROR,
-			 "Cannot open the log file '%s' anew: %s. The old one stays.",
-			 p->config->log_file, strerror(errno));
-}
-
-/* Which lines to log, and who may come in, can change while running; where the file is anew is the
- * other reason for SIGHUP, after it was moved away. */
 static void reload(struct process *p)
 {
-	struct config fresh;
-	struct config_report report = {0};
 	notify_reloading(&p->notifier);
-	reopen_log(p);
-	if (broker_options_load(p->options, &fresh, &report) == 0) {
-		log_set_types(&p->log, fresh.log_types);
-		bool has_access = reload_access(p, &fresh);
-		log_line(&p->log, LOG_TYPE_INFORMATION,
-			 "Reloaded: which lines to log%s. All other options need a restart.",
-			 has_access ? ", who may come in, and what they may do" : "");
-	} else {
-		log_lines(&p->log, LOG_TYPE_ERROR, buffer_content(&report.errors));
-		log_line(&p->log, LOG_TYPE_ERROR, "Not reloaded: the configuration has mistakes.");
-	}
-	config_report_release(&report);
-	config_release(&fresh);
-	reload_doors(p);
+	reload_all(&p->reload);
 	tell_ready(p);
 }
 
@@ -354,18 +219,6 @@ static void tell_subscriptions(struct process *p)
 	server_tell_subscriptions(p->server);
 }
 
-static bool is_watching(const struct process *p)
-{
-	return p->watch.count + p->access_watch.count > 0;
-}
-
-static void look_at_files(struct process *p)
-{
-	if (file_watch_look(&p->watch))
-		reload_doors(p);
-	follow_access_files(p);
-}
-
 /* Until there is something to look after; -1: for ever. */
 static int wait_ms_of(struct process *p)
 {
@@ -373,7 +226,7 @@ static int wait_ms_of(struct process *p)
 	uint64_t log_ms = log_look(&p->log);
 	if (wait_ms > log_ms)
 		wait_ms = log_ms;
-	if (is_watching(p) && wait_ms > WATCH_MS)
+	if (reload_is_watching(&p->reload) && wait_ms > WATCH_MS)
 		wait_ms = WATCH_MS;
 	return wait_ms <= INT_MAX ? (int)wait_ms : -1;
 }
@@ -389,13 +242,13 @@ static bool serve_until_end(struct process *p)
 		if (what == SIGHUP)
 			reload(p);
 		else if (what == 0)
-			look_at_files(p);
+			reload_look(&p->reload);
 		else if (what == SIGUSR1)
 			tell_status(p);
 		else if (what == SIGUSR2)
 			tell_subscriptions(p);
 		else if (what == SIGRTMIN)
-			reopen_log(p);
+			reload_reopen_log(&p->reload);
 		else if (what == SANDBOX_SIGNAL)
 			tell_refused(p);
 		else if (what != SIGALRM)
@@ -463,15 +316,12 @@ static int run_with_log(struct process *p, struct span notices)
 	notify_open(&p->notifier);
 	process_raise_descriptors();
 	process_allow_priority();
-	int error = listening_open(&p->listening, p->config, p->reason);
-	if (error != 0)
-		return error;
-	for (size_t i = 0; i < p->config->listener_count; i++)
-		door_watch(p->config, &p->config->listeners[i], &p->watch);
-	error = run_with_store(p, notices);
-	file_watch_release(&p->watch);
-	file_watch_release(&p->access_watch);
-	listening_close(&p->listening);
+	p->reload = (struct reload){.options = p->options, .config = p->config, .log = &p->log};
+	p->reload.listening = listening_open(p->config, p->reason);
+	if (!p->reload.listening)
+		return ERROR_SYSTEM;
+	int error = run_with_store(p, notices);
+	reload_end(&p->reload);
 	notify_close(&p->notifier);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */

@@ -64,9 +64,11 @@ const char *broker_options_help(void)
 	       "Without a configuration only this machine can connect. The log goes to standard\n"
 	       "error, with -d to the system's log, unless the configuration says otherwise.\n"
 	       "SIGTERM and SIGINT end the broker, a second one ends it at once. SIGHUP reads "
-	       "anew\n"
-	       "what to log, and opens the log's file again. SIGUSR1 logs figures of the store,\n"
-	       "SIGUSR2 who is subscribed to what. SIGRTMIN opens the log's file again.\n";
+	       "the\n"
+	       "configuration anew, as a change of its file does, and opens the log's file again.\n"
+	       "SIGUSR1 logs figures of the store, SIGUSR2 who is subscribed to what. SIGRTMIN "
+	       "opens\n"
+	       "the log's file again.\n";
 }
 
 /* Words of the command line that are still to be read. */

@@ -148,12 +148,11 @@ static void refuse_door(const struct check *k, const char *reason)
 static void check_tls(const struct check *k, struct config_listener *l)
 {
 	char reason[DOOR_REASON_MAX], *key_log_file = l->tls.key_log_file;
-	struct door door;
 	l->tls.key_log_file = NULL;
-	if (door_open(&door, k->config, l, reason) == 0)
-		door_close(&door);
-	else
+	struct door *door = door_new(k->config, l, NULL, reason);
+	if (!door)
 		refuse_door(k, reason);
+	door_unref(door);
 	l->tls.key_log_file = key_log_file;
 	check_writable(k, "tls_keylog", key_log_file);
 }

@@ -86,39 +86,77 @@ static int make_tls(const struct config *c, const struct config_listener *from,
 	return error;
 }
 
-int door_open(struct door *d, const struct config *c, const struct config_listener *from,
-	      char reason[DOOR_REASON_MAX])
+static void fill_door(struct door *d, const struct config_listener *from)
 {
-	struct tls_context *tls = NULL;
-	int error = config_listener_has_tls(from) ? make_tls(c, from, NULL, &tls, reason) : 0;
-	if (error != 0)
-		return error;
-	struct mount *mount = from->mount_point ? mount_new(span_of_text(from->mount_point)) : NULL;
-	if (from->mount_point && !mount) {
-		tls_context_unref(tls);
-		snprintf(reason, DOOR_REASON_MAX, "%s", error_text(ERROR_NO_MEMORY));
-		return ERROR_NO_MEMORY;
-	}
-	size_t index = (size_t)(from - c->listeners);
-	*d = (struct door){
-		.tls = tls,
-		.answer = from->answer,
-		.realm = (uint8_t)config_realm_of(c, from),
-		.is_named_by_user = from->is_named_by_user,
-		.listener = (uint8_t)index,
-		.mount = mount,
-		.has_proxy = from->has_proxy,
-		.of_proxy = {.gives_name = from->tls.uses_identity && !tls,
-			     .must_have_tls = from->proxy_must_have_tls,
-			     .must_have_certificate = from->tls.requires_certificate && !tls},
-		.refused_versions = from->refused_versions,
-		.has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS,
-		.websocket = {.head_bytes_max = from->head_bytes,
-			      .origins = from->origins,
-			      .trusts_forwarded = from->trusts_forwarded},
+	d->answer = from->answer;
+	d->realm = d->listener = from->realm;
+	d->is_named_by_user = from->is_named_by_user;
+	d->has_proxy = from->has_proxy;
+	d->of_proxy = (struct proxy_terms){
+		.gives_name = from->tls.uses_identity && !d->tls,
+		.must_have_tls = from->proxy_must_have_tls,
+		.must_have_certificate = from->tls.requires_certificate && !d->tls,
 	};
+	d->refused_versions = from->refused_versions;
+	d->has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS;
+	d->websocket.head_bytes_max = from->head_bytes;
+	d->websocket.trusts_forwarded = from->trusts_forwarded;
+}
+
+static struct tls_context *tls_of(struct door *d)
+{
+	return d ? d->tls : NULL;
+}
+
+struct door *door_new(const struct config *c, const struct config_listener *from,
+		      struct door *before, char reason[DOOR_REASON_MAX])
+{
+	struct door *d = mem_zalloc(sizeof(*d));
+	char *origins = from->origins ? mem_copy_text(span_of_text(from->origins)) : NULL;
+	const char *prefix = from->mount_point;
+	struct mount *mount = prefix ? mount_new(span_of_text(prefix)) : NULL;
+	int error = 0;
+	if (!d || !origins != !from->origins || !mount != !prefix) {
+		snprintf(reason, DOOR_REASON_MAX, "out of memory");
+		error = ERROR_NO_MEMORY;
+	} else if (config_listener_has_tls(from)) {
+		error = make_tls(c, from, tls_of(before), &d->tls, reason);
+	}
+	if (error != 0) {
+		mem_free(origins);
+		mount_unref(mount);
+		mem_free(d);
+		return NULL;
+	}
+	atomic_init(&d->refs, 1);
+	d->mount = mount;
 	pthread_mutex_init(&d->mutex, NULL);
-	return 0;
+	fill_door(d, from);
+	d->websocket.origins = origins;
+	return d;
+}
+
+void door_succeed(struct door *d, struct door *successor)
+{
+	if (d->tls && successor->tls)
+		tls_context_succeed(d->tls, successor->tls);
+}
+
+struct door *door_ref(struct door *d)
+{
+	atomic_fetch_add(&d->refs, 1);
+	return d;
+}
+
+void door_unref(struct door *d)
+{
+	if (!d || atomic_fetch_sub(&d->refs, 1) > 1)
+		return;
+	tls_context_unref(d->tls);
+	mount_unref(d->mount);
+	pthread_mutex_destroy(&d->mutex);
+	mem_free((char *)(uintptr_t)d->websocket.origins);
+	mem_free(d);
 }
 
 int door_reload(struct door *d, const struct config *c, const struct config_listener *from,
@@ -135,13 +173,6 @@ int door_reload(struct door *d, const struct config *c, const struct config_list
 	tls_context_succeed(old, fresh);
 	tls_context_unref(old);
 	return 0;
-}
-
-void door_close(struct door *d)
-{
-	tls_context_unref(d->tls);
-	mount_unref(d->mount);
-	pthread_mutex_destroy(&d->mutex);
 }
 
 static struct layer *make_tls_layer(struct door *d)

@@ -148,6 +148,35 @@ void log_close(struct logger *l)
 	pthread_mutex_destroy(&l->mutex);
 }
 
+static void swap_sinks(struct logger *a, struct logger *b)
+{
+	struct log_options options = a->options;
+	struct log_sink sinks[ARRAY_COUNT(a->sinks)];
+	unsigned count = a->sink_count;
+	memcpy(sinks, a->sinks, sizeof(sinks));
+	memcpy(a->sinks, b->sinks, sizeof(sinks));
+	memcpy(b->sinks, sinks, sizeof(sinks));
+	a->options = b->options;
+	b->options = options;
+	a->sink_count = b->sink_count;
+	b->sink_count = count;
+}
+
+int log_change(struct logger *l, const struct log_options *options, char reason[LOG_REASON_MAX])
+{
+	struct logger other;
+	int error = log_open(&other, options, reason);
+	if (error != 0)
+		return error;
+	pthread_mutex_lock(&l->mutex);
+	swap_sinks(l, &other);
+	l->stamp_s = UINT64_MAX; /* the form of the time may be another */
+	l->stamp_len = 0;
+	pthread_mutex_unlock(&l->mutex);
+	log_close(&other);
+	return 0;
+}
+
 void log_set_types(struct logger *l, unsigned types)
 {
 	atomic_store(&l->types, types);
@@ -404,6 +433,17 @@ void log_line(struct logger *l, unsigned type, const char *format, ...)
 	add_item(l, &e, format);
 	write_text(l);
 	pthread_mutex_unlock(&l->mutex);
+}
+
+void log_lines(struct logger *l, unsigned type, struct span text)
+{
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		log_line(l, type, "%.*s", (int)len, (const char *)text.ptr);
+		size_t used = end ? len + 1 : len;
+		text = span_of(text.ptr + used, text.len - used);
+	}
 }
 
 void log_buffer_init(struct log_buffer *b, struct logger *log)

@@ -55,6 +55,10 @@ struct logger {
 int log_open(struct logger *l, const struct log_options *options,
 	     char reason[LOG_REASON_MAX]) MUST_USE;
 void log_close(struct logger *l);
+/* Other destinations, and another form of the time, from now on; a file is opened again. On an error,
+ * with the reason, all stays. */
+int log_change(struct logger *l, const struct log_options *options,
+	       char reason[LOG_REASON_MAX]) MUST_USE;
 /* Which lines to write from now on. Any thread. */
 void log_set_types(struct logger *l, unsigned types);
 /* Opens the log's file anew, after it was moved away; keeps the old one when that fails. */
@@ -72,6 +76,8 @@ uint64_t log_look(struct logger *l);
 
 /* One line, at once. Any thread. `type` is a bit of LOG_TYPE_. */
 void log_line(struct logger *l, unsigned type, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Lines of text, each ended by '\n', as a line of the log each. */
+void log_lines(struct logger *l, unsigned type, struct span text);
 
 /* Lines of one thread, on their way to the log. */
 struct log_buffer {

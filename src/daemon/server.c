@@ -14,7 +14,12 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
+
+/* A turn takes less, but when the machine is very busy. */
+#define CHANGE_PATIENCE_MS 1000
+#define CHANGE_LOOK_MS 1
 
 struct server {
 	struct crew crew;
@@ -127,7 +132,8 @@ static struct server *server_new(const struct server_parts *parts)
 	if (!s)
 		return NULL;
 	s->crew.log = parts->log;
-	s->crew.listening = parts->listening;
+	s->crew.listening = listening_ref(parts->listening);
+	pthread_mutex_init(&s->crew.listening_mutex, NULL);
 	s->crew.store = parts->store;
 	s->crew.workers = s->workers;
 	s->crew.worker_count = parts->shard_count;
@@ -173,6 +179,23 @@ void server_stop(struct server *s, uint32_t drain_ms)
 void server_change_access(struct server *s, struct access *access)
 {
 	broker_change_access(s->broker, access);
+}
+
+void server_change_settings(struct server *s, const struct settings *shared)
+{
+	broker_change_settings(s->broker, shared);
+}
+
+void server_change_listening(struct server *s, struct listening *listening)
+{
+	pthread_mutex_lock(&s->crew.listening_mutex);
+	struct listening *before = s->crew.listening;
+	s->crew.listening = listening_ref(listening);
+	atomic_fetch_add(&s->crew.listening_count, 1);
+	pthread_mutex_unlock(&s->crew.listening_mutex);
+	listening_unref(before);
+	for (unsigned i = 0; i < s->open_count; i++)
+		loop_wake(&s->workers[i].loop);
 }
 
 void server_recheck_peers(struct server *s)
@@ -225,6 +248,17 @@ void server_log_limits(struct server *s, bool always)
 			 text[0] ? text : "nobody has met one");
 }
 
+/* A turn that is under way may be past all of it. The next one reads what was posted to the shard,
+ * and finds other listeners, which the one behind it takes over. */
+void server_await_changes(struct server *s)
+{
+	const struct timespec nap = {.tv_nsec = CHANGE_LOOK_MS * 1000000L};
+	unsigned left = CHANGE_PATIENCE_MS / CHANGE_LOOK_MS, shard;
+	for (unsigned turn = 0; turn < 3; turn++)
+		for (server_ask_turns(s); !server_has_turned(s, &shard) && left > 0; left--)
+			nanosleep(&nap, NULL);
+}
+
 int server_ended_fd(const struct server *s)
 {
 	return s->crew.ended_fd;
@@ -245,6 +279,8 @@ void server_join(struct server *s)
 	store_close(s->crew.store);
 	for (unsigned i = 0; i < s->open_count; i++)
 		worker_close(&s->workers[i]);
+	listening_unref(s->crew.listening);
+	pthread_mutex_destroy(&s->crew.listening_mutex);
 	if (s->crew.ended_fd >= 0)
 		close(s->crew.ended_fd);
 	mem_free(s);

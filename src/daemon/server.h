@@ -24,9 +24,9 @@ struct server;
 struct server_parts {
 	const struct settings *settings;
 	struct logger *log;
-	struct listening *listening;
-	struct store *store;   /* open; what it holds goes to the broker */
-	struct access *access; /* what clients are judged by; the server takes a reference */
+	struct listening *listening; /* the server takes a reference, so do its threads */
+	struct store *store;         /* open; what it holds goes to the broker */
+	struct access *access;       /* what clients are judged by; the server takes a reference */
 	unsigned shard_count;
 };
 
@@ -37,6 +37,11 @@ struct server *server_start(const struct server_parts *parts, char reason[STORE_
 void server_stop(struct server *s, uint32_t drain_ms);
 /* Clients are judged by this from now on; takes over the reference. */
 void server_change_access(struct server *s, struct access *access);
+/* All shards go by these from now on; takes over the reference. */
+void server_change_settings(struct server *s, const struct settings *shared);
+/* Clients come by these from now on; takes a reference. After server_change_access, where they have
+ * realms that are new. */
+void server_change_listening(struct server *s, struct listening *listening);
 /* Who came in by certificates or keys that are no longer good goes. */
 void server_recheck_peers(struct server *s);
 /* Has subscriptions told as lines of the log. */
@@ -49,6 +54,8 @@ void server_ask_turns(struct server *s);
 bool server_has_turned(const struct server *s, unsigned *shard_out);
 /* A line about who has met a limit so far; `always`: also when nobody has. Any thread. */
 void server_log_limits(struct server *s, bool always);
+/* Waits until all of this is so in every shard; not for long, where one is stuck. */
+void server_await_changes(struct server *s);
 int server_ended_fd(const struct server *s);
 void server_join(struct server *s);
 

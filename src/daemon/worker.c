@@ -31,6 +31,8 @@ int worker_open(struct worker *w, struct crew *crew, unsigned index)
 
 void worker_close(struct worker *w)
 {
+	listening_unref(w->listening);
+	listening_unref(w->next);
 	log_buffer_flush(&w->lines);
 	log_buffer_release(&w->lines);
 	loop_close(&w->loop);
@@ -69,7 +71,7 @@ static void accept_some(struct worker *w, struct listener *listener)
 {
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
 		struct stream stream;
-		struct door *door = listening_door(w->crew->listening, listener);
+		struct door *door = listening_door(w->listening, listener);
 		struct peer peer = {
 			.port = listener->port,
 			.answer = door->answer,
@@ -128,6 +130,43 @@ static void publish_log(struct worker *w)
 		shard_publish(w->shard, span_of_text(line.topic), span_of(line.text, line.len));
 }
 
+static struct listening *listening_of(struct crew *crew, unsigned *seen_out)
+{
+	pthread_mutex_lock(&crew->listening_mutex);
+	struct listening *l = listening_ref(crew->listening);
+	*seen_out = atomic_load_explicit(&crew->listening_count, memory_order_relaxed);
+	pthread_mutex_unlock(&crew->listening_mutex);
+	return l;
+}
+
+static void accept_from(struct worker *w, struct listening *l)
+{
+	loop_accept_pause(&w->loop, UINT64_MAX);
+	if (!w->is_stopping && loop_accept_from(&w->loop, l->listeners, l->count) != 0)
+		loop_accept_pause(&w->loop, ACCEPT_PAUSE_MS);
+	listening_unref(w->listening);
+	w->listening = l;
+}
+
+/*
+ * Between turns, when no event speaks of a listener any more. Those who come by the next set may be
+ * judged by what was posted to the shard before it: so that is read first, by one more turn.
+ */
+static void follow_listening(struct worker *w)
+{
+	unsigned count = atomic_load_explicit(&w->crew->listening_count, memory_order_relaxed);
+	if (LIKELY(!w->next && count == w->listening_seen))
+		return;
+	if (w->next) {
+		accept_from(w, w->next);
+		w->next = NULL;
+	}
+	if (count == w->listening_seen)
+		return;
+	w->next = listening_of(w->crew, &w->listening_seen);
+	loop_wake(&w->loop);
+}
+
 static void take_turn(struct worker *w, const struct loop_event *events, unsigned count)
 {
 	struct moment now = clock_now(&w->clock);
@@ -147,6 +186,7 @@ static void take_turn(struct worker *w, const struct loop_event *events, unsigne
 		publish_log(w);
 	shard_turn_end(w->shard);
 	log_buffer_flush(&w->lines);
+	follow_listening(w);
 	atomic_fetch_add_explicit(&w->turn_count, 1, memory_order_relaxed);
 }
 
@@ -218,8 +258,8 @@ static void *run(void *context)
 int worker_start(struct worker *w)
 {
 	char name[16];
-	struct listening *listening = w->crew->listening;
-	if (loop_accept_from(&w->loop, listening->listeners, listening->count) != 0)
+	w->listening = listening_of(w->crew, &w->listening_seen);
+	if (loop_accept_from(&w->loop, w->listening->listeners, w->listening->count) != 0)
 		return ERROR_SYSTEM;
 	errno = pthread_create(&w->thread, NULL, run, w);
 	if (errno != 0)

@@ -13,7 +13,9 @@
 /* What all workers share. */
 struct crew {
 	struct logger *log;
-	struct listening *listening;
+	pthread_mutex_t listening_mutex;
+	struct listening *listening; /* guarded by the mutex; a reference */
+	atomic_uint listening_count; /* how often it was another one */
 	struct store *store;
 	struct broker *broker;
 	struct worker *workers;
@@ -40,6 +42,9 @@ struct worker {
 	struct log_buffer lines;
 	atomic_uint_fast64_t turn_count; /* written by its thread */
 	uint64_t asked_count;            /* for who asks whether it turns */
+	struct listening *listening;     /* it accepts from these; a reference */
+	struct listening *next;          /* and from these from its next turn on; NULL: no others */
+	unsigned listening_seen;         /* of crew.listening_count */
 	/* While stopping: */
 	bool is_stopping;
 	bool is_drained;

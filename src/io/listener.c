@@ -259,6 +259,18 @@ int listeners_open(const struct listen_at *at, struct listener listeners[LISTENE
 	return open_targets(&targets, listeners, count_out, reason);
 }
 
+/* Linux lets a socket with SO_REUSEADDR be bound to where another one is bound that no longer
+ * listens. */
+void listener_silence(struct listener *l)
+{
+	shutdown(l->fd, SHUT_RD);
+}
+
+void listener_resume(struct listener *l)
+{
+	(void)!listen(l->fd, BACKLOG);
+}
+
 void listener_close(struct listener *l)
 {
 	close(l->fd);

@@ -62,6 +62,14 @@ int listener_open_unix(const struct listen_unix *at, struct listener *listener_o
 		       char reason[LISTENER_REASON_MAX]) MUST_USE;
 /* A Unix socket's name goes, too, unless another has taken it. */
 void listener_close(struct listener *l);
+/* Of one that is open: its mode and its owner. 0 or ERROR_SYSTEM with the reason. */
+int listener_change_unix(struct listener *l, const struct listen_unix *at,
+			 char reason[LISTENER_REASON_MAX]) MUST_USE;
+/* Of a port: stops listening, while loops may still know the descriptor. Connections that wait are
+ * refused, and another socket can be opened at the same place. listener_resume takes it back, if
+ * the place is still free. */
+void listener_silence(struct listener *l);
+void listener_resume(struct listener *l);
 /* For listener_close, when the descriptor is closed. */
 void listener_remove_path(struct listener *l);
 

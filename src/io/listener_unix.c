@@ -84,16 +84,30 @@ static int bind_and_listen(int fd, const struct listen_unix *at, const struct so
 	return error;
 }
 
-static int fill(struct listener *l, const struct listen_unix *at, char *reason)
+/* By which it is known as ours, later. */
+static void note_file(struct listener *l)
 {
 	struct stat made;
-	l->path = mem_copy_text(span_of_text(at->path));
-	if (!l->path)
-		return refuse(reason, at, "out of memory");
-	if (stat(at->path, &made) == 0) {
+	if (stat(l->path, &made) == 0) {
 		l->path_inode = made.st_ino;
 		l->path_changed = made.st_ctim;
 	}
+}
+
+static bool is_ours(const struct listener *l)
+{
+	struct stat found;
+	return lstat(l->path, &found) == 0 && found.st_ino == l->path_inode &&
+	       found.st_ctim.tv_sec == l->path_changed.tv_sec &&
+	       found.st_ctim.tv_nsec == l->path_changed.tv_nsec;
+}
+
+static int fill(struct listener *l, const struct listen_unix *at, char *reason)
+{
+	l->path = mem_copy_text(span_of_text(at->path));
+	if (!l->path)
+		return refuse(reason, at, "out of memory");
+	note_file(l);
 	snprintf(l->text, sizeof(l->text), "%s", at->path);
 	return 0;
 }
@@ -127,16 +141,29 @@ int listener_open_unix(const struct listen_unix *at, struct listener *listener_o
 	return error;
 }
 
+int listener_change_unix(struct listener *l, const struct listen_unix *at,
+			 char reason[LISTENER_REASON_MAX])
+{
+	uid_t user;
+	gid_t group;
+	int error = find_owner(at, &user, &group, reason);
+	if (error == 0 && !is_ours(l))
+		return refuse(reason, at, "another file has taken its place");
+	if (error == 0 && (((at->owner || at->group) && chown(at->path, user, group) != 0) ||
+			   chmod(at->path, at->mode) != 0))
+		error = refuse(reason, at, strerror(errno));
+	if (error == 0)
+		note_file(l);
+	return error;
+}
+
 void listener_remove_path(struct listener *l)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat found;
 	if (!l->path)
 		return;
 	strcpy(address.sun_path, l->path);
-	if (!has_listener(&address) && lstat(l->path, &found) == 0 &&
-	    found.st_ino == l->path_inode && found.st_ctim.tv_sec == l->path_changed.tv_sec &&
-	    found.st_ctim.tv_nsec == l->path_changed.tv_nsec)
+	if (!has_listener(&address) && is_ours(l))
 		unlink(l->path); /* may fail, when privileges went: the next start removes it */
 	mem_free(l->path);
 	l->path = NULL;

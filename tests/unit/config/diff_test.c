@@ -84,7 +84,7 @@ static void test_diff_of_listeners(void **state)
 	      "websockets_headers_size of listener 1884: 8192 -> 600\n",
 	      "");
 	check(L "listener 0 /s\nsocket_mode 600\n", L "listener 0 /s\nsocket_mode 0660\n",
-	      "listener 0 /s: is closed\nlistener 0 /s: is opened\n", "");
+	      "socket_mode of listener 0 /s: 0600 -> 0660\n", "");
 	check(L "durability off\n", L, "durability of listener 1883: off -> as the broker's\n", "");
 	check(L "certfile a\nkeyfile b\n",
 	      L "certfile a\nkeyfile c\ntls_certificate d e\ntls_certificate f g\n",

@@ -191,6 +191,7 @@ static const struct accepted accepted_cases[] = {
 	{"log_rate_limit 7", CONFIG(log_rate_max), 7},
 	{"seccomp log", CONFIG(seccomp), SECCOMP_LOGS},
 	{"core_dump true", CONFIG(core_dump), 1},
+	{"reload_on_change false", CONFIG(reloads_on_change), 0},
 	{"response_information a/b", NOTHING},
 	{"persistence false", CONFIG(store.is_wanted), 0},
 	{"persistence true", CONFIG(store.is_wanted), 1},
@@ -340,13 +341,11 @@ static void test_options_of_anonymous_clients_here(void **state)
 		  "listener_allow_anonymous false\nlistener 3\nlistener_allow_anonymous true\n",
 		  "");
 	static const int allowed[] = {1, 0, 1};
-	assert_int_equal(config_access_count(&c.config), 3);
-	for (size_t i = 0; i < ARRAY_COUNT(allowed); i++) {
-		size_t realm = config_realm_of(&c.config, &c.config.listeners[i]);
-		const struct config_access *a = config_access_of(&c.config, realm);
-		assert_int_equal(a->allow_anonymous, allowed[i]);
-		assert_string_equal(a->password_file, "/p");
-	}
+	assert_int_equal(config_access_count(&c.config), 1);
+	assert_string_equal(config_access_of(&c.config, 0)->password_file, "/p");
+	for (size_t i = 0; i < ARRAY_COUNT(allowed); i++)
+		assert_int_equal(config_allows_anonymous(&c.config, &c.config.listeners[i]),
+				 allowed[i]);
 	configured_release(&c);
 	configure(&c,
 		  "per_listener_settings true\nlistener 1\nallow_anonymous true\n"
@@ -390,44 +389,6 @@ static void test_options_of_access_arrive(void **state)
 	assert_int_equal(c.rc, ERROR_INVALID);
 	assert_non_null(strstr(c.errors, "move it above all of them"));
 	configured_release(&c);
-}
-
-/* What a configuration that was read anew says about access is for the listeners that are open. */
-static void test_options_of_access_stay_with_their_listeners(void **state)
-{
-	static const struct {
-		const char *running, *fresh;
-		bool is_taken;
-	} cases[] = {
-		{"listener 1\n", "listener 1\nallow_anonymous true\n", true},
-		{"listener 1\n", "listener 2\npassword_file /1\n", true},
-		/* without a listener anonymous clients may come in, since only this machine can */
-		{"listener 1\n", "", false},
-		{"", "listener 1\n", false},
-		{"listener 1\n", "per_listener_settings true\nlistener 1\n", false},
-		{"per_listener_settings true\nlistener 1\nlistener 2 ::1\n",
-		 "per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2 ::1\n",
-		 true},
-		{"per_listener_settings true\nlistener 1\nlistener 2\n",
-		 "per_listener_settings true\nlistener 2\nallow_anonymous true\nlistener 1\n",
-		 false},
-		{"per_listener_settings true\nlistener 1 ::1\n",
-		 "per_listener_settings true\nlistener 1\n", false},
-		{"per_listener_settings true\nlistener 1\n",
-		 "per_listener_settings true\nlistener 1\nlistener 2\n", false},
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-		struct configured running, fresh;
-		configure(&running, cases[i].running, "");
-		configure(&fresh, cases[i].fresh, "");
-		assert_int_equal(running.rc, 0);
-		assert_int_equal(fresh.rc, 0);
-		assert_int_equal(config_swap_access(&running.config, &fresh.config),
-				 cases[i].is_taken);
-		configured_release(&running);
-		configured_release(&fresh);
-	}
 }
 
 /* In its last line: above it may stand a listener that the option is good for. */
@@ -712,7 +673,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_accepted_values_arrive),
-		cmocka_unit_test(test_options_of_access_stay_with_their_listeners),
 		cmocka_unit_test(test_options_texts_arrive),
 		cmocka_unit_test(test_options_of_anonymous_clients_here),
 		cmocka_unit_test(test_options_of_access_arrive),
