@@ -10,6 +10,10 @@ TOP = Path(__file__).resolve().parents[2]
 # What the script may use of the real machine; everything else is a stub or absent.
 REAL = ['sh', 'cat', 'mktemp', 'mkdir', 'dirname', 'tail', 'env', 'tee', 'chmod', 'rm']
 
+# What the program is linked with, in the order of nightjar.sh.
+LIBRARIES = ('libxxhash-dev libjansson-dev libssl-dev libargon2-dev libcurl4-openssl-dev '
+             'libseccomp-dev')
+
 
 class Machine:
     """A copy of nightjar.sh with a PATH of its own."""
@@ -77,7 +81,7 @@ def test_missing_packages_are_installed_and_named(machine):
     machine.stub('meson', 'exit 1')
     status, out, _ = machine.run('build')
     assert status == 1
-    missing = 'ninja-build libxxhash-dev libjansson-dev libssl-dev libargon2-dev libseccomp-dev'
+    missing = f'ninja-build {LIBRARIES}'
     assert f'installing {missing} to build nightjar\n' in out
     install, = machine.calls('apt-get')
     assert install.endswith(f'install -y --no-install-recommends {missing}')
@@ -88,7 +92,7 @@ def test_command_of_another_origin_needs_no_package(machine):
     machine.stub('meson', 'exit 1')
     machine.stub('ninja')
     machine.stub('pkg-config')
-    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev libseccomp-dev')
+    machine.installed(f'libc6-dev {LIBRARIES}')
     machine.run('build')
     assert machine.calls('apt-get') == []
 
@@ -148,7 +152,7 @@ def test_system_without_apt_is_told(machine):
 
 
 def built(machine):
-    machine.installed('libc6-dev libxxhash-dev libjansson-dev libssl-dev libargon2-dev libseccomp-dev')
+    machine.installed(f'libc6-dev {LIBRARIES}')
     for command in ('cc', 'pkg-config', 'meson', 'ninja', 'ldconfig', 'ln', 'install',
                     'systemd-sysusers'):
         machine.stub(command)
