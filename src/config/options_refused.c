@@ -39,6 +39,9 @@ static const struct option rows[] = {
 	OF_PLUGIN("plugin_opt_*"),
 	OF_PLUGIN("auth_opt_*"),
 	OF_PLUGIN("auth_plugin_deny_special_chars"),
+	REFUSED("listener_auto_id_prefix",
+		"one prefix is for all listeners: remove the line, or give each its own by "
+		"per_listener_settings and auto_id_prefix"),
 	REFUSED("tls_engine", ENGINES),
 	REFUSED("tls_engine_kpass_sha1", ENGINES),
 	REFUSED("http_dir", "the broker serves no files, since a server of pages on the port of "
