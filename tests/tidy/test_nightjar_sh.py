@@ -9,6 +9,8 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 # What the script may use of the real machine; everything else is a stub or absent.
 REAL = ['sh', 'cat', 'mktemp', 'mkdir', 'dirname', 'tail', 'env', 'tee', 'chmod', 'rm']
+LIBRARIES = ('libxxhash-dev libjansson-dev libssl-dev libargon2-dev libcurl4-openssl-dev '
+             'libseccomp-dev')
 
 # What the program is linked with, in the order of nightjar.sh.
 LIBRARIES = ('libxxhash-dev libjansson-dev libssl-dev libargon2-dev libcurl4-openssl-dev '
