@@ -69,14 +69,15 @@ const struct flaw *admit_proof(const struct connection *c, struct connect *p,
 		"its certificate holds no name that could be a user's"};
 	struct stream_peer peer = stream_peer(&c->stream);
 	const struct realm *realm = realm_of(c);
+	enum access_method method = peer.is_of_system ? METHOD_PEER : METHOD_CERTIFICATE;
 	*proved_out = METHOD_NONE;
-	if ((!peer.user_name && !peer.lacks_user_name) || !realm_uses(realm, METHOD_CERTIFICATE))
+	if ((!peer.user_name && !peer.lacks_user_name) || !realm_uses(realm, method))
 		return NULL;
 	if (!peer.user_name && realm->has_chain)
 		return NULL; /* the others of the chain are asked */
 	if (!peer.user_name || !utf8_is_valid(span_of_text(peer.user_name)))
 		return &flaw_no_proof;
-	*proved_out = METHOD_CERTIFICATE;
+	*proved_out = method;
 	p->has_user_name = true;
 	p->user_name = span_of_text(peer.user_name);
 	p->has_password = false;

@@ -13,7 +13,7 @@
 
 #include "broker/connection.h"
 
-/* What a certificate or a shared key has proved takes the place of what CONNECT claims: that method
+/* What a certificate, a shared key or the kernel has proved takes the place of what CONNECT claims: that method
  * for admit. NULL, or why it may not come in. */
 const struct flaw *admit_proof(const struct connection *c, struct connect *p,
 			       enum access_method *proved_out);

@@ -136,6 +136,8 @@ static void number_realms(struct config *c)
 void config_finish_access(struct config *c, struct config_report *report)
 {
 	static const char name[] = "per_listener_settings";
+	for (size_t i = 0; i < c->listener_count; i++)
+		config_check_peer_name(&c->listeners[i], report);
 	size_t index = option_index(option_named(span_of_text(name)));
 	struct reading r = reading_place(c, report, c->given[index], name);
 	number_realms(c);

@@ -163,6 +163,7 @@ struct config_listener {
 	int64_t topic_alias_max;
 	uint8_t answer;              /* enum answer: `durability` below the listener */
 	bool is_named_by_user;       /* use_username_as_clientid */
+	bool takes_peers_name;       /* use_peer_credentials_as_username */
 	uint8_t refused_versions;    /* bit n: clients of protocol level n (3 is MQTT 3.1) */
 	int8_t allow_anonymous_here; /* instead of allow_anonymous; -1: not said */
 	struct config_access access; /* with per_listener_settings */

@@ -173,6 +173,15 @@ static void refuse_unused(const struct realm_options *o)
 	}
 }
 
+void config_check_peer_name(const struct config_listener *l, struct config_report *report)
+{
+	if (l->takes_peers_name && !config_listener_is_unix(l))
+		report_notice(report,
+			      "use_peer_credentials_as_username of port %u has no effect: only a "
+			      "Unix socket knows who connects.",
+			      l->port);
+}
+
 void config_finish_login(struct config *c, struct config_access *a,
 			 const struct config_listener *listener, struct config_report *report)
 {

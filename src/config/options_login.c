@@ -21,6 +21,15 @@ static const struct option rows[] = {
 		 "a shared key), peer (of a Unix socket), jwt, password_file, http and anonymous. "
 		 "A method that is left out is not asked. The first two stand in front, anonymous "
 		 "at the end. See docs/ACCESS.md."},
+	{.name = "use_peer_credentials_as_username",
+	 BOOL,
+	 LISTENER(takes_peers_name),
+	 .group = OPTION_GROUP_ACCESS,
+	 .is_ours = true,
+	 .change = OPTION_CHANGES_FOR_NEW,
+	 .text = "Is the user of this machine who connects to the Unix socket of the listener "
+		 "above its user name? Names are those of /etc/passwd; a user who is not in it "
+		 "is called uid:1234. No password is asked for then."},
 	{.name = "auth_http_url",
 	 .type = OPTION_TEXT,
 	 LOGIN(auth_http_url),
@@ -65,8 +74,8 @@ static const struct option rows[] = {
 	 NUMBER(1, 256),
 	 LOGIN(auth_http_connections_max),
 	 .value = "count",
-	 .text = "How many questions are asked at a time; further ones wait. Connections are kept "
-		 "for the next question."},
+	 .text = "How many questions are asked at a time for each listener; further ones wait. "
+		 "Connections are kept for the next question."},
 	{.name = "auth_http_cache",
 	 NUMBER(0, 86400),
 	 LOGIN(auth_http_cache_ms),

@@ -63,6 +63,7 @@ void config_access_release(struct config_access *a);
 /* Does it ask for nothing, as a new one? */
 bool config_access_is_plain(const struct config_access *a);
 void config_finish_access(struct config *c, struct config_report *report);
+void config_check_peer_name(const struct config_listener *l, struct config_report *report);
 /* login.c: the same for the ways to know a client, of one realm; `listener`: whose; NULL: all. */
 void config_finish_login(struct config *c, struct config_access *a,
 			 const struct config_listener *listener, struct config_report *report);

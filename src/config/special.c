@@ -90,12 +90,13 @@ bool listener_is_plain(const struct config_listener *l)
 	static const struct listener_limits no_limits;
 	return l->answer == ANSWER_USUAL && l->connections_max <= 0 && l->qos_max < 0 &&
 	       l->topic_alias_max < 0 && l->family == SOCKET_FAMILY_ANY && l->socket_mode < 0 &&
-	       !l->is_named_by_user && l->refused_versions == 0 && l->allow_anonymous_here < 0 &&
-	       l->proxy_version == 0 && !l->proxy_must_have_tls && !l->tls.ignores_dates &&
-	       config_access_is_plain(&l->access) && l->protocol == CONFIG_PROTOCOL_MQTT &&
-	       !l->trusts_forwarded && !l->has_proxy && !l->tls.requires_certificate &&
-	       !l->tls.uses_identity && !l->tls.uses_subject && !l->tls.has_no_tickets &&
-	       memcmp(&l->limits, &no_limits, sizeof(no_limits)) == 0 && !has_text(l);
+	       !l->is_named_by_user && !l->takes_peers_name && l->refused_versions == 0 &&
+	       l->allow_anonymous_here < 0 && l->proxy_version == 0 && !l->proxy_must_have_tls &&
+	       !l->tls.ignores_dates && config_access_is_plain(&l->access) &&
+	       l->protocol == CONFIG_PROTOCOL_MQTT && !l->trusts_forwarded && !l->has_proxy &&
+	       !l->tls.requires_certificate && !l->tls.uses_identity && !l->tls.uses_subject &&
+	       !l->tls.has_no_tickets && memcmp(&l->limits, &no_limits, sizeof(no_limits)) == 0 &&
+	       !has_text(l);
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)

@@ -7,10 +7,12 @@
 #include "base/mem.h"
 #include "broker/mount.h"
 #include "io/layered.h"
+#include "io/peer_layer.h"
 #include "io/proxy_header.h"
 #include "io/tls.h"
 
 #define DEFAULT_ALPN "mqtt"
+#define USERS_PATH "/etc/passwd"
 
 /* "certificate key staple" of one line, cut up in place. */
 static void take_certificate(char *line, struct tls_certificate *out)
@@ -97,6 +99,7 @@ static void fill_door(struct door *d, const struct config_listener *from)
 		.must_have_tls = from->proxy_must_have_tls,
 		.must_have_certificate = from->tls.requires_certificate && !d->tls,
 	};
+	d->takes_peers_name = from->takes_peers_name && config_listener_is_unix(from);
 	d->refused_versions = from->refused_versions;
 	d->has_websocket = from->protocol == CONFIG_PROTOCOL_WEBSOCKETS;
 	d->websocket.head_bytes_max = from->head_bytes;
@@ -199,18 +202,30 @@ static bool admits_address(void *shard, const char *address)
 	return shard_admits_proxied(shard, address);
 }
 
+/* Who is at the other end of the socket. */
+static bool put_peer(struct layered *l, int fd)
+{
+	char name[PEER_NAME_MAX];
+	uint32_t uid;
+	if (peer_uid(fd, &uid))
+		return false;
+	peer_name(USERS_PATH, uid, name);
+	return put_on(l, peer_layer_new(name));
+}
+
 /* From the socket up. */
 static bool put_layers(struct door *d, struct layered *l, struct shard *shard)
 {
 	const struct proxy_judge judge = {admits_address, shard};
-	return (!d->has_proxy || put_on(l, proxy_layer_new(&d->of_proxy, &judge))) &&
+	return (!d->takes_peers_name || put_peer(l, l->bottom.stream.fd)) &&
+	       (!d->has_proxy || put_on(l, proxy_layer_new(&d->of_proxy, &judge))) &&
 	       (!d->tls || put_on(l, make_tls_layer(d))) &&
 	       (!d->has_websocket || put_on(l, websocket_server_new(&d->websocket)));
 }
 
 int door_furnish(struct door *d, struct stream *s, struct shard *shard)
 {
-	if (!d->tls && !d->has_proxy && !d->has_websocket)
+	if (!d->tls && !d->has_proxy && !d->has_websocket && !d->takes_peers_name)
 		return 0;
 	struct layered *l = layered_init(s);
 	if (l && put_layers(d, l, shard))

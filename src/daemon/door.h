@@ -27,6 +27,7 @@ struct door {
 	uint8_t answer;          /* enum answer of the listener */
 	bool has_proxy;          /* each connection begins with a proxy's header */
 	struct proxy_terms of_proxy;
+	bool takes_peers_name; /* of the user who connects to a Unix socket */
 	bool has_websocket;
 	struct websocket_settings websocket; /* its text is owned */
 	uint8_t realm;                       /* by which its clients are judged */

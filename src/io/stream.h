@@ -38,8 +38,9 @@ struct stream_ops {
 
 /* Known of a peer before it has said a word of MQTT. Texts may be NULL. */
 struct stream_peer {
-	/* Proved by a certificate or a shared key, and to take the place of a user name. */
+	/* Proved by a certificate, a shared key or the kernel, and to take the place of a user name. */
 	const char *user_name;
+	bool is_of_system;      /* it is the kernel that has proved it */
 	bool lacks_user_name;   /* a user name was to be proved, and there is none */
 	const char *address;    /* "192.0.2.1:4711", as a proxy has told */
 	const char *protection; /* "TLSv1.3, TLS_AES_256_GCM_SHA384" */

@@ -2,8 +2,11 @@
 """Kinds of sockets that the broker listens on: Unix sockets, interfaces, IPv6."""
 
 import os
+import pwd
 import socket
 import stat
+import subprocess
+import tempfile
 
 import pytest
 
@@ -42,6 +45,35 @@ def test_unix_socket_and_tcp_are_one_broker(tmp_path):
     finally:
         broker.stop()
     assert not path.exists()
+
+
+def test_user_who_connects_is_the_user_name(tmp_path):
+    """The kernel knows who connects; CONNECT's user name and password do not matter."""
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    users = [(None, me)]
+    if os.geteuid() == 0:
+        users.append((54321, "uid:54321"))
+    acl = "".join(f"user {name}\ntopic {name}/#\n" for _, name in users)
+    (tmp_path / "acl").write_text(acl)
+    with tempfile.TemporaryDirectory(prefix="nightjar-e2e-") as folder:
+        os.chmod(folder, 0o755)
+        path = f"{folder}/sock"
+        broker = Broker(["user root", "listener 0 127.0.0.1", f"listener 0 {path}",
+                         "socket_mode 0666", "use_peer_credentials_as_username true",
+                         f"acl_file {tmp_path}/acl"], port=None, verbose=True)
+        try:
+            for uid, name in users:
+                options = {"user": uid} if uid else {}
+                for topic, is_denied in [(f"{name}/1", False), ("other/1", True)]:
+                    done = subprocess.run(
+                        [*command("nightjar", "pub"), "--unix", path, "-V", "5", "-u", "x", "-P",
+                         "y", "-q", "1", "-t", topic, "-m", "m"], capture_output=True, text=True,
+                        timeout=30, check=False, cwd="/", **options)
+                    assert done.returncode == 0, done.stderr
+                    assert ("Not authorized" in done.stderr) == is_denied, done.stderr
+                broker.wait_for_line(f"connected .*u'{name}'")
+        finally:
+            broker.stop()
 
 
 def test_unix_socket_survives_kill(tmp_path):

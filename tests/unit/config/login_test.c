@@ -126,6 +126,18 @@ static void test_login_token_option_without_keys(void **state)
 	configured_release(&c);
 }
 
+static void test_login_peer_of_another_socket(void **state)
+{
+	struct configured c;
+	(void)state;
+	configure(&c, LISTENER "use_peer_credentials_as_username true", "");
+	assert_non_null(strstr(c.notices, "of port 1883 has no effect"));
+	configured_release(&c);
+	configure(&c, "listener 0 /run/a\nuse_peer_credentials_as_username true", "");
+	assert_null(strstr(c.notices, "no effect"));
+	configured_release(&c);
+}
+
 static void test_login_passwords_in_the_clear(void **state)
 {
 	static const struct {
@@ -173,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_login_chain_of_each_listener),
 		cmocka_unit_test(test_login_options_of_no_use),
 		cmocka_unit_test(test_login_token_option_without_keys),
+		cmocka_unit_test(test_login_peer_of_another_socket),
 		cmocka_unit_test(test_login_passwords_in_the_clear),
 		cmocka_unit_test(test_login_tokens_know_users),
 	};

@@ -252,6 +252,7 @@ static const struct accepted accepted_cases[] = {
 	{"auth_http_connections 256", CONFIG(access.auth_http_connections_max), 256},
 	{"auth_http_cache 0", CONFIG(access.auth_http_cache_ms), 0},
 	{"auth_http_cache 86400", CONFIG(access.auth_http_cache_ms), 86400000},
+	{"listener 1\nuse_peer_credentials_as_username true", LISTENER(takes_peers_name), 1},
 	{"jwt_key_file /a", NOTHING},
 	{"jwt_secret_file /a", NOTHING},
 	{"jwt_jwks_file /a", NOTHING},
