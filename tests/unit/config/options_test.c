@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "broker/broker.h"
+#include "config/diff.h"
 #include "configured.h"
 
 struct accepted {
@@ -415,6 +417,88 @@ static void test_options_all_obeyed_have_a_case(void **state)
 	}
 }
 
+/* Another place to listen at is another listener. */
+static const struct option *teller_of(const struct option *o)
+{
+	static const char *const of_places[] = {"port", "bind_address", "socket_domain",
+						"bind_interface"};
+	for (size_t i = 0; i < ARRAY_COUNT(of_places); i++)
+		if (strcmp(o->name, of_places[i]) == 0)
+			return option_named(SPAN_LITERAL("listener"));
+	return o;
+}
+
+/* The option itself, or another name of it, begins one of the lines. */
+static bool is_told(const struct buffer *lines, const struct option *of)
+{
+	const struct option *o = teller_of(of);
+	char *text = mem_copy_text(buffer_content(lines));
+	bool is_there = false;
+	for (size_t i = 0; i < supported_count() && !is_there; i++) {
+		const struct option *other = option_at(i);
+		bool is_same =
+			other == o || (o->target != OPTION_TO_NOTHING &&
+				       other->target == o->target && other->offset == o->offset);
+		size_t len = strlen(other->name);
+		for (char *line = text; is_same && *line; line = strchr(line, '\n') + 1)
+			is_there |= strncmp(line, other->name, len) == 0 &&
+				    (line[len] == ':' || line[len] == ' ');
+	}
+	mem_free(text);
+	return is_there;
+}
+
+/* What a reload says of this line, where the same file was without it. */
+static bool tells_change(const char *text, const struct option *o)
+{
+	struct configured before, after;
+	struct config_diff d;
+	char head[512];
+	const char *end = strrchr(text, '\n');
+	snprintf(head, sizeof(head), "%.*s", end ? (int)(end - text) : 0, text);
+	configure(&before, head, "");
+	configure(&after, text, "");
+	bool is_valid = before.rc == 0;
+	config_compare(&before.config, &after.config, &d);
+	bool is_late = o->change == OPTION_CHANGES_AT_RESTART;
+	bool is_there = is_told(is_late ? &d.restarts : &d.changes, o);
+	/* never on the other side */
+	assert_true(!is_valid || !is_told(is_late ? &d.changes : &d.restarts, o) ||
+		    strcmp(o->name, "durability") == 0);
+	config_diff_release(&d);
+	configured_release(&before);
+	configured_release(&after);
+	return is_there;
+}
+
+/* A row above has the same member. */
+static bool is_other_name(const struct option *o)
+{
+	for (size_t i = 0; i < option_index(o) && o->target != OPTION_TO_NOTHING; i++)
+		if (option_at(i)->target == o->target && option_at(i)->offset == o->offset)
+			return true;
+	return false;
+}
+
+/* Other values than the first are told, of every option from which anything follows. */
+static void test_options_changes_are_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < supported_count(); i++) {
+		const struct option *o = option_at(i);
+		/* of an include_dir, the options of its files are told */
+		bool is_there = o->status != OPTION_SUPPORTED ||
+				o->change == OPTION_CHANGES_NEVER || is_other_name(o) ||
+				strcmp(o->name, "include_dir") == 0;
+		for (size_t j = 0; j < ARRAY_COUNT(accepted_cases) && !is_there; j++)
+			is_there = begins_with_name(accepted_cases[j].text, o->name) &&
+				   tells_change(accepted_cases[j].text, o);
+		if (!is_there)
+			print_error("a change of %s is not told\n", o->name);
+		assert_true(is_there);
+	}
+}
+
 static void test_table_rows_are_well_made(void **state)
 {
 	(void)state;
@@ -678,6 +762,7 @@ int main(void)
 		cmocka_unit_test(test_options_of_anonymous_clients_here),
 		cmocka_unit_test(test_options_of_access_arrive),
 		cmocka_unit_test(test_options_all_obeyed_have_a_case),
+		cmocka_unit_test(test_options_changes_are_told),
 		cmocka_unit_test(test_table_rows_are_well_made),
 		cmocka_unit_test(test_options_number_edges),
 		cmocka_unit_test(test_options_number_ranges_fit_the_member),
