@@ -11,6 +11,8 @@
 #define PARALLEL_MAX 64
 /* A server that answers nobody for so long is taken for hung. */
 #define PATIENCE_NS (10 * BENCH_NS_PER_S)
+/* The same for one to which all come back at once. */
+#define STORM_PATIENCE_NS (60 * BENCH_NS_PER_S)
 
 int bench_handshake_begin(struct bench_run *run, struct bench_connection *c)
 {
@@ -211,17 +213,35 @@ static void note_ready(struct bench_run *run)
 		bench_histogram_record(&run->latency, bench_now_ns() - run->lost_ns, 1);
 }
 
+/* Attempts for each client after which nobody is there any more. */
+#define RETRIES_MAX 20
+
+/* Who comes back and is turned away comes again, as clients do. */
+static bool try_again(struct bench_run *run, struct bench_connection *c)
+{
+	if (!run->lost_ns || c->stage == BENCH_READY ||
+	    run->counts.retried >= (uint64_t)RETRIES_MAX * run->client_count)
+		return false;
+	run->failure[0] = 0;
+	run->counts.retried++;
+	bench_connection_close(c);
+	return bench_handshake_begin(run, c) == 0;
+}
+
 /* Works off what has happened within the server's patience; counts who became ready. */
 static int step_all(struct bench_run *run, uint32_t *ready)
 {
 	int count = 0;
-	int error = bench_run_wait(run, bench_now_ns() + PATIENCE_NS, &count);
+	uint64_t patience_ns = run->lost_ns ? STORM_PATIENCE_NS : PATIENCE_NS;
+	int error = bench_run_wait(run, bench_now_ns() + patience_ns, &count);
 	if (!error && count == 0)
 		return bench_run_fail(run, "the server did not answer for %u seconds",
-				      (unsigned)(PATIENCE_NS / BENCH_NS_PER_S));
+				      (unsigned)(patience_ns / BENCH_NS_PER_S));
 	for (int i = 0; !error && i < count; i++) {
 		struct bench_connection *c = run->events[i].data.ptr;
 		error = bench_handshake_step(run, c);
+		if (error && try_again(run, c))
+			error = 0;
 		if (error || c->stage != BENCH_READY)
 			continue;
 		note_ready(run);

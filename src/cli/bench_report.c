@@ -117,8 +117,10 @@ void bench_report_text(const struct bench_run *run, const struct bench_result *r
 	print_fill(run);
 	if (run->options->shape != BENCH_IDLE && !run->options->scenario->is_absent)
 		print_percentiles("latency", &r->latency);
-	if (run->options->reconnects)
+	if (run->options->reconnects) {
 		print_percentiles("back after", &r->latency);
+		printf("turned away %llu times\n", (unsigned long long)r->retried);
+	}
 	if (run->options->resumes)
 		printf("resumed     %llu handshakes\n", (unsigned long long)r->resumed);
 	if (publishes && r->has_done)
@@ -180,6 +182,8 @@ void bench_report_json_result(const struct bench_options *o, const struct bench_
 	       (unsigned long long)r->unsent, (unsigned long long)r->refused,
 	       (unsigned long long)r->foreign, (unsigned long long)r->stalls);
 	print_json_wire(&r->wire);
+	if (o->reconnects)
+		printf("\"retried\": %llu, ", (unsigned long long)r->retried);
 	if (o->resumes)
 		printf("\"resumed\": %llu, ", (unsigned long long)r->resumed);
 	if (o->server_pid)

@@ -78,6 +78,7 @@ void bench_result_of(const struct bench_run *run, const struct bench_result *fau
 		.delivered = count,
 		.per_second = (double)count / ns * 1e9,
 		.resumed = run->counts.resumed,
+		.retried = run->counts.retried,
 		.server_cpu_us = count ? cpu_ns / (double)count / 1e3 : cpu_ns / ns * 1e6,
 		.server_cores = cpu_ns / ns,
 		.generator_cores = (double)(end->own_cpu_ns - start->own_cpu_ns) / ns,

@@ -17,6 +17,7 @@ struct bench_result {
 	double server_cores;
 	double generator_cores;
 	double rss_each;  /* idle: bytes per connection */
+	uint64_t retried; /* --reconnect: attempts that came to nothing */
 	uint64_t resumed; /* handshakes of TLS; with --reconnect of the second round */
 	struct bench_wire wire;
 	uint64_t lost;

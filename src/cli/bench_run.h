@@ -63,6 +63,7 @@ struct bench_counts {
 	uint64_t refused;      /* publications answered with a reason code of 0x80 or more */
 	uint64_t acknowledged; /* QoS 1 and 2: publications that are done */
 	uint64_t connected;    /* churn: connections that were accepted */
+	uint64_t retried;      /* connections that came back and were turned away */
 	uint64_t resumed;      /* handshakes of TLS that an earlier one made shorter */
 	uint64_t stalls;       /* QoS 0: outstanding messages given up */
 };

@@ -3,9 +3,8 @@
 """
 What 100,000 access rules cost: checks per second, processor time of each, and memory, of nightjar
 and of Debian's mosquitto in one run. One client publishes at QoS 0, in large writes; each publish
-is one check. The same without rules comes first, and is taken off.
-
-    tests/bench/acl.py [--program build/nightjar] [--rules 100000] [--seconds 3]
+is one check. The same without rules comes first, so that the difference is theirs. Writes a part of
+docs/BENCH_DOORS.md.
 """
 
 import argparse
@@ -19,6 +18,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "e2e"))
+
+import doors  # noqa: E402
 
 from support import packets as p  # noqa: E402
 from support.broker import free_port  # noqa: E402
@@ -111,21 +112,39 @@ def measure(program, shape, count, seconds):
     return {"checks/s": sent / took, "us": cpu / sent * 1e6, "MiB": memory}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--program", default=str(TOP / "build" / "nightjar"))
-    parser.add_argument("--rules", type=int, default=100000)
-    parser.add_argument("--seconds", type=float, default=3)
-    o = parser.parse_args()
-    print("| rules | broker | publishes/s | processor time of each | memory |")
-    print("| --- | --- | --- | --- | --- |")
+def table_of(o):
+    """Lines; each is printed as soon as it is known."""
+    lines = ["| rules | broker | publishes/s | processor time of each | memory |",
+             "| --- | --- | --- | --- | --- |"]
+    print("\n".join(lines))
     for shape in SHAPES:
         for title, program in (("nightjar", o.program), ("mosquitto", MOSQUITTO)):
             r = measure(program, shape, o.rules, o.seconds)
             name = shape if SHAPES[shape] is None else f"{o.rules:,} {shape}"
             figures = (f"{r['checks/s']:,.0f} | {r['us']:,.2f} µs | {r['MiB']:.0f} MiB" if r else
                        f"did not listen within {START_S} s | |")
-            print(f"| {name} | {title} | {figures} |", flush=True)
+            lines.append(f"| {name} | {title} | {figures} |")
+            print(lines[-1], flush=True)
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./nightjar.sh bench --acl",
+                                     description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--program", default=str(TOP / "build" / "nightjar"))
+    parser.add_argument("--rules", type=int, default=100000)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--no-page", action="store_true", help="print, and write nothing")
+    o = parser.parse_args()
+    load_text = doors.load_text()
+    lines = table_of(o)
+    if not o.no_page:
+        doors.write_part("acl", "\n".join([
+            "## Rules", "",
+            f"`./nightjar.sh bench --acl`; {load_text}. One client publishes at QoS 0 in large "
+            f"writes; each publish is one check by {o.rules:,} rules, all over which its topics "
+            "lie. What it takes without rules comes first: the difference is what rules cost.", "",
+            *lines]))
 
 
 if __name__ == "__main__":

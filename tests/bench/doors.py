@@ -66,10 +66,10 @@ def both(program, shards=None):
 
 
 @contextlib.contextmanager
-def running(server, lines, port, folder):
+def running(server, lines, port, folder, common=()):
     """Yields its pid. The port is one that it listens on when it is up."""
     path = folder / 'server.conf'
-    path.write_text('\n'.join([*COMMON, *server.lines, *lines]) + '\n')
+    path.write_text('\n'.join([*(common or COMMON), *server.lines, *lines]) + '\n')
     with open(folder / 'log', 'w+', encoding='utf-8', errors='replace') as log:
         process = subprocess.Popen([*server.words, str(path)], stdout=log, stderr=log,
                                    stdin=subprocess.DEVNULL, cwd=folder)

@@ -23,7 +23,7 @@ PARTS = ('throughput', 'handshakes', 'idle', 'storm')
 SHARE_MAX = 0.5
 IDLE_BYTES_MAX = 12 * 1024
 # So much quieter than the servers and the clients that run: what those suffer is the server's doing.
-STORM_NICE = 10
+STORM_NICE = 5
 # Seconds of warm-up of the running clients, and of the calm that is measured first.
 WARMUP, CALM = 1.0, 3.0
 
@@ -50,6 +50,8 @@ class Measurement:
     def run(self, server, words, *, key='ecdsa', websocket=False):
         port = peers.free_port()
         lines = doors.listener(port, key=key, websocket=websocket, folder=self.folder)
+        if websocket:  # mosquitto ends when it has no other
+            lines += doors.listener(peers.free_port())
         tls = self.folder / f'{key}.pem' if key else None
         with doors.running(server, lines, port, self.folder) as pid:
             return doors.measure(self.options.generator, [*words, *(['--ws'] if websocket else [])],
@@ -209,13 +211,14 @@ def storm_cells(s):
     seconds = s.crowd['max_us'] / 1e6
     return [f'{s.calm["p99_us"] / 1000:.2f} ms', f'{s.during["p50_us"] / 1000:.2f} ms',
             f'**{s.during["p99_us"] / 1000:.2f} ms**', f'{s.during["max_us"] / 1000:.0f} ms',
-            f'{s.during["lost"]}', f'{s.crowd["p50_us"] / 1e6:.2f} s', f'**{seconds:.2f} s**',
+            f'{s.during["lost"]}', f'{s.crowd["retried"]}', f'{s.crowd["p50_us"] / 1e6:.2f} s', f'**{seconds:.2f} s**',
             f'{s.kib_before / 1024:.0f} MiB', f'{s.kib_peak / 1024:.0f} MiB']
 
 
 def storm(m):
     servers = [*doors.both(m.options.program, 1), doors.both(m.options.program)[1]]
     titles = ['p99 in the calm', 'p50 in the storm', 'p99 in the storm', 'longest', 'lost',
+              'turned away, and came again',
               'half are back after', 'all are back after', 'memory before', 'peak']
     columns = []
     for server in servers:
