@@ -17,6 +17,13 @@ void mem_free(void *ptr);
 /* A copy of the bytes with a NUL behind them; NULL when there is no memory. */
 char *mem_copy_text(struct span text) MUST_USE;
 
+/* From now on what is held is weighed, as malloc_usable_size(3) has it, for mem_weight. It costs a
+ * little for each call of the above. Call it early: what was taken before and is given back later
+ * is weighed wrong. */
+void mem_weigh_start(void);
+/* Bytes held, over all threads: each may have kept some ten thousand to itself. Any thread. */
+uint64_t mem_weight(void);
+
 /*
  * For tests: the `countdown`-th allocation of this thread from now fails (1 = the next), once.
  * 0 switches it off.

@@ -4,10 +4,12 @@
 #include "base/hash.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/shed.h"
 
 enum key_kind { KEY_ADDRESS, KEY_USER, KEY_CLIENT_ID };
 
 static const char text_banned[] = "banned for what was done before";
+static const char text_busy[] = "the server has too much to do, or too little memory";
 static const char text_crowded[] = "too many connections of its address";
 
 static const struct limit_settings *limits_now(const struct shard *s)
@@ -91,6 +93,9 @@ uint64_t shard_accept_wait_ms(struct shard *s, unsigned listener)
 {
 	struct guard *guard = &s->broker->guard;
 	uint64_t wait_ms = guard_connect_wait_ms(guard, limits_now(s), listener, s->now.steady_ms);
+	uint64_t late_ms = shed_accept_wait_ms(s);
+	if (late_ms > wait_ms)
+		wait_ms = late_ms;
 	if (wait_ms > 0)
 		guard_count(guard, GUARD_CONNECTS_HELD);
 	return wait_ms;
@@ -187,6 +192,7 @@ static enum ledger_answer enter_proxied(struct connection *c)
 const struct flaw *admission_judge(struct connection *c, const struct connect *p)
 {
 	static const struct flaw flaw_banned = {REASON_BANNED, text_banned};
+	static const struct flaw flaw_busy = {REASON_SERVER_BUSY, text_busy};
 	static const struct flaw flaw_crowded = {REASON_QUOTA_EXCEEDED, text_crowded};
 	struct shard *s = c->shard;
 	const struct ban_settings *b = &limits_now(s)->ban;
@@ -194,6 +200,10 @@ const struct flaw *admission_judge(struct connection *c, const struct connect *p
 	if (answer != LEDGER_WELCOME)
 		return answer == LEDGER_BANNED ? &flaw_banned : &flaw_crowded;
 	c->is_exempt = is_trusted(s, address_of(c));
+	if (shed_connections(s, p->client_id) && !c->is_exempt) {
+		guard_count(&s->broker->guard, GUARD_BUSY);
+		return &flaw_busy;
+	}
 	if (LIKELY(!has_bans(b)) || c->is_exempt)
 		return NULL;
 	if ((b->of_users && p->has_user_name && is_name_banned(s, KEY_USER, p->user_name)) ||

@@ -266,7 +266,8 @@ const struct flaw *admit(struct connection *c, const struct connect *p, enum acc
 		return is_misnamed(c, p) ? &flaw_misnamed : NULL;
 	identity_unref(c->shard, c->identity); /* the file has changed meanwhile */
 	c->identity = NULL;
-	c->until_s = 0;
+	if (c->extras)
+		c->extras->until_s = 0;
 	for (; at < CHAIN_LEN_MAX && realm->chain[at] != METHOD_NONE; at++)
 		if (is_decided(c, p, at, proved, &flaw))
 			return flaw;
@@ -281,7 +282,11 @@ static unsigned home_of(struct shard *s, struct connection *c, const struct logi
 	if (login->result != LOGIN_KNOWN)
 		return login->result;
 	struct span name = login_name(login);
-	c->until_s = login->until_s < UINT32_MAX ? (uint32_t)login->until_s : 0;
+	if (login->until_s > 0 && login->until_s < UINT32_MAX) {
+		if (!connection_has_extras(c))
+			return LOGIN_FAILED;
+		c->extras->until_s = (uint32_t)login->until_s;
+	}
 	c->identity = identity_of(s, &(struct identity_claim){.name = &name,
 							      .stamp = login->stamp,
 							      .realm = c->realm,

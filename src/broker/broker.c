@@ -303,7 +303,7 @@ void shard_accept(struct shard *s, const struct stream *stream, const struct pee
 	atomic_fetch_add(&s->broker->connection_count, 1);
 	s->status.connections_total++;
 	struct event *e = shard_event(s, EVENT_CONNECTION_OPENED, c);
-	e->number = c->port;
+	e->number = peer->port;
 	shard_event_show(s, e, c, SPAN_NONE, NULL);
 }
 

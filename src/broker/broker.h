@@ -44,6 +44,8 @@ struct broker_hooks {
 	/* Bytes that nobody can guess, for what peers must not foresee. Any thread; 0 or an error.
 	 * NULL: they follow from the broker's seed, for tests. */
 	int (*random)(void *context, struct room room);
+	/* How many bytes the process holds; any thread. NULL: nobody has weighed it. */
+	uint64_t (*memory)(void *context);
 	/* An event happened; on the shard's thread; NULL when nobody wants to know. */
 	void (*event)(void *context, unsigned shard, const struct event *event,
 		      const struct event_detail *detail);
@@ -131,6 +133,10 @@ void shard_ready(struct shard *s, struct stream *stream, bool is_readable, bool 
 /* A message of the broker's own, at QoS 0, for whoever is there now. Within a turn. */
 void shard_publish(struct shard *s, struct span topic, struct span payload);
 void shard_turn_end(struct shard *s);
+
+/* After each turn: when it began and ended, by the steady clock. How late a shard is follows from
+ * it (shed.h). Without it nothing is shed for that. */
+void shard_note_turn(struct shard *s, uint64_t began_ms, uint64_t ended_ms);
 
 /* How long the thread may wait; 0 when there is work left, UINT64_MAX for "until something comes". */
 uint64_t shard_wait_ms(const struct shard *s);

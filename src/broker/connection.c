@@ -212,12 +212,12 @@ void connection_free(struct connection *c)
 	output_release(&c->output, &c->shard->chunks);
 	authenticate_forget(c);
 	unmount(c);
+	throttle_free(c);
 	if (c->extras) {
 		aliases_in_free(c->extras->in);
 		aliases_out_free(c->extras->out);
 	}
 	mem_free(c->extras);
-	throttle_free(c);
 	admission_left(c);
 	mem_free(c->input);
 	settings_unref(c->terms);
@@ -422,13 +422,18 @@ static bool retries(const struct connection *c)
 	return c->version != MQTT_5 && c->shard->settings->retry_interval_ms > 0;
 }
 
+static uint64_t until_ms(const struct connection *c)
+{
+	return c->extras ? c->extras->until_s * 1000ull : 0;
+}
+
 /* What it came in by has an end, by the wall clock, which may be set meanwhile: it is looked at
  * from time to time. */
 static uint64_t end_deadline(const struct connection *c)
 {
 	const struct moment *now = &c->shard->now;
-	uint64_t end_ms = c->until_s * 1000ull;
-	if (c->until_s == 0)
+	uint64_t end_ms = until_ms(c);
+	if (end_ms == 0)
 		return UINT64_MAX;
 	uint64_t left = end_ms > now->wall_ms ? end_ms - now->wall_ms : 0;
 	return now->steady_ms + (left < WALL_CLOCK_LOOK_MS ? left : WALL_CLOCK_LOOK_MS);
@@ -436,7 +441,8 @@ static uint64_t end_deadline(const struct connection *c)
 
 static bool has_ended(const struct connection *c)
 {
-	return c->until_s > 0 && c->shard->now.wall_ms >= c->until_s * 1000ull;
+	uint64_t end_ms = until_ms(c);
+	return end_ms > 0 && c->shard->now.wall_ms >= end_ms;
 }
 
 void connection_start_keep_alive(struct connection *c)
@@ -460,12 +466,15 @@ static void retry_if_stuck(struct connection *c)
 	struct send *send = &c->session->send;
 	uint32_t oldest = (uint32_t)send->oldest;
 	/* a PUBREL may wait for the log: not what a retry is for */
-	bool is_stuck = c->retry_oldest == oldest + 1 && !command_is_pending(c->shard, c->session);
+	if (!connection_has_extras(c))
+		return;
+	bool is_stuck =
+		c->extras->retry_oldest == oldest + 1 && !command_is_pending(c->shard, c->session);
 	if (!send_is_idle(send) && send->resend == send->next && is_stuck) {
 		send_restart(send, send->receive_maximum);
 		deliver_pump(c->shard, c->session);
 	}
-	c->retry_oldest = send_is_idle(send) ? 0 : oldest + 1;
+	c->extras->retry_oldest = send_is_idle(send) ? 0 : oldest + 1;
 }
 
 void connection_timeout(struct connection *c)

@@ -36,10 +36,14 @@ enum connection_state {
 
 /* What few connections have. */
 struct connection_extras {
-	struct aliases_in *in;     /* topic aliases of the client's PUBLISHes; or NULL */
-	struct aliases_out *out;   /* those we assigned; or NULL */
-	struct mount *mount;       /* of its listener (mount.h); or NULL */
-	struct exchange *exchange; /* an enhanced authentication that is under way; or NULL */
+	struct aliases_in *in;        /* topic aliases of the client's PUBLISHes; or NULL */
+	struct aliases_out *out;      /* those we assigned; or NULL */
+	struct mount *mount;          /* of its listener (mount.h); or NULL */
+	struct exchange *exchange;    /* an enhanced authentication that is under way; or NULL */
+	struct throttle *throttle;    /* NULL: it may be as fast as it likes (throttle.h) */
+	uint32_t until_s;             /* since 1970: how long it may stay; 0: as long as it likes */
+	uint16_t topic_alias_max_out; /* what the client takes, or we set at most */
+	uint32_t retry_oldest; /* retry interval: oldest open position at the last look + 1 */
 };
 
 struct connection {
@@ -56,18 +60,14 @@ struct connection {
 	struct output output;
 	struct kept_input *input;         /* of a partial packet, owned; NULL when there is none */
 	struct connection_extras *extras; /* NULL: it has none of them */
-	struct throttle *throttle;        /* NULL: it may be as fast as it likes (throttle.h) */
 	struct timer timer;               /* connect timeout, keep alive, or end of closing */
 	uint64_t last_packet_ms;          /* steady clock */
 	struct link link;                 /* all connections of the shard, or its graveyard */
 	struct connection *next_dirty;    /* output to be flushed at the end of the turn */
 	struct connection *next_resumed;  /* input to be gone on with at the next turn */
-	uint32_t retry_oldest; /* retry interval: oldest open position at the last look + 1 */
 	uint32_t
 		packet_bytes_max; /* what the client takes; PACKET_BYTES_MAX when it said nothing */
-	uint32_t until_s;         /* since 1970: how long it may stay; 0: as long as it likes */
 	uint16_t keep_alive;      /* seconds in force, 0 = none */
-	uint16_t topic_alias_max_out;
 	uint16_t port;
 	uint16_t pins;      /* commands under way that will come back to it */
 	uint32_t state : 3; /* enum connection_state */
@@ -152,6 +152,8 @@ void connection_go_on_fast(struct connection *c);
 void connection_congest(struct connection *c);
 void connection_fill(struct connection *c);
 void connection_resume_input(struct connection *c);
+/* Memory that the part of a packet takes which has come. */
+size_t connection_kept_bytes(const struct connection *c);
 /* Leaves this shard for another, with its unread input. */
 void connection_move(struct connection *c, unsigned to);
 /* Reports its readiness to this shard from now on. 0 or an error, then it was closed. */

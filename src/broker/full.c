@@ -5,6 +5,7 @@
 #include "broker/acks.h"
 #include "broker/handle.h"
 #include "broker/hold.h"
+#include "broker/shed.h"
 
 static const struct flaw flaw_memory = {REASON_QUOTA_EXCEEDED, "out of memory"};
 
@@ -33,7 +34,9 @@ bool full_refuses(const struct shard *s, const struct publication *p,
 {
 	if (p->opened) /* its turn has come */
 		return false;
-	return (is_logged && is_full(s)) || held_count(publisher) > 0;
+	if (shed_all(s))
+		guard_count(&s->broker->guard, GUARD_SHED_REFUSED);
+	return (is_logged && is_full(s)) || shed_all(s) || held_count(publisher) > 0;
 }
 
 int full_hold(struct shard *s, struct publication *p, struct session *publisher,
@@ -111,7 +114,7 @@ void full_turn(struct shard *s)
 {
 	if (LIKELY(!s->held.first))
 		return;
-	while (s->held.first && !is_full(s)) {
+	while (s->held.first && !is_full(s) && !shed_all(s)) {
 		struct held_publish *held = s->held.first;
 		struct session *session = session_by_number(s, held->session);
 		s->held.first = held->next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When the log has no room for messages. A version 5 publisher is told so; an older one has no way
+ * When the log has no room for messages, or the process is at its memory_ceiling (shed.h). A version 5 publisher is told so; an older one has no way
  * to be told, so its messages are held, unanswered and in order, until there is room again. What is
  * held has not been promised to anybody: it goes with its connection, and the client, which has had
  * no answer, sends it again.

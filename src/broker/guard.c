@@ -77,6 +77,10 @@ const char *guard_count_name(enum guard_count which)
 		[GUARD_CROWDED] = "connections refused for their address's number",
 		[GUARD_BANNED] = "connections refused as banned",
 		[GUARD_BANS] = "bans begun",
+		[GUARD_BUSY] = "connections refused as busy",
+		[GUARD_SHED] = "messages at QoS 0 shed",
+		[GUARD_SHED_REFUSED] = "messages at QoS 1 and 2 refused or held for memory",
+		[GUARD_SWEPT] = "connections ended for memory",
 	};
 	_Static_assert(ARRAY_COUNT(names) == GUARD_COUNT_COUNT, "a name for each");
 	return names[which];

@@ -19,8 +19,15 @@ enum guard_count {
 	GUARD_CROWDED,       /* connections refused: too many of their address */
 	GUARD_BANNED,        /* connections refused: banned */
 	GUARD_BANS,          /* bans that began */
+	GUARD_BUSY,          /* connections refused: too much to do, or too little memory */
+	GUARD_SHED,          /* PUBLISHes at QoS 0 dropped, for the same reasons */
+	GUARD_SHED_REFUSED,  /* those at QoS 1 and 2 refused or held, for want of memory */
+	GUARD_SWEPT,         /* connections ended, for want of memory */
 	GUARD_COUNT_COUNT,
 };
+
+/* What is given up for want of memory, or of time; each with those before it (shed.h). */
+enum shed_level { SHED_NOTHING, SHED_CONNECTIONS, SHED_QOS_0, SHED_QOS_1_2, SHED_LARGE };
 
 /* A bucket that several threads take from. */
 struct shared_bucket {
@@ -32,6 +39,9 @@ struct guard {
 	struct shared_bucket connects; /* of all listeners */
 	struct shared_bucket connects_of[LIMIT_LISTENERS_MAX];
 	struct ledger ledger;
+	atomic_uint memory_level; /* enum shed_level, by memory_ceiling */
+	atomic_uint late_count;   /* shards that are too late for new connections */
+	atomic_uint_fast64_t delay_peak_ms;
 	/* As at the start: what is counted by one prefix cannot be found by another. */
 	uint8_t ipv6_prefix;
 };

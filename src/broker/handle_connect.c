@@ -204,10 +204,12 @@ static void negotiate(struct connection *c, const struct connect *p, struct conn
 	}
 	if (properties_has(in, PROPERTY_REQUEST_PROBLEM_INFORMATION))
 		c->wants_problem_information = in->request_problem_information == 1;
-	if (properties_has(in, PROPERTY_TOPIC_ALIAS_MAXIMUM))
-		c->topic_alias_max_out = in->topic_alias_maximum < set->topic_alias_max_out
-						 ? in->topic_alias_maximum
-						 : set->topic_alias_max_out;
+	uint16_t aliases =
+		properties_has(in, PROPERTY_TOPIC_ALIAS_MAXIMUM) ? in->topic_alias_maximum : 0;
+	if (aliases > set->topic_alias_max_out)
+		aliases = set->topic_alias_max_out;
+	if (aliases > 0 && connection_has_extras(c)) /* without: no aliases */
+		c->extras->topic_alias_max_out = aliases;
 }
 
 static void see_connect(struct connection *c, const struct connect *p, struct span client_id)
@@ -411,8 +413,8 @@ static void put_answers(const struct connection *c, const struct connect_options
 
 static void open_aliases(struct connection *c)
 {
-	if (c->topic_alias_max_out > 0 && connection_has_extras(c))
-		c->extras->out = aliases_out_new(c->topic_alias_max_out); /* without: no aliases */
+	if (c->extras && c->extras->topic_alias_max_out > 0)
+		c->extras->out = aliases_out_new(c->extras->topic_alias_max_out);
 }
 
 /* The one CONNACK [MQTT-3.1.4-5, 3.2.0-1, -2], which says whether there was a session

@@ -9,6 +9,7 @@
 #include "broker/rights.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/shed.h"
 #include "broker/source.h"
 #include "broker/throttle.h"
 #include "mqtt/topic.h"
@@ -263,8 +264,13 @@ void handle_publish(struct connection *c, uint8_t flags, struct span body)
 	see_publish(c, true, p.topic, p.qos,
 		    (p.dup ? EVENT_FLAG_DUP : 0) | (p.retain ? EVENT_FLAG_RETAIN : 0), p.packet_id,
 		    (uint32_t)p.payload.len);
-	if (UNLIKELY(c->throttle && throttle_refuses(c, &p)))
+	if (UNLIKELY(throttle_of(c) && throttle_refuses(c, &p)))
 		return;
+	if (shed_qos_0(s) && p.qos == 0) {
+		guard_count(&s->broker->guard, GUARD_SHED);
+		s->status.dropped_qos0++;
+		return;
+	}
 	if (is_kept_out(c, &p))
 		return;
 	if (UNLIKELY(p.retain && retain_is_over_limit(s, p.topic, p.payload.len))) {

@@ -9,6 +9,7 @@
 #include "broker/handle.h"
 #include "broker/see.h"
 #include "broker/shard.h"
+#include "broker/shed.h"
 #include "broker/throttle.h"
 
 static const struct flaw flaw_too_large = {REASON_PACKET_TOO_LARGE,
@@ -23,6 +24,10 @@ static const struct flaw flaw_pingreq_body = {REASON_MALFORMED_PACKET, "PINGREQ 
 static const struct farewell peer_closed = {.text = "connection closed by the client"};
 static const struct farewell out_of_memory = {
 	.reason_code = REASON_QUOTA_EXCEEDED, .tell = true, .text = "out of memory"};
+
+static const struct farewell memory_is_short = {.reason_code = REASON_QUOTA_EXCEEDED,
+						.tell = true,
+						.text = "memory is short, and its packet is large"};
 
 static void handle_pingreq(struct connection *c, struct span body)
 {
@@ -41,7 +46,7 @@ static void handle_pingreq(struct connection *c, struct span body)
 
 static void handle_open(struct connection *c, const struct fixed_header *h, struct span body)
 {
-	if (UNLIKELY(c->throttle != NULL) &&
+	if (UNLIKELY(throttle_of(c) != NULL) &&
 	    !throttle_take(c, h->type, (size_t)h->header_len + h->remaining_length))
 		return;
 	switch (h->type) {
@@ -187,6 +192,11 @@ struct kept_input {
 	uint8_t bytes[];
 };
 
+size_t connection_kept_bytes(const struct connection *c)
+{
+	return c->input ? c->input->capacity : 0;
+}
+
 static size_t input_len(const struct connection *c)
 {
 	return c->input ? c->input->len : 0;
@@ -282,6 +292,12 @@ static void read_large(struct connection *c, size_t expected)
 		capacity = c->shard->scratch_len;
 	if (capacity > expected)
 		capacity = expected;
+	if (shed_large(c->shard) && capacity > connection_kept_bytes(c)) {
+		guard_count(&c->shard->broker->guard, GUARD_SWEPT);
+		connection_end(c, &memory_is_short);
+		input_free(c);
+		return;
+	}
 	if (input_reserve(c, capacity)) {
 		connection_end(c, &out_of_memory);
 		input_free(c);

@@ -56,6 +56,12 @@ struct limit_settings {
 	uint8_t exempt_count;
 	struct network exempt[EXEMPT_MAX];
 	struct ban_settings ban;
+	/* Of the whole process; 0 = none (shed.h). Not from or to 0 while running. */
+	uint64_t memory_ceiling;
+	/* A shard that is so late, in milliseconds; 0 = never: no new connections (500: four times
+	 * what was seen where nine programs shared a core), no QoS 0 (2000: most clients give up by then). */
+	uint32_t shed_connections_ms;
+	uint32_t shed_qos0_ms;
 	struct listener_limits listeners[LIMIT_LISTENERS_MAX];
 };
 

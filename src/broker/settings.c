@@ -42,7 +42,9 @@ void settings_init(struct settings *s)
 		   comes */
 		.queue_memory_bytes_max = 64u << 20,
 		.topic_levels_max = 200,
-		.limits = {.ipv6_prefix = 64,
+		.limits = {.shed_connections_ms = 500,
+			   .shed_qos0_ms = 2000,
+			   .ipv6_prefix = 64,
 			   .ban = {.window_s = 60, .ban_s = 300, .of_addresses = true}},
 		.cached_topics_max = 4096,
 	};

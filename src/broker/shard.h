@@ -31,6 +31,15 @@ struct held_publishes {
 	size_t bytes;
 };
 
+/* What this shard has measured of itself (shed.h). */
+struct shedding {
+	uint64_t ended_ms;   /* steady clock: its last turn */
+	uint64_t swept_ms;   /* when it last looked for stalled connections */
+	uint32_t delay_us;   /* how late it is, on average */
+	uint8_t delay_level; /* enum shed_level */
+	bool is_dropping;    /* QoS 0 */
+};
+
 struct shard {
 	struct broker *broker;
 	const struct settings *settings; /* those that hold now; a reference */
@@ -96,6 +105,7 @@ struct shard {
 	struct queue_pager pager;
 	struct interest_state interest;
 	struct returning_group *returning; /* groups' messages that are on their way back */
+	struct shedding shed;
 	bool is_congested;  /* another shard, or the log, can't keep up: stop reading */
 	bool has_started;   /* has told the log what a new process tells it first */
 	bool is_recovering; /* commands are read from the log: no answers, nothing is appended */

@@ -61,20 +61,22 @@ void throttle_begin(struct connection *c)
 	const struct listener_limits *l = limits_of_client(c);
 	if (!l->messages_per_s && !l->bytes_per_s) {
 		throttle_free(c);
-	} else if (!c->throttle) {
-		c->throttle = mem_zalloc(sizeof(*c->throttle));
-		if (c->throttle)
-			c->throttle->connection = c;
+	} else if (!throttle_of(c) && connection_has_extras(c)) {
+		struct throttle *t = mem_zalloc(sizeof(*t));
+		if (t)
+			t->connection = c;
+		c->extras->throttle = t;
 	}
 }
 
 void throttle_free(struct connection *c)
 {
-	if (!c->throttle)
+	struct throttle *t = throttle_of(c);
+	if (!t)
 		return;
-	timer_cancel(&c->shard->throttle_timers, &c->throttle->timer);
-	mem_free(c->throttle);
-	c->throttle = NULL;
+	timer_cancel(&c->shard->throttle_timers, &t->timer);
+	mem_free(t);
+	c->extras->throttle = NULL;
 }
 
 /* What asks the broker to do something. Acknowledgements are answers to what it has sent itself. */
@@ -88,7 +90,7 @@ static bool is_request(uint8_t packet_type)
 static void tell(struct connection *c, const char *text)
 {
 	struct shard *s = c->shard;
-	struct throttle *t = c->throttle;
+	struct throttle *t = throttle_of(c);
 	struct event *e = shard_event(s, EVENT_LIMITED, c);
 	bool is_due = t->told_ms == 0 || s->now.steady_ms >= t->told_ms + TOLD_PAUSE_MS;
 	if (!is_due || !quiet_allows(&s->quiet_limited, s->now.steady_ms, &e->number))
@@ -102,7 +104,7 @@ static void hold_back(struct connection *c, uint64_t wait_ms)
 	struct shard *s = c->shard;
 	guard_count(&s->broker->guard, GUARD_HELD_BACK);
 	tell(c, "is held back: it sends faster than its listener allows");
-	timer_set(&s->throttle_timers, &c->throttle->timer, s->now.steady_ms + wait_ms);
+	timer_set(&s->throttle_timers, &throttle_of(c)->timer, s->now.steady_ms + wait_ms);
 	connection_throttle(c);
 }
 
@@ -113,7 +115,7 @@ static uint64_t longer(uint64_t a, uint64_t b)
 
 static uint64_t wait_ms_of(const struct connection *c)
 {
-	const struct throttle *t = c->throttle;
+	const struct throttle *t = throttle_of(c);
 	uint64_t now_ms = c->shard->now.steady_ms, wait_ms = 0;
 	struct rate messages = message_rate(c), bytes = byte_rate(c);
 	if (messages.per_second)
@@ -125,7 +127,7 @@ static uint64_t wait_ms_of(const struct connection *c)
 
 static bool is_there(const struct connection *c, size_t len)
 {
-	const struct throttle *t = c->throttle;
+	const struct throttle *t = throttle_of(c);
 	uint64_t now_ms = c->shard->now.steady_ms;
 	struct rate messages = message_rate(c), bytes = byte_rate(c);
 	return (!messages.per_second || bucket_has(&t->messages, &messages, 1, now_ms)) &&
@@ -134,7 +136,7 @@ static bool is_there(const struct connection *c, size_t len)
 
 static void take(struct connection *c, uint8_t packet_type, size_t len)
 {
-	struct throttle *t = c->throttle;
+	struct throttle *t = throttle_of(c);
 	uint64_t now_ms = c->shard->now.steady_ms;
 	struct rate messages = message_rate(c), bytes = byte_rate(c);
 	if (messages.per_second && is_request(packet_type))
@@ -158,8 +160,8 @@ bool throttle_take(struct connection *c, uint8_t packet_type, size_t len)
 {
 	uint8_t action = limits_of_client(c)->rate_action;
 	bool is_publish = packet_type == PACKET_PUBLISH;
-	c->throttle->is_over = is_publish && action == RATE_REFUSE && !is_there(c, len);
-	if (c->throttle->is_over)
+	throttle_of(c)->is_over = is_publish && action == RATE_REFUSE && !is_there(c, len);
+	if (throttle_of(c)->is_over)
 		return true;
 	take(c, packet_type, len);
 	uint64_t wait_ms = wait_ms_of(c);
@@ -175,7 +177,7 @@ bool throttle_take(struct connection *c, uint8_t packet_type, size_t len)
  * nothing through. */
 static void note_refusal(struct connection *c)
 {
-	struct throttle *t = c->throttle;
+	struct throttle *t = throttle_of(c);
 	struct rate refusals = refusal_rate(c);
 	bucket_take(&t->refusals, &refusals, 1, c->shard->now.steady_ms);
 	uint64_t wait_ms = bucket_wait_ms(&t->refusals, &refusals, c->shard->now.steady_ms);
@@ -195,9 +197,9 @@ static bool can_be_refused(const struct connection *c, const struct publish *p)
 bool throttle_refuses(struct connection *c, const struct publish *p)
 {
 	struct guard *guard = &c->shard->broker->guard;
-	if (!c->throttle->is_over)
+	if (!throttle_of(c)->is_over)
 		return false;
-	c->throttle->is_over = false;
+	throttle_of(c)->is_over = false;
 	if (!can_be_refused(c, p)) {
 		take(c, PACKET_PUBLISH, p->topic.len + p->payload.len);
 		uint64_t wait_ms = wait_ms_of(c);

@@ -13,16 +13,20 @@
 #include "broker/connection.h"
 #include "broker/shard.h"
 
+static inline struct throttle *throttle_of(const struct connection *c)
+{
+	return c->extras ? c->extras->throttle : NULL;
+}
 /* Has its listener rates, or had it? Those that held when it came: later ones may be of other
  * listeners. */
 static inline bool throttle_is_due(const struct connection *c)
 {
 	const struct listener_limits *l = &c->terms->limits.listeners[c->listener];
-	return c->throttle || ((l->messages_per_s || l->bytes_per_s) && !c->is_exempt);
+	return throttle_of(c) || ((l->messages_per_s || l->bytes_per_s) && !c->is_exempt);
 }
 /* Before packets of an open connection are looked at: the rates may be others than before. */
 void throttle_begin(struct connection *c);
-/* A whole packet has come, of a connection with c->throttle. False: the connection ends by it. */
+/* A whole packet has come, of a connection that has a throttle. False: the connection ends by it. */
 bool throttle_take(struct connection *c, uint8_t packet_type, size_t len);
 /* A PUBLISH whose topic is known, right after that: was it refused instead of taken? */
 struct publish;

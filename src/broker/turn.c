@@ -11,8 +11,9 @@
 #include "broker/retain.h"
 #include "broker/see.h"
 #include "broker/shard.h"
-#include "broker/tell.h"
+#include "broker/shed.h"
 #include "broker/start.h"
+#include "broker/tell.h"
 #include "broker/throttle.h"
 
 #include <sched.h>
@@ -91,6 +92,7 @@ void shard_turn_begin(struct shard *s, struct moment now)
 	tell_turn(s);
 	follow_congestion(s);
 	checkpoint_turn(s);
+	shed_turn(s);
 	full_turn(s);
 	resume_inputs(s);
 }
@@ -273,6 +275,8 @@ uint64_t shard_wait_ms(const struct shard *s)
 	if (s->paused_count > 0 && s->undurable_bytes <= UNDURABLE_BYTES_MAX &&
 	    wait > CONGESTION_MS)
 		wait = CONGESTION_MS;
+	other = shed_wait_ms(s);
+	wait = other < wait ? other : wait;
 	if (s->hold_until_ms != UINT64_MAX) {
 		uint64_t hold = s->hold_until_ms > s->now.steady_ms
 					? s->hold_until_ms - s->now.steady_ms

@@ -208,6 +208,7 @@ struct config {
 
 	char *limit_exempt;        /* networks with commas; NULL: none */
 	uint8_t limit_ipv6_prefix; /* bits that stand for one client */
+	uint64_t memory_ceiling;   /* of the process; 0: none */
 
 	uint32_t shards;        /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay;       /* set TCP_NODELAY on accepted connections */

@@ -21,6 +21,7 @@ void limits_finish(struct config *c, struct config_report *report)
 {
 	const char *next = c->limit_exempt;
 	c->settings.limits.ipv6_prefix = c->limit_ipv6_prefix;
+	c->settings.limits.memory_ceiling = c->memory_ceiling;
 	c->settings.limits.exempt_count = 0;
 	while (next) {
 		const char *comma = strchr(next, ',');

@@ -190,6 +190,37 @@ static const struct option rows[] = {
 	 .value = "bits",
 	 .text = "So many bits of an IPv6 address stand for one client, where addresses are "
 		 "counted and banned."},
+
+	/* Too much of it all */
+	{.name = "memory_ceiling",
+	 NUMBER(0, BYTES_MAX),
+	 .is_ours = true,
+	 .change = OPTION_CHANGES_AT_RESTART,
+	 CONFIG(memory_ceiling),
+	 .group = OPTION_GROUP_LIMITS,
+	 .value = "bytes",
+	 .text = "How much memory the process may hold: messages, connections, sessions, TLS, all. "
+		 "At 80 per cent of it new connections are refused as \"server busy\", at 90 "
+		 "QoS 0 is dropped, at 100 QoS 1 and 2 are refused, or wait where a client of a "
+		 "version before 5 cannot be told; each ends five per cent below. 0: no limit."},
+	{.name = "shed_connections_after",
+	 NUMBER(0, 3600000),
+	 .is_ours = true,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 SETTING(limits.shed_connections_ms),
+	 .group = OPTION_GROUP_LIMITS,
+	 .value = "milliseconds",
+	 .text = "When clients wait so long for their turn, on average over two seconds, new "
+		 "connections are not accepted until it is half of that; who asks to come in "
+		 "meanwhile is told \"server busy\". 0: never."},
+	{.name = "shed_qos0_after",
+	 NUMBER(0, 3600000),
+	 .is_ours = true,
+	 .change = OPTION_CHANGES_AT_ONCE,
+	 SETTING(limits.shed_qos0_ms),
+	 .group = OPTION_GROUP_LIMITS,
+	 .value = "milliseconds",
+	 .text = "When clients wait so long, QoS 0 messages are dropped as well. 0: never."},
 };
 
 const struct option_table options_limit = {rows, ARRAY_COUNT(rows)};

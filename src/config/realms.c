@@ -89,6 +89,7 @@ static void number_limits(struct config *c)
 	struct limit_settings *set = &c->settings.limits;
 	memset(set->listeners, 0, sizeof(set->listeners));
 	set->ipv6_prefix = c->limit_ipv6_prefix;
+	set->memory_ceiling = c->memory_ceiling;
 	for (size_t i = 0; i < c->listener_count; i++)
 		set->listeners[c->listeners[i].realm] = c->listeners[i].limits;
 }

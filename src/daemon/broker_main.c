@@ -24,6 +24,7 @@
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/store.h"
+#include "daemon/weigh.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -331,6 +332,8 @@ static int run_with_log(struct process *p, struct span notices)
 static int run(const struct broker_options *o, struct config *c, struct span notices)
 {
 	struct process p = {.options = o, .config = c, .signals_fd = -1, .ready_fd = -1};
+	if (c->memory_ceiling > 0)
+		weigh_start();
 	int error = open_log(&p);
 	if (error == 0) {
 		error = run_with_log(&p, notices);

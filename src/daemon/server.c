@@ -58,6 +58,12 @@ static int random_bytes(void *context, struct room room)
 	return getrandom(room.ptr, room.len, 0) == (ssize_t)room.len ? 0 : ERROR_SYSTEM;
 }
 
+static uint64_t weigh_memory(void *context)
+{
+	(void)context;
+	return mem_weight();
+}
+
 static void log_event(void *context, unsigned shard, const struct event *event,
 		      const struct event_detail *detail)
 {
@@ -95,6 +101,7 @@ static int open_broker(struct server *s, const struct server_parts *parts)
 		.context = s,
 		.wake = wake_shard,
 		.attach = attach_stream,
+		.memory = weigh_memory,
 		.verify = judge_login,
 		.random = random_bytes,
 		.event = log_event,
@@ -241,11 +248,15 @@ bool server_has_turned(const struct server *s, unsigned *shard_out)
 
 void server_log_limits(struct server *s, bool always)
 {
+	const struct guard *g = broker_guard(s->broker);
+	uint64_t delay_ms = atomic_load_explicit(&g->delay_peak_ms, memory_order_relaxed);
 	char text[1024];
-	guard_text(broker_guard(s->broker), text, sizeof(text));
+	guard_text(g, text, sizeof(text));
 	if (text[0] || always)
-		log_line(s->crew.log, LOG_TYPE_INFORMATION, "Limits so far: %s.",
-			 text[0] ? text : "nobody has met one");
+		log_line(s->crew.log, LOG_TYPE_INFORMATION,
+			 "Limits so far: %s. Clients waited for their turn at most %llu ms, on "
+			 "average over two seconds.",
+			 text[0] ? text : "nobody has met one", (unsigned long long)delay_ms);
 }
 
 /* A turn that is under way may be past all of it. The next one reads what was posted to the shard,

@@ -57,13 +57,13 @@ static void complain(struct worker *w, const char *reason)
 			 reason);
 }
 
-/* Faster than connect_rate: the rest stays in the system's queue, in its order. */
+/* Faster than connect_rate, or than we can: the rest stays in the system's queue, in its order. */
 static void hold_listener(struct worker *w, const struct listener *listener, uint64_t wait_ms)
 {
 	loop_accept_pause_at(&w->loop, listener, wait_ms);
 	if (may_complain(w, &w->crew->held_ms))
 		log_line(w->crew->log, LOG_TYPE_NOTICE,
-			 "Connections to %s come faster than connect_rate allows: they wait.",
+			 "Connections to %s come faster than they are let in: they wait.",
 			 listener->text);
 }
 
@@ -185,6 +185,7 @@ static void take_turn(struct worker *w, const struct loop_event *events, unsigne
 	if (w->index == 0)
 		publish_log(w);
 	shard_turn_end(w->shard);
+	shard_note_turn(w->shard, now.steady_ms, clock_steady_ms());
 	log_buffer_flush(&w->lines);
 	follow_listening(w);
 	atomic_fetch_add_explicit(&w->turn_count, 1, memory_order_relaxed);

@@ -21,6 +21,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {
 	[EVENT_DENIED] = "denied",
 	[EVENT_LIMITED] = "limited",
 	[EVENT_BANNED] = "banned",
+	[EVENT_LOAD] = "load",
 	[EVENT_SESSION_ENDED] = "session ended",
 };
 

@@ -43,6 +43,9 @@ enum event_kind {
 	EVENT_LIMITED,
 	/* for number seconds, since text; detail: one of address, user name, client id */
 	EVENT_BANNED,
+	/* what is given up, or no more, for want of memory (state 1; number per cent of the
+	 * ceiling) or of time (state 0; number milliseconds); text says what follows */
+	EVENT_LOAD,
 	/* expired or replaced by a clean start: text says which; EVENT_FLAG_CLEAN when it was never
 	 * meant to outlive its connection */
 	EVENT_SESSION_ENDED,

@@ -345,6 +345,17 @@ static void write_banned(struct line_text *t, const struct event *e, const struc
 	line_sentence(t, ".");
 }
 
+static void write_load(struct line_text *t, const struct event *e, const struct event_detail *d)
+{
+	line_begin(t, LOG_TYPE_WARNING);
+	line_words(t,
+		   e->state ? "Memory is at %u %% of memory_ceiling: "
+			    : "Clients wait %u ms for their turn: ",
+		   e->number);
+	line_sentence(t, d->text);
+	line_sentence(t, ".");
+}
+
 typedef void write_event_lines(struct line_text *t, const struct event *e,
 			       const struct event_detail *d);
 
@@ -363,6 +374,7 @@ static write_event_lines *const writers[EVENT_KIND_COUNT] = {
 	[EVENT_DENIED] = write_denied,
 	[EVENT_LIMITED] = write_limited,
 	[EVENT_BANNED] = write_banned,
+	[EVENT_LOAD] = write_load,
 	[EVENT_SESSION_ENDED] = write_session_ended,
 };
 
@@ -406,6 +418,7 @@ bool event_is_notice(const struct event *event)
 	case EVENT_LIMITED:
 	case EVENT_BANNED:
 	case EVENT_SUBSCRIPTION:
+	case EVENT_LOAD:
 	case EVENT_CLIENT_CONNECTED:
 	case EVENT_CLIENT_DISCONNECTED: return true;
 	case EVENT_SESSION_ENDED: return (event->flags & EVENT_FLAG_CLEAN) == 0;

@@ -130,7 +130,7 @@ def test_connect_rate(start_broker, clients):
     for client in storm:
         client.expect(p.CONNACK, code=0)
     assert seconds_since(start) > 0.4
-    broker.wait_for_line("come faster than connect_rate allows: they wait")
+    broker.wait_for_line("come faster than they are let in: they wait")
     assert "listeners held back" in logged_limits(broker)
     bystanders.cut()
 
@@ -199,3 +199,43 @@ def test_ban_spares_proxy_and_networks_of_trust(start_broker, clients):
         broken.send_if_open(b"PROXY nonsense\r\n")
         assert broken.receive() is None
     assert come(b"192.0.2.3", hello).code == 0
+
+
+# Memory
+
+def answer_to_connect(client):
+    client.send(p.connect(client.address))
+    return client.expect(p.CONNACK).code
+
+
+def test_memory_ceiling_sheds_in_order(start_broker, clients):
+    """New connections, then QoS 0, then the rest; who has a session comes in, and gets all that was
+    acknowledged."""
+    broker = start_broker("persistence false", "memory_ceiling 24000000", shards=2)
+    reader = connected(clients, broker, client_id="reader", clean=False,
+                       props=[(p.SESSION_EXPIRY, 1000)])
+    reader.subscribe("t", qos=1)
+    reader.cut()
+    writer = connected(clients, broker)
+    codes, connacks = [], []
+    while 0x97 not in codes:
+        payload = str(len(codes)).encode() + bytes(200_000)
+        codes.append(writer.publish("t", payload, 1).code)
+        client = clients(broker)
+        connacks.append(answer_to_connect(client))
+        client.cut()
+    assert 0x89 in connacks and connacks == sorted(connacks)
+    shares = [broker.wait_for_line(r"Memory is at (\d+) % of memory_ceiling: " + what).group(1)
+              for what in ("new connections are refused[.]", ".*, QoS 0 is dropped[.]",
+                           ".* refused or wait[.]")]
+    assert [80, 90, 100] <= [int(share) for share in shares] and int(shares[0]) < 90
+    writer.publish("t", b"dropped", 0)
+    counted = logged_limits(broker)
+    assert "connections refused as busy" in counted and "messages at QoS 0 shed" in counted
+    reader = connected(clients, broker, client_id="reader", clean=False)
+    for number in range(codes.index(0x97)):
+        assert reader.take().payload.startswith(str(number).encode() + b"\0")
+    broker.wait_for_line("Memory is at .*: everything is served again")
+    assert writer.publish("t", b"again", 1).code == 0
+    reader.take(payload=b"again")
+    assert answer_to_connect(clients(broker)) == 0

@@ -5,6 +5,7 @@
 
 #define ROUNDS_MAX 1000000 /* far more than the longest backlog takes, byte by byte */
 #define PATIENCE_MS 6000   /* longer than any answer may be held back */
+#define SLOW_MS 120000     /* and until clients that are too fast have paid for it */
 
 void close_zombies(struct world *w)
 {
@@ -79,7 +80,10 @@ static void tell_who_is_stuck(struct world *w)
 
 static void finish(struct world *w, uint32_t absent)
 {
+	const struct listener_limits *l = &w->settings.limits.listeners[0];
 	uint64_t patience_ms = PATIENCE_MS;
+	if (l->messages_per_s || l->bytes_per_s)
+		patience_ms += SLOW_MS;
 	unsigned rounds = 0;
 	enum round round;
 	while ((round = finish_round(w, absent)) != ROUND_QUIET) {

@@ -63,6 +63,20 @@ static void choose_memory(struct world *w)
 	w->has_small_queues = w->has_small_output = true;
 }
 
+/* Clients that are too fast for their listener are held back: all comes later, and all of it. Of
+ * its own dice as well. */
+static void choose_rates(struct world *w)
+{
+	struct listener_limits *l = &w->settings.limits.listeners[0];
+	struct random r = {.state = w->seed * 0xd1342543de82ef95};
+	if (random_chance(&r, 20))
+		l->messages_per_s = 20 + random_below(&r, 500);
+	if (random_chance(&r, 20))
+		l->bytes_per_s = 5000 + random_below(&r, 100000);
+	l->messages_burst = random_below(&r, 20);
+	l->bytes_burst = random_below(&r, 5000);
+}
+
 static uint8_t choose_version(struct random *r)
 {
 	uint32_t dice = random_below(r, 100);
@@ -110,6 +124,7 @@ void world_choose(struct world *w, uint64_t seed, unsigned kept, bool is_on_disk
 	/* whom a refusal tells that an id is free has no business with that id before */
 	w->has_hostile &= !w->has_small_queues;
 	choose_memory(w);
+	choose_rates(w);
 }
 
 void world_start(struct world *w)

@@ -85,11 +85,20 @@ static int verify(void *context, struct login *login)
 	return 0;
 }
 
+static uint64_t held(void *context)
+{
+	return ((const struct kit *)context)->memory;
+}
+
 void kit_start_at(struct kit *k, const struct settings *settings, unsigned shard_count,
 		  uint64_t seed, struct moment now)
 {
-	struct broker_hooks hooks = {
-		.context = k, .wake = wake, .attach = attach, .verify = verify, .event = see};
+	struct broker_hooks hooks = {.context = k,
+				     .wake = wake,
+				     .attach = attach,
+				     .verify = verify,
+				     .memory = held,
+				     .event = see};
 	memset(k, 0, sizeof(*k));
 	k->shard_count = shard_count;
 	k->now = now;

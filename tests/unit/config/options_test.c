@@ -115,6 +115,9 @@ static const struct accepted accepted_cases[] = {
 	{"ban_client_ids true", SETTING(limits.ban.of_client_ids), 1},
 	{"limit_exempt 192.0.2.0/24, ::1 ,2001:db8::/32", SETTING(limits.exempt_count), 3},
 	{"limit_ipv6_prefix 48", SETTING(limits.ipv6_prefix), 48},
+	{"memory_ceiling 1000000000", SETTING(limits.memory_ceiling), 1000000000},
+	{"shed_connections_after 0", SETTING(limits.shed_connections_ms), 0},
+	{"shed_qos0_after 3600000", SETTING(limits.shed_qos0_ms), 3600000},
 	{"max_connections 7", SETTING(connections_max), 7},
 	{"max_connections -1", SETTING(connections_max), 0},
 	{"max_connections 0", SETTING(connections_max), 0},
@@ -700,6 +703,8 @@ static void test_options_cover_all_settings(void **state)
 	memset(is_covered + offsetof(struct settings, limits.exempt), true,
 	       sizeof(((struct settings *)0)->limits.exempt));
 	memset(is_covered + offsetof(struct settings, limits.ipv6_prefix), true, 2);
+	memset(is_covered + offsetof(struct settings, limits.memory_ceiling), true,
+	       sizeof(uint64_t));
 	memset(is_covered + offsetof(struct settings, topic_alias_max_in), true, sizeof(uint16_t));
 	for (size_t i = 0; i < sizeof(struct settings); i++) {
 		uncovered = is_covered[i] ? 0 : uncovered + 1;
