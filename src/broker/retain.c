@@ -297,7 +297,8 @@ static void deliver_retained(struct shard *s, struct session *session,
 	}
 	if (!may_read(s, session, message_topic(m)) || !source_may_be_heard(s, m))
 		return;
-	uint8_t qos = m->qos < item->qos ? m->qos : item->qos;
+	bool is_upgraded = s->limits.upgrade_outgoing_qos;
+	uint8_t qos = m->qos < item->qos && !is_upgraded ? m->qos : item->qos;
 	if (qos > 0 && waiting_is_kept(s, session)) {
 		/* without memory it is not sent: there is no promise of it */
 		session->replay->given += give_retained(s, session, m, qos, item->identifier) == 0;

@@ -461,6 +461,19 @@ static void test_publish_upgraded(void **state)
 		       "s > PUBREC m1\ns < PUBREL m1\ns > PUBCOMP m1\n");
 }
 
+/* A retained one as well, when it is subscribed to later. */
+static void test_publish_upgraded_later(void **state)
+{
+	(void)state;
+	set.upgrade_outgoing_qos = true;
+	play_over(&set, 1,
+		  "p > CONNECT v4 id=p clean\np < CONNACK 00\n"
+		  "p > PUBLISH retain t=t p=1\n"
+		  "s > CONNECT v4 id=s clean\ns < CONNACK 00\n"
+		  "s > SUBSCRIBE m1 f=t,q1\ns < SUBACK m1 01\n"
+		  "s < PUBLISH q1 m1 retain t=t p=1\n");
+}
+
 /* On request, and for 3.x only: version 5 forbids it [MQTT-4.4.0-1]. */
 static void test_publish_retried(void **state)
 {
@@ -507,6 +520,7 @@ int main(void)
 		cmocka_unit_test_setup(test_publish_window_of_a_publisher, setup),
 		cmocka_unit_test_setup(test_publish_refused, setup),
 		cmocka_unit_test_setup(test_publish_upgraded, setup),
+		cmocka_unit_test_setup(test_publish_upgraded_later, setup),
 		cmocka_unit_test_setup(test_publish_retried, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
