@@ -263,7 +263,9 @@ static bool may_have_will(const struct connection *c, const struct connect *p,
 	return is_allowed;
 }
 
-static void begin(struct connection *c, const struct connect *p, struct span client_id)
+/* `is_assigned`: the client has named none itself, and is told. */
+static void begin(struct connection *c, const struct connect *p, struct span client_id,
+		  bool is_assigned)
 {
 	struct shard *s = c->shard;
 	struct command *command = command_new(COMMAND_CONNECT, client_id);
@@ -276,7 +278,7 @@ static void begin(struct connection *c, const struct connect *p, struct span cli
 		connection_fail(c, &flaw_memory);
 		return;
 	}
-	command->connect->is_assigned = p->client_id.len == 0;
+	command->connect->is_assigned = is_assigned;
 	negotiate(c, p, command->connect);
 	admission_connected(c, client_id);
 	see_connect(c, p, client_id);
@@ -324,6 +326,7 @@ void handle_connect(struct connection *c, struct span body)
 		connection_fail(c, flaw);
 		return;
 	}
+	bool is_unnamed = p.client_id.len == 0;
 	if (c->is_named_by_user)
 		p.client_id = p.user_name;
 	take_address(c);
@@ -350,7 +353,7 @@ void handle_connect(struct connection *c, struct span body)
 	} else if (c->state == CONNECTION_NEW) {
 		if (client_id.len == 0)
 			client_id = assign_client_id(c, assigned);
-		begin(c, &p, client_id);
+		begin(c, &p, client_id, is_unnamed);
 	}
 	s->connecting_id = SPAN_NONE;
 }

@@ -150,7 +150,9 @@ def test_listeners_with_settings_of_their_own(users, tmp_path):
         # whatever they call themselves, they have one session
         with Client(ports[0]) as a, Client(ports[0]) as b:
             a.connect("a", user="lena", password="secret")
-            b.connect("b", user="lena", password="secret")
+            # who names none is told which he has got [MQTT-3.1.3-7]
+            got = b.connect("", user="lena", password="secret")
+            assert got.first(p.ASSIGNED_ID) == "lena"
             a.expect_close(0x8E)
     finally:
         broker.stop()
