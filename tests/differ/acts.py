@@ -6,13 +6,16 @@ An act is (name, slot, bytes or step). Slots are the connections that a run has;
 decides what can come next, so that the same answers lead to the same acts.
 """
 
+import functools
+
 from support import packets as p
 
 SLOTS = 5
-IDS = ["c1", "c2", "c3", "c10"]
+ONLY_5 = "c10"
+IDS = ["c1", "c2", "c3", ONLY_5]
 TOPICS = ["t/a", "t/a/b", "t/b", "t/secret", "open/x", "in/y", "c/c1/z", "u/lena/z", "t//", "$x/y"]
 # What one client subscribes to does not overlap, but where a file is about that.
-FAMILIES = [["open/#", "t/#", "u/+/z", "c/c1/#", "$x/#"], ["$x/#", "#"],
+FAMILIES = [["open/#", "t/#", "u/+/z", "c/c1/#", "$x/#"], ["$none/#", "#", "$x/#"],
             ["+/x", "t/+/b", "t/a", "t/b", "/#"], ["c/#", "+/a", "+/b", "+/secret", "t/a/+"]]
 SIZES = [0, 1, 10, 50, 120, 300]
 
@@ -26,29 +29,30 @@ PUBLISH_PROPS = [
     [(p.RESPONSE_TOPIC, "t/answer"), (p.CORRELATION_DATA, b"\0\1")],
     [(p.MESSAGE_EXPIRY, 1000)], [(p.PAYLOAD_FORMAT, 1)]]
 
+connect = functools.partial(p.connect, keep_alive=20)
+
 # (name, the bytes for that version); each ends the connection by the standard.
 BAD_CONNECTS = [
-    ("protocol name", lambda v: p.connect("x", v, name="MQTX")),
-    ("protocol level", lambda v: p.connect("x", 6, name="MQTT")),
-    ("reserved flag", lambda v: p.connect("x", v, flags=0x03)),
-    ("will QoS 3", lambda v: p.connect("x", v, flags=0x1E)),
-    ("will flags without will", lambda v: p.connect("x", v, flags=0x22)),
-    ("password flag without password", lambda v: p.connect("x", v, flags=0x42)),
+    ("protocol name", lambda v: connect("x", v, name="MQTX")),
+    ("protocol level", lambda v: connect("x", 6, name="MQTT")),
+    ("reserved flag", lambda v: connect("x", v, flags=0x03)),
+    ("will QoS 3", lambda v: connect("x", v, flags=0x1E)),
+    ("will flags without will", lambda v: connect("x", v, flags=0x22)),
+    ("password flag without password", lambda v: connect("x", v, flags=0x42)),
     ("no client id at all", lambda v: p.packet(p.CONNECT, p.text("MQTT") + bytes([4, 2, 0, 0]))),
-    ("client id not UTF-8", lambda v: p.connect(b"\xff\xfe", v)),
-    ("client id with NUL", lambda v: p.connect(b"a\0b", v)),
-    ("empty client id, no clean start", lambda v: p.connect("", v, clean=False)),
+    ("client id not UTF-8", lambda v: connect(b"\xff\xfe", v)),
+    ("client id with NUL", lambda v: connect(b"a\0b", v)),
+    ("empty client id, no clean start", lambda v: connect("", v, clean=False)),
     ("publish before connect", lambda v: p.publish("t/a", b"x", version=v)),
     ("ping before connect", lambda v: p.PING),
 ]
 BAD_CONNECTS_5 = [
-    ("receive maximum 0", lambda v: p.connect("x", 5, props=[(p.RECEIVE_MAXIMUM, 0)])),
-    ("property twice", lambda v: p.connect("x", 5, props=[(p.RECEIVE_MAXIMUM, 1)] * 2)),
-    ("unknown authentication", lambda v: p.connect("x", 5, props=[(p.AUTH_METHOD, "none")])),
-    ("packet size 0", lambda v: p.connect("x", 5, props=[(p.MAXIMUM_PACKET, 0)])),
+    ("receive maximum 0", lambda v: connect("x", 5, props=[(p.RECEIVE_MAXIMUM, 0)])),
+    ("property twice", lambda v: connect("x", 5, props=[(p.RECEIVE_MAXIMUM, 1)] * 2)),
+    ("unknown authentication", lambda v: connect("x", 5, props=[(p.AUTH_METHOD, "none")])),
+    ("packet size 0", lambda v: connect("x", 5, props=[(p.MAXIMUM_PACKET, 0)])),
 ]
 BAD_PACKETS = [
-    ("second connect", lambda v: p.connect("x", v)),
     ("QoS 3", lambda v: p.publish("t/a", b"", packet_id=9, version=v, flags=6)),
     ("packet id 0", lambda v: p.publish("t/a", b"", 1, 0, v)),
     ("topic with +", lambda v: p.publish("t/+", b"", version=v)),
@@ -91,6 +95,10 @@ BAD_PACKETS_5 = [
 ACKS = [p.PUBACK, p.PUBREC, p.PUBREL, p.PUBCOMP]
 
 
+# Only in files that are about them.
+RARE = {"hold": 6, "release": 6, "silence": 1}
+
+
 class Actor:
     """Chooses; `world` answers which slots are open, with which version, and who holds."""
 
@@ -107,10 +115,10 @@ class Actor:
             return self.connect(self.rng.choice(closed))
         slot = self.rng.choice(opened)
         weights = {"publish": 30, "subscribe": 14, "group": 2, "unsubscribe": 3, "stray": 3, "bad": 5,
-                   "disconnect": 4, "cut": 3, "connect": 4, "absent": 2, "hold": 2, "release": 3,
-                   "alias": 2, "repeat": 2, "silence": 0}
+                   "disconnect": 4, "cut": 3, "connect": 4, "absent": 2, "alias": 2, "repeat": 2,
+                   "hold": 0, "release": 0, "silence": 0}
         for name in self.configuration.often:
-            weights[name] = weights[name] * 3 + (1 if name == "silence" else 0)
+            weights[name] = weights[name] * 3 or RARE[name]
         name = self.rng.choices(list(weights), list(weights.values()))[0]
         return getattr(self, name)(slot)
 
@@ -129,6 +137,8 @@ class Actor:
         door = self.rng.randrange(len(self.configuration.doors))
         user, password = self.rng.choice(self.configuration.doors[door].users)
         client_id = self.rng.choice(IDS)
+        if client_id == ONLY_5:
+            version = 5
         clean = self.rng.random() < 0.5
         if self.rng.random() < 0.08:
             client_id, clean = "", True
@@ -138,11 +148,16 @@ class Actor:
         if self.rng.random() < 0.3:
             options["will"] = p.Will(self.rng.choice(TOPICS), b"will %d" % self.count,
                                      self.rng.choice([0, 1]))
-        data = p.connect(client_id, version, clean, self.rng.choice([0, 60, 60, 1000]), user=user,
-                         password=password, **options)
+        keep_alive = self.rng.choice([0, 20, 20, 20, 1000])
+        is_long = keep_alive != 20 and version < 5 and "max_keepalive" in self.configuration.text
+        if is_long:  # one broker may refuse it: no session that others go on with
+            client_id, clean = "long", True
+        data = p.connect(client_id, version, clean, keep_alive, user=user, password=password,
+                         **options)
         named = user if self.configuration.is_named_by_user else client_id
         self.world.client_ids[slot] = named or "none"
-        return "connect", slot, ("connect", version, data, door)
+        name = "connect for long" if is_long else "connect"
+        return name, slot, ("connect", version, data, door)
 
     def absent(self, slot):
         """A session that outlives its connection, with a subscription."""
@@ -194,17 +209,24 @@ class Actor:
         """The first of a family is for groups, so that both do not overlap, either."""
         version, names = self.world.version(slot), self.filters(slot)
         count = min(self.rng.choice([1, 1, 1, 2, 3]), len(names) - 1)
-        filters = [(name, self.options(version)) for name in self.rng.sample(names[1:], count)]
+        filters = [(name, self.options(version, name))
+                   for name in self.rng.sample(names[1:], count)]
         props = ()
         if version == 5 and self.rng.random() < 0.3:
             props = [(p.SUBSCRIPTION_ID, self.rng.randint(1, 300))]
         return "subscribe", slot, p.subscribe(self.world.packet_id(slot, 1), filters, version,
                                               props)
 
-    def options(self, version):
+    def options(self, version, name):
+        """
+        QoS and Retain Handling by chance. No Local and Retain As Published stay with the filter,
+        and with a client that speaks 5.0 only: made again with others, mosquitto 2.0.11 keeps
+        the old ones.
+        """
         bits = self.rng.choice([0, 1, 2])
-        if version == 5 and self.rng.random() < 0.4:
-            bits |= self.rng.choice([0x04, 0x08, 0x10, 0x20])
+        if version == 5:
+            bits |= self.rng.choice([0, 0, 0, 0x10, 0x20])
+            bits |= {"+/a": 4, "+/b": 8, "+/secret": 8, "t/a/+": 12}.get(name, 0)
         return bits
 
     def group(self, slot):
@@ -213,7 +235,7 @@ class Actor:
             return self.subscribe(slot)
         name = f"$share/{self.world.client_ids[slot]}/{self.filters(slot)[0]}"
         return "subscribe to a group", slot, p.subscribe(
-            self.world.packet_id(slot, 1), [(name, self.options(5) & ~4)], 5)
+            self.world.packet_id(slot, 1), [(name, self.rng.choice([0, 1, 2]))], 5)
 
     def unsubscribe(self, slot):
         names = self.rng.sample(self.filters(slot), self.rng.choice([1, 1, 2]))

@@ -73,7 +73,7 @@ CONFIGURATIONS = [
     Configuration("max_qos", OPEN + "max_qos 1\n", often=("publish", "subscribe")),
     Configuration("max_packet_size", "max_packet_size 200\n" + OPEN, often=("publish",)),
     Configuration("queues", "max_inflight_messages 2\nmax_queued_messages 5\n" + OPEN,
-                  often=("publish", "hold", "absent")),
+                  often=("publish", "hold", "release", "absent")),
     Configuration("queues of everything", "queue_qos0_messages true\nmax_queued_bytes 4000\n"
                   + OPEN, often=("publish", "absent")),
     Configuration("certificates", "listener {a} 127.0.0.1\n" + SERVER +
@@ -103,5 +103,5 @@ CONFIGURATIONS = [
                   "persistence_location {own}/store/\nlog_dest file {own}/log\n" + OPEN,
                   often=("absent",)),
     Configuration("no topic aliases", OPEN + "max_topic_alias 0\nset_tcp_nodelay true\n"
-                  "max_connections 100\nmax_inflight_messages 1\n", often=("publish", "hold")),
+                  "max_connections 100\nmax_inflight_messages 1\n", often=("publish",)),
 ]

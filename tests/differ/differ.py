@@ -149,14 +149,16 @@ class Run:
         before = len(self.new)
         self.compare(name, slot, heard)
         if self.is_told and (self.is_told == "all" or len(self.new) > before):
-            print(f"{name} by {slot}, {self.client_ids.get(slot)}: {what}")
+            mark = "NEW " if len(self.new) > before else ""
+            print(f"{mark}{self.configuration.name}: {name} by {slot}, "
+                  f"{self.client_ids.get(slot)}: {what}")
             for who, items in zip(("mosquitto", "nightjar"), heard):
-                for at, one in sorted(items.items()):
+                for at, one in sorted(items.items(), key=str):
                     print(f"    {who} {at}:", *(f"{i} {i.topic or ''} {i.fields}" for i in one))
 
     def act_on(self, server, slot, what):
         """{slot: items} of that broker."""
-        extra = []
+        extra, silent = [], []
         if isinstance(what, bytes):
             server.slots[slot].send(what)
             if what[0] >> 4 == p.DISCONNECT:
@@ -166,7 +168,8 @@ class Run:
             self.ids[slot] = 0
             extra = server.connect(slot, *what[1:])
         elif what[0] == "silence":
-            extra = self.wait_in_silence(server, *what[1:])
+            self.versions["silent"] = what[1]
+            silent = self.wait_in_silence(server, *what[1:])
         elif what[0] == "cut":
             server.slots[slot].end()
         elif what[0] == "hold":
@@ -176,6 +179,7 @@ class Run:
         server.settle(slot)
         heard = {at: one.taken() for at, one in server.slots.items()}
         heard[slot] = extra + heard.get(slot, [])
+        heard["silent"] = silent
         server.forget_closed()
         return heard
 
@@ -199,8 +203,9 @@ class Run:
 
     def compare(self, name, slot, heard):
         theirs, ours = heard
-        for at in sorted(theirs.keys() | ours.keys()):
-            version = f"{'own' if at == slot else 'other'} v{self.versions.get(at, 4)}"
+        for at in sorted(theirs.keys() | ours.keys(), key=str):
+            who = "own" if at in (slot, "silent") else "other"
+            version = f"{who} v{self.versions.get(at, 4)}"
             found = list(differences(version, theirs.get(at, []), ours.get(at, [])))
             for what, one, other in found:
                 self.tell((f"{self.configuration.name}: {name}", what, one, other))
