@@ -38,6 +38,7 @@ class Door:
     users: list = field(default_factory=lambda: [(None, None)])
     certificate: str = None
     identity: str = None
+    mount: str = ""
 
 
 @dataclass
@@ -99,6 +100,9 @@ CONFIGURATIONS = [
                   [Door(users=[*KNOWN, (None, None)])], ("connect",), is_named_by_user=True),
     Configuration("overlapping subscriptions", OPEN + "allow_duplicate_messages false\n",
                   often=("subscribe", "publish"), is_overlapping=True),
+    Configuration("mount_point", OPEN + "listener {b} 127.0.0.1\nmount_point t/\n"
+                  "allow_anonymous true\n", [Door(), Door(at="{b}", mount="t/")]),
+    Configuration("include_dir", "include_dir {folder}/more\n" + OPEN),
     Configuration("Debian's own", "pid_file {own}/pid\npersistence true\n"
                   "persistence_location {own}/store/\nlog_dest file {own}/log\n" + OPEN,
                   often=("absent",)),

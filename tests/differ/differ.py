@@ -45,6 +45,7 @@ class Known:
     """A row of the table: patterns of where, what, and both answers."""
 
     def __init__(self, cells):
+        self.row = " | ".join(cell.strip() for cell in cells[:4])
         self.patterns = [re.findall(r"`([^`]+)`", cell) for cell in cells[:4]]
         self.count = 0
 
@@ -54,8 +55,8 @@ class Known:
                    for value, patterns in zip(difference, self.patterns))
 
 
-def known_differences():
-    text = DOCS.read_text()
+def known_differences(table):
+    text = table.read_text()
     rows = [re.split(r"(?<!\\)\|", row)[1:-1]
             for row in text[text.index(BEGIN):text.index(END)].splitlines()]
     return [Known(row) for row in rows if len(row) == 5 and "`" in row[0]]
@@ -72,6 +73,10 @@ def make_files(folder):
         option = ["-b"] if (folder / "users").exists() else ["-c", "-b"]
         os.spawnlp(os.P_WAIT, "mosquitto_passwd", "mosquitto_passwd", *option,
                    str(folder / "users"), user, password)
+    (folder / "more").mkdir()
+    (folder / "more" / "one.conf").write_text("max_inflight_messages 10\n")
+    (folder / "more" / "Two.conf").write_text("max_packet_size 400\n")
+    (folder / "more" / "none.txt").write_text("retain_available false\n")
     folder.chmod(0o755)
     return authority
 
@@ -245,9 +250,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tell", choices=("new", "all"),
                         help="show acts in full: those with new differences, or all")
+    parser.add_argument("--table", type=Path, default=DOCS, help="the page with the differences")
     parser.add_argument("--only", action="append", help="name of a configuration")
     given = parser.parse_args()
-    known, new, found, began = known_differences(), Counter(), 0, time.monotonic()
+    known, new, found, began = known_differences(given.table), Counter(), 0, time.monotonic()
     chosen = [c for c in CONFIGURATIONS if not given.only or c.name in given.only]
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="nightjar-differ-", dir=memory) as name:
@@ -269,6 +275,9 @@ def main():
     print(f"{len(chosen)} files, {given.acts} acts each, seed {given.seed}: {found} differences of "
           f"{sum(one.count > 0 for one in known)} known kinds, {len(new)} new ones, "
           f"{time.monotonic() - began:.0f} s")
+    if not given.only:
+        for row in (one.row for one in known if one.count == 0):
+            print(f"not met this time: {row}")
     return 1 if new else 0
 
 

@@ -62,7 +62,8 @@ def fields_of(packet):
 
 
 class Connection:
-    def __init__(self, link, version):
+    def __init__(self, link, version, mount=""):
+        self.mount = mount  # a prefix that this broker leaves on topics
         self.link, self.version = link, version
         self.splitter, self.aliases = p.Splitter(), {}
         self.heard, self.held = [], []
@@ -110,7 +111,7 @@ class Connection:
         alias = packet.first(p.ALIAS)
         if alias and packet.topic:
             self.aliases[alias] = packet.topic
-        return packet.topic or self.aliases[alias]
+        return (packet.topic or self.aliases[alias]).removeprefix(self.mount)
 
     @staticmethod
     def answers(packet):
@@ -165,7 +166,9 @@ class Server:
             self.process = subprocess.Popen(
                 [*command, "-c", str(path)], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                 env={**os.environ, **(environment or {})})
-        self._wait(int(ports["a"]))
+        for name, port in ports.items():
+            if "{" + name + "}" in configuration.text:
+                self._wait(int(port))
 
     def _wait(self, port):
         deadline = time.monotonic() + TIMEOUT
@@ -198,7 +201,10 @@ class Server:
         link = self.link(door)
         if link is None:
             return [Item("NO TLS", {})]
-        connection = Connection(link, version)
+        # mosquitto 2.0.11 forgets to take it off, against its manual
+        forgets = self.process.args[0].endswith("mosquitto")
+        mount = self.configuration.doors[door].mount if forgets else ""
+        connection = Connection(link, version, mount)
         connection.send(data)
         while connection.is_open and not connection.heard:
             connection.read()
