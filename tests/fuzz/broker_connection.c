@@ -8,6 +8,7 @@
 #include "broker_connection.h"
 #include "fuzz.h"
 
+#include "access/scram_part.h"
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "broker/shard.h"
@@ -50,6 +51,27 @@ const struct step_shape step_shapes[STEP_KINDS] = {
 	[STEP_CUT_AFTER] = {1, 0}, [STEP_DEAF_AFTER] = {1, 0}, [STEP_SMALL] = {1, 0},
 	[STEP_PIECES] = {1, 0},    [STEP_READ] = {1, 0},
 };
+
+/* A password file: the user "user" of RFC 7677, for enhanced authentication. */
+#define SALT "W22ZaJ0SNY7soEsUEjb6gQ=="
+#define USERS                                                                                      \
+	"user:$scram-sha-256$4096$" SALT "$"                                                       \
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$"                                            \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n"
+/* What a peer that acknowledges has said first when it is that user, and knows its password. */
+#define FIRST_BARE "n=user,r=fuzz"
+
+static struct access *access_with_users(void)
+{
+	struct access_report report = {.file = "users"};
+	struct access *a = access_new(1);
+	CHECK(a);
+	a->realms[0].allows_anonymous = true;
+	a->realms[0].users = users_read(SPAN_LITERAL(USERS), 7, &report);
+	CHECK(a->realms[0].users && report.notice_count == 0);
+	access_finish(a);
+	return a;
+}
 
 static void append(struct buffer *b, struct span bytes)
 {
@@ -175,12 +197,65 @@ static void check_ack(struct peer_client *p, const struct ack *ack)
 		answer(p, PACKET_PUBCOMP, ack->packet_id);
 }
 
+/* The right answer to the challenge of that user, appended. */
+static void put_proof(struct span challenge, struct buffer *out)
+{
+	static uint8_t client_key[SCRAM_KEY_BYTES], server_key[SCRAM_KEY_BYTES];
+	static bool has_keys;
+	uint8_t stored_key[SCRAM_KEY_BYTES], proof[SCRAM_KEY_BYTES];
+	struct buffer signed_text = {0};
+	struct span rest = challenge, nonce;
+	uint8_t salt[16];
+	size_t len;
+	CHECK(scram_take(&rest, 'r', &nonce));
+	CHECK(scram_read_base64(SPAN_LITERAL(SALT), (struct room){salt, sizeof(salt)}, &len));
+	if (!has_keys)
+		CHECK(scram_make_keys(SPAN_LITERAL("pencil"), span_of(salt, len), 4096, client_key,
+				      server_key) == 0);
+	has_keys = true;
+	append(out, SPAN_LITERAL("c=biws,r="));
+	append(out, nonce);
+	CHECK(scram_hash(client_key, stored_key) == 0);
+	CHECK(scram_auth_message(SPAN_LITERAL(FIRST_BARE), challenge, buffer_content(out),
+				 &signed_text) == 0);
+	CHECK(scram_hmac(stored_key, buffer_content(&signed_text), proof) == 0);
+	for (size_t i = 0; i < SCRAM_KEY_BYTES; i++)
+		proof[i] ^= client_key[i];
+	CHECK(scram_add_base64(out, ",p=", span_of(proof, sizeof(proof))) == 0);
+	buffer_release(&signed_text);
+}
+
+static void check_auth(struct peer_client *p, const struct auth *auth)
+{
+	const struct properties *in = &auth->properties;
+	uint8_t bytes[512];
+	struct buffer message = {0};
+	CHECK(p->version == MQTT_5);
+	CHECK(span_is_equal(in->authentication_method, span_of_text(SCRAM_METHOD)));
+	CHECK(auth->reason_code == REASON_CONTINUE_AUTHENTICATION ||
+	      (auth->reason_code == REASON_SUCCESS && p->is_connected));
+	if (auth->reason_code == REASON_SUCCESS || !p->acknowledges ||
+	    in->authentication_data.len > 256)
+		return;
+	put_proof(in->authentication_data, &message);
+	struct auth answer = {.reason_code = REASON_CONTINUE_AUTHENTICATION};
+	properties_clear(&answer.properties);
+	answer.properties.present =
+		1ull << PROPERTY_AUTHENTICATION_METHOD | 1ull << PROPERTY_AUTHENTICATION_DATA;
+	answer.properties.authentication_method = span_of_text(SCRAM_METHOD);
+	answer.properties.authentication_data = buffer_content(&message);
+	size_t len = auth_encode(&answer, (struct room){bytes, sizeof(bytes)});
+	send_bytes(p, span_of(bytes, len));
+	buffer_release(&message);
+}
+
 /* What a broker may say to such a client, and when. */
 static void check_packet(struct peer_client *p, const struct any_packet *packet)
 {
 	CHECK(!p->has_goodbye && !p->is_refused);
-	CHECK(p->is_connected == (packet->type != PACKET_CONNACK));
+	CHECK(p->is_connected == (packet->type != PACKET_CONNACK) || packet->type == PACKET_AUTH);
 	switch (packet->type) {
+	case PACKET_AUTH: check_auth(p, &packet->auth); break;
 	case PACKET_CONNACK:
 		p->is_connected = packet->connack.code == REASON_SUCCESS;
 		p->is_refused = !p->is_connected;
@@ -470,6 +545,8 @@ static void play(struct input *in)
 	small_capacity = 0;
 	mem_count_start();
 	kit_start(&kit, &set, 1 + choice % SHARDS, seed);
+	if (seed & 2)
+		CHECK(broker_use_access(kit.broker, access_with_users()) == 0);
 	open_innocent();
 	while (in->len > 0)
 		perform(in);

@@ -2,7 +2,8 @@
 /*
  * What the inputs of the target broker_connection consist of:
  *
- *   byte 0   settings (see set_up)       byte 1   seed for the order of turns
+ *   byte 0   settings (see set_up)       byte 1   seed for the order of turns; 0x02: there is a
+ *                                                 user, known by SCRAM
  *   steps    bits 0-1: which peer, bits 2-5: what (enum step_kind), bits 6-7: turns after it
  *
  * The length of a packet is put in by the target, so that a changed packet is still a packet.
@@ -28,7 +29,7 @@ enum step_kind {
 	STEP_STOP = 12,      /* reads no more, or reads again */
 	STEP_READ = 13,      /* byte: reads so much */
 	STEP_PING = 14,
-	STEP_ACKNOWLEDGE = 15, /* from now on, or no more */
+	STEP_ACKNOWLEDGE = 15, /* and answers challenges, from now on, or no more */
 };
 
 #endif
