@@ -211,12 +211,13 @@ static void add(struct jwk_set *set, const json_t *jwk, size_t number, struct ac
 void jwk_add_json(struct jwk_set *set, struct span text, struct access_report *report)
 {
 	json_error_t error;
+	char shown[ACCESS_SHOWN_MAX];
 	unsigned before = set->count;
 	json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
 	json_t *keys = json_object_get(root, "keys");
 	if (!root)
 		access_refuse(report, (unsigned)(error.line > 0 ? error.line : 0), "is no JSON: %s",
-			      error.text);
+			      access_show(span_of_text(error.text), shown));
 	else if (json_is_array(keys))
 		for (size_t i = 0; i < json_array_size(keys) && report->error_count == 0; i++)
 			add(set, json_array_get(keys, i), i + 1, report);
