@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "config/diff.h"
@@ -286,6 +287,17 @@ static void take_over(struct reload *r, struct config *fresh, bool is_asked)
 	watch_all(r);
 }
 
+/* It was read by root at the start, perhaps. */
+static void tell_unreadable(struct reload *r)
+{
+	const char *file = r->options->config_file;
+	if (file && access(file, R_OK) != 0 && errno == EACCES)
+		log_line(
+			r->log, LOG_TYPE_ERROR,
+			"The user that the broker runs as must be allowed to read it, and to enter "
+			"its directory.");
+}
+
 static void follow_config(struct reload *r, bool is_asked)
 {
 	struct config fresh;
@@ -297,6 +309,7 @@ static void follow_config(struct reload *r, bool is_asked)
 		take_over(r, &fresh, is_asked);
 	} else {
 		log_lines(r->log, LOG_TYPE_ERROR, buffer_content(&report.errors));
+		tell_unreadable(r);
 		log_line(r->log, LOG_TYPE_ERROR,
 			 "Not reloaded: the configuration has mistakes. The old one holds.");
 		watch_config(r, &fresh);

@@ -8,12 +8,15 @@ import os
 import re
 import signal
 import socket
+import ssl
 import threading
+from pathlib import Path
 
 import pytest
 
 from support import packets as p
 from support.broker import IS_MOSQUITTO, Broker, free_port
+from support.certificates import Authority
 from support.client import Client, unique
 from support.process import eventually
 
@@ -23,9 +26,9 @@ pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="log lines and options of o
 class Reloading:
     """A broker whose configuration is written anew. `port` is of the listener that it begins with."""
 
-    def __init__(self, *lines, shards=None):
+    def __init__(self, *lines, shards=None, head=("user root",)):
         self.port = free_port()
-        self.base = ["user root", "persistence false", "allow_anonymous true",
+        self.base = [*head, "persistence false", "allow_anonymous true",
                      f"listener {self.port} 127.0.0.1"]
         self.broker = Broker([*self.base, *lines], port=None, shards=shards, verbose=False)
         command = self.broker.process.command
@@ -82,6 +85,127 @@ def test_what_was_told_holds_until_the_client_leaves():
         new.send(p.publish("t", b"x" * 200))
         assert new.expect_close(0x95)
         old.ping()
+
+
+def told(name, **options):
+    """What a client is told in CONNACK by that property."""
+    def probe(r):
+        with Client(r.port) as c:
+            return c.connect(**options).first(name)
+    return probe
+
+
+def answer(*packets, version=5, **options):
+    """The code of the last answer to these packets: of CONNACK when there are none."""
+    def probe(r):
+        with Client(r.port, version) as c:
+            c.send(p.connect(options.get("client_id", unique("c")), version,
+                             props=options.get("props", ())))
+            got = c.receive()
+            for packet in packets:
+                c.send(packet)
+                got = c.receive()
+            return got.codes or got.code
+    return probe
+
+
+def delivered(payload=b"x", qos=0):
+    """The QoS by which a subscriber gets a message; None: it does not."""
+    def probe(r):
+        with Client(r.port) as c:
+            c.connect()
+            c.subscribe("t/u", qos=1)
+            c.publish("t/u", payload, qos=qos)
+            c.send(p.PING)
+            got = c.receive()
+            return got.qos if got.kind == p.PUBLISH else None
+    return probe
+
+
+def retained(r):
+    """How many of two retained messages stay."""
+    with Client(r.port) as c:
+        c.connect()
+        for topic in "ab":
+            c.publish(f"kept/{topic}", b"x", qos=1, retain=True)
+        c.subscribe("kept/+")
+        c.send(p.PING)
+        count = 0
+        while c.receive().kind == p.PUBLISH:
+            count += 1
+        for topic in "ab":
+            c.publish(f"kept/{topic}", b"", qos=1, retain=True)
+        return count
+
+
+def waiting(qos):
+    """How many of three messages of 100 bytes wait for a client that is away."""
+    def probe(r):
+        name = unique("away")
+        with Client(r.port) as c:
+            c.connect(name, props=[(p.SESSION_EXPIRY, 100)])
+            c.subscribe(name, qos=1)
+            c.disconnect()
+        with Client(r.port) as c:
+            c.connect()
+            for _ in range(3):
+                c.publish(name, b"x" * 100, qos=qos)
+        with Client(r.port) as c:
+            c.connect(name, clean=False, props=[(p.SESSION_EXPIRY, 0)])
+            c.send(p.PING)
+            got = [c.receive()]
+            while got[-1].kind == p.PUBLISH:
+                got.append(c.receive())
+            return len(got) - 1
+    return probe
+
+
+LONG = p.publish("t", b"x" * 3000, 1, 1)
+# Of each option a line, what is seen before, and what is seen after the reload.
+EFFECTS = [
+    ("receive_maximum 17", told(p.RECEIVE_MAXIMUM), 1000, 17),
+    ("max_packet_size 1234", told(p.MAXIMUM_PACKET), 2000000, 1234),
+    ("max_packet_size 2000", answer(LONG), 0x10, 0x95),
+    ("max_keepalive 33", told(p.SERVER_KEEP_ALIVE), None, 33),
+    ("max_topic_alias 7", told(p.ALIAS_MAXIMUM), 100, 7),
+    ("max_qos 1", told(p.MAXIMUM_QOS), None, 1),
+    ("maximum_qos 0", told(p.MAXIMUM_QOS), None, 0),
+    ("retain_available false", told(p.RETAIN_AVAILABLE), None, 0),
+    ("persistent_client_expiration 1h",
+     told(p.SESSION_EXPIRY, props=[(p.SESSION_EXPIRY, 9999)]), None, 3600),
+    ("response_information some/where",
+     told(p.RESPONSE_INFORMATION, props=[(p.REQUEST_RESPONSE, 1)]), None, "some/where"),
+    ("allow_zero_length_clientid false", answer(client_id=""), 0, 0x85),
+    ("allow_anonymous false", answer(), 0, 0x87),
+    ("clientid_prefixes lamp-", answer(), 0, 0x87),
+    ("use_username_as_clientid true", answer(), 0, 0x87),
+    ("connections_max 1", answer(), 0, 0x97),
+    ("sessions_max 1", answer(), 0, 0x97),
+    ("topic_levels_max 2", answer(p.publish("a/b/c", b"", 1, 1)), 0x10, 0x90),
+    ("subscriptions_per_client_max 1", answer(p.subscribe(1, [("a", 0), ("b", 0)])),
+     [0, 0], [0, 0x97]),
+    ("upgrade_outgoing_qos true", delivered(), 0, 1),
+    ("memory_limit 1", delivered(b"x" * 100), 0, None),
+    ("retained_messages_max 1", retained, 2, 1),
+    ("retained_bytes_max 1", retained, 2, 1),
+    ("absent_queue_messages 1", waiting(1), 3, 1),
+    ("max_queued_messages 2", waiting(1), 3, 2),
+    ("absent_queue_bytes 200", waiting(1), 3, 1),
+    ("queue_qos0_messages true", waiting(0), 0, 3),
+]
+
+
+def test_changes_take_effect():
+    with Reloading() as r:
+        for line, probe, before, after in EFFECTS:
+            name = line.split()[0]
+            assert probe(r) == before, line
+            with r.client():  # limits of one are met
+                lines = r.change(line, base=[b for b in r.base if b.split()[0] != name])
+                assert any(told.startswith(name.replace("maximum_qos", "max_qos"))
+                           for told in lines), lines
+                assert probe(r) == after, line
+            r.change()
 
 
 def test_a_file_that_changes_is_read_by_itself(tmp_path):
@@ -183,6 +307,84 @@ def test_a_listener_that_cannot_be_opened():
         r.change(base=[*r.base[:-1], f"listener {port} 127.0.0.1"])
         eventually(lambda: not refuses(port))
         eventually(lambda: refuses(r.port) and refuses(other))
+
+
+def certificate_of(port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port)) as plain, \
+            context.wrap_socket(plain) as secure:
+        return secure.getpeercert(binary_form=True)
+
+
+def believing(authority):
+    return ssl.create_default_context(cafile=authority.path)
+
+
+def http_answer(port, origin):
+    request = ("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+               f"Sec-WebSocket-Protocol: mqtt\r\nOrigin: {origin}\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(request.encode())
+        return int(s.recv(4096).split()[1])
+
+
+def test_what_a_listener_is_changes_for_new_connections(tmp_path):
+    authority = Authority(tmp_path / "files")
+    for name in ("one", "two"):
+        authority.issue(name)
+    other, path = free_port(), tmp_path / "socket"
+
+    def lines(protocol, certificate, origin, mode):
+        tls = [f"certfile {authority.certificate(certificate)}",
+               f"keyfile {authority.key(certificate)}"]
+        return [*(tls if protocol == "mqtt" else []), f"listener {other} 127.0.0.1",
+                "protocol websockets", f"websockets_origin {origin}", f"listener 0 {path}",
+                f"socket_mode {mode}"]
+
+    with Reloading(*lines("mqtt", "one", "https://a.example", "0600")) as r:
+        first = certificate_of(r.port)
+        c = Client(r.port, tls=believing(authority))
+        c.connect()
+        assert http_answer(other, "https://a.example") == 101
+        assert http_answer(other, "https://b.example") == 403
+        said = r.change(*lines("mqtt", "two", "https://b.example", "0666"))
+        assert f"socket_mode of listener 0 {path}: 0600 -> 0666" in said
+        assert path.stat().st_mode & 0o777 == 0o666
+        assert certificate_of(r.port) not in (None, first)
+        assert http_answer(other, "https://a.example") == 403
+        assert http_answer(other, "https://b.example") == 101
+        # without TLS at all, and c speaks it on
+        r.change(*lines("plain", None, "https://b.example", "0666"))
+        r.client().ping()
+        c.ping()
+        # a key that is not there: the listener stays as it was
+        said = r.change(*lines("mqtt", "none", "https://b.example", "0666"))
+        assert any(line.startswith(f"Not reloaded: listener {r.port} 127.0.0.1: certfile")
+                   and line.endswith("The old one stays in use") for line in said), said
+        r.client().ping()
+        c.ping()
+    assert not path.exists()
+
+
+UNPRIVILEGED = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
+def test_rights_that_were_given_up():
+    with Reloading(head=()) as r:
+        r.change("max_keepalive 9", result="must be allowed to read it")  # its folder is root's
+        assert r.broker.lines()[r.seen:][0] == f"{r.path}: cannot be opened: Permission denied"
+        os.chmod(os.path.dirname(r.path), 0o755)
+        other = free_port()
+        lines = r.change("max_keepalive 9", "listener 1 127.0.0.1", f"listener {other} 127.0.0.1")
+        assert "max_keepalive: 0 -> 9" in lines
+        eventually(lambda: not refuses(other))
+        if UNPRIVILEGED > 1:
+            assert any("127.0.0.1:1: Permission denied (ports below 1024 need privileges)" in line
+                       and line.endswith("takes a restart") for line in lines), lines
 
 
 def test_rules_of_each_listener_follow_it(tmp_path):
