@@ -14,6 +14,7 @@ build_packages='gcc@cc libc6-dev meson@meson ninja-build@ninja pkg-config@pkg-co
 	libjansson-dev libssl-dev libargon2-dev libcurl4-openssl-dev libseccomp-dev'
 test_packages='gcc g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-paho-mqtt
 	mosquitto mosquitto-clients nodejs@node npm@npm
+	chromium-headless-shell
 	strace systemd e2fsprogs libsqlite3-dev openssl
 	clang clang-tidy clang-format libclang-rt-14-dev llvm'
 bench_packages='python3 mosquitto'
