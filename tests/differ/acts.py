@@ -133,6 +133,7 @@ class Actor:
         version = self.rng.choice([3, 4, 4, 5, 5, 5])
         if self.rng.random() < 0.15:
             name, make = self.rng.choice(BAD_CONNECTS + (BAD_CONNECTS_5 if version == 5 else []))
+            self.world.client_ids[slot] = "x"
             return f"connect: {name}", slot, ("connect", version, make(version))
         door = self.rng.randrange(len(self.configuration.doors))
         client_id = self.rng.choice(IDS)
