@@ -25,6 +25,7 @@
 #include "daemon/signals.h"
 #include "daemon/store.h"
 #include "daemon/weigh.h"
+#include "io/passed.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -312,17 +313,28 @@ static int run_with_store(struct process *p, struct span notices)
 	return error;
 }
 
+/* What was handed to the process, and what it opens itself. */
+static struct listening *open_listening(struct process *p)
+{
+	if (passed_open(p->reason) != 0)
+		return NULL;
+	return listening_open(p->config, p->reason);
+}
+
 static int run_with_log(struct process *p, struct span notices)
 {
 	notify_open(&p->notifier);
 	process_raise_descriptors();
 	process_allow_priority();
 	p->reload = (struct reload){.options = p->options, .config = p->config, .log = &p->log};
-	p->reload.listening = listening_open(p->config, p->reason);
+	p->reload.listening = open_listening(p);
 	if (!p->reload.listening)
 		return ERROR_SYSTEM;
-	int error = run_with_store(p, notices);
+	int error = passed_all_taken(p->reason);
+	if (error == 0)
+		error = run_with_store(p, notices);
 	reload_end(&p->reload);
+	passed_close();
 	notify_close(&p->notifier);
 	if (p->config->pid_file)
 		unlink(p->config->pid_file); /* may fail, when privileges went */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/listener.h"
 
+#include "io/passed.h"
 #include "io/stream_tcp.h"
 
 #include <errno.h>
@@ -72,6 +73,16 @@ static int bind_and_listen(int fd, struct sockaddr_storage *address, bool may_de
 	return getsockname(fd, (struct sockaddr *)address, &len);
 }
 
+/* One that listens already, by somebody else's hand. */
+static int take_over(struct listener *out, const struct sockaddr_storage *address, bool may_delay)
+{
+	out->port = address_port(address);
+	(void)!set_flag(out->fd, SOL_SOCKET, SO_KEEPALIVE);
+	if (!may_delay)
+		(void)!set_flag(out->fd, IPPROTO_TCP, TCP_NODELAY);
+	return 0;
+}
+
 /* 0 or an errno; the listener's text is set in any case. */
 static int open_one(struct sockaddr_storage address, uint16_t port, bool may_delay,
 		    struct listener *out)
@@ -79,6 +90,11 @@ static int open_one(struct sockaddr_storage address, uint16_t port, bool may_del
 	*out = (struct listener){0};
 	set_port(&address, port);
 	address_text(&address, out->text);
+	out->fd = port > 0 ? passed_take(&address) : -1;
+	if (out->fd >= 0)
+		return take_over(out, &address, may_delay);
+	if (passed_hears(&address))
+		return EADDRNOTAVAIL;
 	out->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (out->fd < 0)
 		return errno;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/passed.h"
 
 /* As for TCP; there is no network whose round trips would need more. */
 #define BACKLOG 4096
@@ -123,6 +124,12 @@ int listener_open_unix(const struct listen_unix *at, struct listener *listener_o
 			 "socket's may have",
 			 at->path, sizeof(address.sun_path) - 1);
 		return ERROR_INVALID;
+	}
+	l.fd = passed_take_path(at->path);
+	if (l.fd >= 0) { /* its file, owner and mode are those of who made it */
+		snprintf(l.text, sizeof(l.text), "%s", at->path);
+		*listener_out = l;
+		return 0;
 	}
 	strcpy(address.sun_path, at->path);
 	int error = remove_stale(at, &address, reason);

@@ -57,11 +57,11 @@ class Lines:
 class Process:
     """Runs `command`; standard output and error are kept apart, as lines."""
 
-    def __init__(self, command, stdin=None, env=None):
+    def __init__(self, command, stdin=None, env=None, **more):
         self.command = command
         self.popen = subprocess.Popen(
             command, stdin=stdin if stdin is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **more)
         self.pid = self.popen.pid
         self.out = Lines()
         self.err = Lines()

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .process import DEADLINE
+from .process import DEADLINE, Process
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WALL = 0x40000000  # waitpid: threads, too
@@ -94,3 +94,24 @@ class Stopped:
 
     def release(self):
         self._ptrace(PTRACE_DETACH)
+
+
+class SocketUnit:
+    """Starts a program with listening sockets, as systemd does (sd_listen_fds(3))."""
+
+    def __init__(self, *sockets):
+        self.sockets = sockets
+
+    def start(self, command, env):
+        numbers = [s.fileno() for s in self.sockets]
+        # The shell keeps its process id, which must be in the environment: exec, no child.
+        moves = " ".join(f"{3 + i}<&{90 + i}" for i in range(len(numbers)))
+        closes = " ".join(f"{90 + i}<&-" for i in range(len(numbers)))
+        script = f'exec {moves}; exec {closes}; LISTEN_PID=$$ exec "$@"'
+
+        def hand_over():
+            for i, number in enumerate(numbers):
+                os.dup2(number, 90 + i)
+        return Process(["bash", "-c", script, "bash", *command],
+                       env={**env, "LISTEN_FDS": str(len(numbers))},
+                       preexec_fn=hand_over, close_fds=False)
