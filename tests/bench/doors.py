@@ -22,6 +22,7 @@ RUN_SECONDS_MAX = 180
 
 # The same for both; limits raised so that none of them is what is measured.
 COMMON = ['user root', 'allow_anonymous true', 'persistence false']
+OF_OURS = ['log_dest none']
 OF_MOSQUITTO = ['max_queued_messages 0', 'max_inflight_messages 1000', 'log_dest none']
 KEYS = {
     'ecdsa': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
@@ -62,7 +63,7 @@ class Server:
 def both(program, shards=None):
     words = [str(program), 'broker', *(['--shards', str(shards)] if shards else []), '-c']
     name = f'nightjar, {shards} shard{"s" if shards > 1 else ""}' if shards else 'nightjar'
-    return [Server('mosquitto', [peers.find_mosquitto(), '-c'], OF_MOSQUITTO), Server(name, words)]
+    return [Server('mosquitto', [peers.find_mosquitto(), '-c'], OF_MOSQUITTO), Server(name, words, OF_OURS)]
 
 
 @contextlib.contextmanager
