@@ -407,6 +407,107 @@ static void test_writing_against_a_slow_reader(void **state)
 	stage_close(&s);
 }
 
+/* --- by chance, from a seed --- */
+
+struct chance {
+	uint64_t state;
+};
+
+static uint32_t below(struct chance *c, uint32_t end)
+{
+	c->state ^= c->state << 13;
+	c->state ^= c->state >> 7;
+	c->state ^= c->state << 17;
+	return (uint32_t)(c->state >> 32) % end;
+}
+
+static uint8_t byte_at(size_t index)
+{
+	return (uint8_t)(index * 7 >> 2);
+}
+
+struct talk {
+	struct stage stage;
+	struct chance chance;
+	uint8_t out[3 * (RECORD_CONTENT_MAX + RECORD_EXTRA_BYTES)]; /* sealed, not sent yet */
+	size_t out_start, out_end;
+	size_t said, heard; /* bytes of data */
+};
+
+/* The peer's next record: data with padding or without, or a change of its key. */
+static void talk_seal(struct talk *t)
+{
+	uint8_t content[RECORD_CONTENT_MAX];
+	uint8_t *at = t->out + t->out_end;
+	if (below(&t->chance, 8) == 0) {
+		const uint8_t update[] = {24, 0, 0, 1, (uint8_t)below(&t->chance, 2)};
+		t->out_end += seal(&t->stage, RECORD_HANDSHAKE, update, sizeof(update), at);
+		assert_int_equal(record_keys_update(&t->stage.to_flow), 0);
+		return;
+	}
+	size_t len = below(&t->chance, below(&t->chance, 4) ? 100 : RECORD_CONTENT_MAX - 20);
+	size_t padding = below(&t->chance, 3) ? 0 : 1 + below(&t->chance, 10);
+	for (size_t i = 0; i < len; i++)
+		content[i] = byte_at(t->said + i);
+	t->said += len;
+	if (padding == 0) {
+		t->out_end += seal(&t->stage, RECORD_DATA, content, len, at);
+		return;
+	}
+	memset(content + len, 0, padding);
+	content[len] = RECORD_DATA;
+	t->out_end += seal(&t->stage, 0, content, len + padding, at);
+}
+
+/* Some of what is sealed leaves; records begin and end wherever they do. */
+static void talk_send(struct talk *t)
+{
+	size_t len = 1 + below(&t->chance, 40000);
+	if (len > t->out_end - t->out_start)
+		len = t->out_end - t->out_start;
+	struct span part = span_of(t->out + t->out_start, len);
+	long n = len ? t->stage.peer.ops->write(&t->stage.peer, &part, 1) : 0;
+	t->out_start += n > 0 ? (size_t)n : 0;
+	if (t->out_start == t->out_end)
+		t->out_start = t->out_end = 0;
+}
+
+static void talk_read(struct talk *t)
+{
+	uint8_t bytes[40000];
+	size_t room = 1 + below(&t->chance, below(&t->chance, 3) ? 200 : sizeof(bytes) - 1);
+	long n = read_flow(&t->stage, bytes, room);
+	assert_true(n > 0 || n == ERROR_AGAIN);
+	for (long i = 0; i < n; i++)
+		assert_int_equal(bytes[i], byte_at(t->heard + (size_t)i));
+	t->heard += n > 0 ? (size_t)n : 0;
+}
+
+static void test_talks_by_chance(void **state)
+{
+	(void)state;
+	static struct talk t;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		t = (struct talk){.chance = {seed * UINT64_C(0x9E3779B97F4A7C15)}};
+		stage_open(&t.stage);
+		for (int step = 0; step < 400; step++) {
+			size_t left = sizeof(t.out) - t.out_end;
+			if (below(&t.chance, 2) && left > RECORD_CONTENT_MAX + RECORD_EXTRA_BYTES)
+				talk_seal(&t);
+			talk_send(&t);
+			talk_read(&t);
+		}
+		for (int round = 0; t.heard < t.said; round++) {
+			assert_true(round < 100000);
+			talk_send(&t);
+			talk_read(&t);
+		}
+		assert_int_equal(t.heard, t.said);
+		assert_null(t.stage.layer.reason);
+		stage_close(&t.stage);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_updates_without_end),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_writing_against_a_slow_reader),
+		cmocka_unit_test(test_talks_by_chance),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
