@@ -100,8 +100,34 @@ static void check_id_prefix(struct config *c, const struct config_access *a,
 	reading_refuse(&r, "is longer than %d bytes", CONFIG_ID_PREFIX_MAX);
 }
 
+static const struct config_listener *with_id_prefix(const struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].access.client_id_prefix)
+			return &c->listeners[i];
+	return NULL;
+}
+
+/* As mosquitto has it: one for all listeners, below whichever it stands. */
+static void share_id_prefix(struct config *c, struct config_report *report)
+{
+	static const char name[] = "clientid_prefixes";
+	size_t index = option_index(option_named(span_of_text(name)));
+	const struct config_listener *from = with_id_prefix(c);
+	for (size_t i = 0; from && i < c->listener_count; i++) {
+		struct config_listener *l = &c->listeners[i];
+		struct reading r = reading_place(c, report, l->given[index], name);
+		const char *prefix = from->access.client_id_prefix;
+		if (l->access.client_id_prefix && strcmp(l->access.client_id_prefix, prefix) != 0)
+			reading_refuse(&r, "differs between listeners, but there is one for all");
+		else if (keep_text(&l->access.client_id_prefix, span_of_text(prefix)) != 0)
+			report->is_out_of_memory = true;
+	}
+}
+
 static void finish_each(struct config *c, struct config_report *report)
 {
+	share_id_prefix(c, report);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct config_listener *l = &c->listeners[i];
 		char where[64];

@@ -40,7 +40,6 @@ void config_release(struct config *c)
 	config_access_release(&c->access);
 	mem_free(c->store.path);
 	mem_free(c->pid_file);
-	mem_free(c->psk_file);
 	mem_free(c->limit_exempt);
 	mem_free(c->user);
 	mem_free(c->log_file);

@@ -123,6 +123,7 @@ struct config_access {
 	char *acl_file;
 	char *client_id_prefix;
 	char *auto_id_prefix; /* NULL: "auto-" */
+	char *psk_file;       /* shared keys of TLS, for listeners with a psk_hint; NULL: none */
 
 	char *auth_chain;             /* words; NULL: not said */
 	uint8_t chain[CHAIN_LEN_MAX]; /* the same (access/access.h); from config_finish on */
@@ -212,7 +213,6 @@ struct config {
 
 	uint32_t shards;        /* 0: one per core; at most SHARDS_MAX */
 	bool tcp_nodelay;       /* set TCP_NODELAY on accepted connections */
-	char *psk_file;         /* shared keys of TLS, for all listeners with a hint; NULL: none */
 	uint8_t seccomp;        /* enum config_seccomp */
 	bool core_dump;         /* may a crash leave the process's memory behind? */
 	bool reloads_on_change; /* read again when a file of it changes */

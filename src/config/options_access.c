@@ -48,7 +48,7 @@ static const struct option rows[] = {
 	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "prefix",
 	 .default_text = "any client id",
-	 .text = "Only clients whose client id begins so may connect."},
+	 .text = "Only clients whose client id begins so may connect, by any listener."},
 	{.name = "auto_id_prefix",
 	 .type = OPTION_TEXT,
 	 ACCESS(auto_id_prefix),
@@ -63,7 +63,7 @@ static const struct option rows[] = {
 	 CONFIG(has_access_per_listener),
 	 .group = OPTION_GROUP_ACCESS,
 	 .change = OPTION_CHANGES_AT_ONCE,
-	 .text = "Do allow_anonymous, password_file, acl_file, clientid_prefixes, auto_id_prefix, "
+	 .text = "Do allow_anonymous, password_file, acl_file, psk_file, auto_id_prefix, "
 		 "auth_chain and what begins with jwt_ or auth_http_ stand below each listener "
 		 "line and hold for that one alone? This line must stand above them. Else they "
 		 "hold for all listeners, wherever they stand."},

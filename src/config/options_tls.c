@@ -130,12 +130,13 @@ static const struct option rows[] = {
 		 "hint. No certificate is needed then."},
 	{.name = "psk_file",
 	 .type = OPTION_TEXT,
-	 CONFIG(psk_file),
+	 ACCESS(psk_file),
 	 .group = OPTION_GROUP_TLS,
 	 .change = OPTION_CHANGES_FOR_NEW,
 	 .value = "path",
 	 .text = "Shared keys: lines of \"identity:key\", the key in hexadecimal digits. For all "
-		 "listeners with a psk_hint. Read anew when it changes."},
+		 "listeners with a psk_hint, or, with per_listener_settings, for the one above. "
+		 "Read anew when it changes."},
 	{.name = "tls_ocsp_file",
 	 .type = OPTION_TEXT,
 	 LISTENER(tls.staple_file),

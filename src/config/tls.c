@@ -79,6 +79,7 @@ struct finding {
 static struct finding find_mistake(const struct config *c, const struct config_listener *l)
 {
 	const struct config_tls *t = &l->tls;
+	const struct config_access *a = c->has_access_per_listener ? &l->access : &c->access;
 	bool has_authority = t->ca_file || t->ca_path;
 	if (t->certificate_file && !t->key_file)
 		return (struct finding){"certfile", "its key is missing: a keyfile line"};
@@ -88,7 +89,7 @@ static struct finding find_mistake(const struct config *c, const struct config_l
 		return (struct finding){any_option(t),
 					"the listener speaks no TLS: certfile and keyfile are "
 					"missing, or psk_hint"};
-	if (t->psk_hint && !c->psk_file)
+	if (t->psk_hint && !a->psk_file)
 		return (struct finding){"psk_hint", "the keys are missing: a psk_file line"};
 	if (t->requires_certificate && !has_authority && config_listener_has_tls(l))
 		return (struct finding){"require_certificate",

@@ -39,6 +39,11 @@ static int take_certificates(char *lines, struct tls_settings *out, char *reason
 	return 0;
 }
 
+static const char *psk_file_of(const struct config *c, const struct config_listener *l)
+{
+	return (c->has_access_per_listener ? &l->access : &c->access)->psk_file;
+}
+
 static void fill_settings(const struct config *c, const struct config_listener *from,
 			  struct tls_settings *out)
 {
@@ -59,7 +64,7 @@ static void fill_settings(const struct config *c, const struct config_listener *
 		.key_log_file = t->key_log_file,
 		.uses_psk = t->psk_hint != NULL,
 		.psk_hint = t->psk_hint,
-		.psk_file = c->psk_file,
+		.psk_file = psk_file_of(c, from),
 	};
 	if (t->uses_identity)
 		out->user_name = TLS_USER_NAME_IDENTITY;
@@ -253,8 +258,10 @@ void door_watch(const struct config *c, const struct config_listener *from, stru
 {
 	const struct config_tls *t = &from->tls;
 	const char *const files[] = {
-		t->certificate_file, t->key_file, t->staple_file, t->ca_file,
-		t->ca_path,          t->crl_file, t->dh_file,     t->psk_hint ? c->psk_file : NULL,
+		t->certificate_file, t->key_file,
+		t->staple_file,      t->ca_file,
+		t->ca_path,          t->crl_file,
+		t->dh_file,          t->psk_hint ? psk_file_of(c, from) : NULL,
 	};
 	if (!config_listener_has_tls(from))
 		return;

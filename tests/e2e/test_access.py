@@ -158,6 +158,21 @@ def test_listeners_with_settings_of_their_own(users, tmp_path):
         broker.stop()
 
 
+def test_one_prefix_for_all_listeners():
+    """Below whichever listener it stands, as with mosquitto."""
+    port = free_port()
+    broker = start(listeners=(
+        "per_listener_settings true", "listener 0 127.0.0.1", "allow_anonymous true",
+        "clientid_prefixes lamp", f"listener {port} 127.0.0.1", "allow_anonymous true"))
+    try:
+        for at in (broker.port, port):
+            with Client(at) as good, Client(at) as bad:
+                good.connect("lamp1")
+                bad.connect("bell1", code=0x87)
+    finally:
+        broker.stop()
+
+
 # `nightjar passwd`
 
 

@@ -218,6 +218,26 @@ def test_a_shared_key_that_is_not_used_proves_nothing(authority):
             assert "the server does not use the shared key" in err[0]
 
 
+def test_shared_keys_of_each_listener(authority):
+    """As with mosquitto: below a listener they are for that one alone."""
+    (authority.folder / "other-psk").write_text(f"bell:{PSK}\n")
+
+    def sharing(name):
+        return ["listener 0 127.0.0.1", "allow_anonymous true", "psk_hint hint",
+                f"psk_file {authority.folder / name}"]
+    lines = ["user root", "persistence false", "per_listener_settings true",
+             *sharing("psk"), *sharing("other-psk")]
+    broker = Broker(lines, port=None)
+    try:
+        running = broker.wait_for_line(r"running, listening on (.*), \d+ shard").group(1)
+        ports = re.findall(r":(\d+)", running)
+        for port, right, wrong in ((ports[0], "lamp", "bell"), (ports[1], "bell", "lamp")):
+            assert mosquitto_pub(port, "--psk", PSK, "--psk-identity", right)[0] == 0
+            assert mosquitto_pub(port, "--psk", PSK, "--psk-identity", wrong)[0] != 0
+    finally:
+        broker.stop()
+
+
 def test_names_choose_certificates(authority):
     more = f"tls_certificate {authority.certificate('other')} {authority.key('other')}"
     with Doors(server(authority, more)) as doors:

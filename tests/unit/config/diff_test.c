@@ -148,8 +148,8 @@ static void test_diff_shows_no_secret(void **state)
 {
 	(void)state;
 	char text[VALUE_TEXT_MAX];
-	struct option secret = *option_named(SPAN_LITERAL("psk_file"));
-	struct config c = {.psk_file = (char *)(uintptr_t) "hunter2"};
+	struct option secret = *option_named(SPAN_LITERAL("pid_file"));
+	struct config c = {.pid_file = (char *)(uintptr_t) "hunter2"};
 	option_value_text(&secret, &c, text);
 	assert_string_equal(text, "hunter2");
 	secret.is_secret = true;
