@@ -191,7 +191,7 @@ static int check_number(const struct reading *r, int64_t *value_out)
 static int read_number(const struct reading *r)
 {
 	const struct option *o = r->option;
-	int64_t value;
+	int64_t value = 0;
 	int rc = check_number(r, &value);
 	if (rc)
 		return rc;
