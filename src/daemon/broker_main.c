@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/config_main.h"
 #include "daemon/notify.h"
+#include "daemon/permissions.h"
 #include "daemon/process.h"
 #include "daemon/pulse.h"
 #include "daemon/reload.h"
@@ -31,6 +32,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -49,6 +51,7 @@ struct process {
 	struct notifier notifier;
 	struct pulse pulse;
 	int signals_fd;
+	int pid_fd;   /* of the pid file; -1 = there is none */
 	int ready_fd; /* of the waiting parent; -1 = in the foreground */
 	int status;   /* of the process, when nothing went wrong before it ran */
 	char reason[REASON_MAX];
@@ -113,12 +116,13 @@ static int settle(struct process *p)
 	int error = 0;
 	bool was_root = geteuid() == 0;
 	if (c->pid_file)
-		error = process_write_pid_file(c->pid_file, p->reason);
+		error = process_write_pid_file(c->pid_file, &p->pid_fd, p->reason);
 	if (error == 0)
 		error = process_drop_privileges(c->user, p->reason);
 	if (error != 0)
 		return error;
 	tell_user(p, was_root);
+	permissions_check(c, &p->log);
 	process_allow_core(c->core_dump);
 	p->signals_fd = signals_open();
 	if (p->signals_fd < 0)
@@ -325,6 +329,7 @@ static int run_with_log(struct process *p, struct span notices)
 {
 	notify_open(&p->notifier);
 	process_raise_descriptors();
+	umask(PERMISSIONS_UMASK);
 	process_allow_priority();
 	p->reload = (struct reload){.options = p->options, .config = p->config, .log = &p->log};
 	p->reload.listening = open_listening(p);
@@ -336,14 +341,15 @@ static int run_with_log(struct process *p, struct span notices)
 	reload_end(&p->reload);
 	passed_close();
 	notify_close(&p->notifier);
-	if (p->config->pid_file)
+	if (p->pid_fd >= 0)
 		unlink(p->config->pid_file); /* may fail, when privileges went */
 	return error;
 }
 
 static int run(const struct broker_options *o, struct config *c, struct span notices)
 {
-	struct process p = {.options = o, .config = c, .signals_fd = -1, .ready_fd = -1};
+	struct process p = {
+		.options = o, .config = c, .signals_fd = -1, .pid_fd = -1, .ready_fd = -1};
 	if (c->memory_ceiling > 0)
 		weigh_start();
 	int error = open_log(&p);

@@ -7,9 +7,12 @@
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,20 +80,32 @@ uint64_t process_random(void)
 	return value;
 }
 
-int process_write_pid_file(const char *path, char reason[PROCESS_REASON_MAX])
+static int refuse_pid_file(const char *path, char reason[PROCESS_REASON_MAX], int fd)
 {
-	FILE *file = fopen(path, "we");
-	bool is_written = file && fprintf(file, "%d\n", (int)getpid()) > 0;
 	int error = errno;
-	if (file && fclose(file) != 0) {
-		error = errno;
-		is_written = false;
-	}
-	if (is_written)
-		return 0;
-	snprintf(reason, PROCESS_REASON_MAX, "cannot write the pid file '%s': %s", path,
-		 strerror(error));
+	char text[32] = "";
+	ssize_t len = fd >= 0 && error == EWOULDBLOCK ? read(fd, text, sizeof(text) - 1) : 0;
+	if (len > 0)
+		snprintf(reason, PROCESS_REASON_MAX,
+			 "the pid file '%.128s' belongs to a broker that runs (process %d)", path,
+			 atoi(text));
+	else
+		snprintf(reason, PROCESS_REASON_MAX, "cannot write the pid file '%.128s': %s", path,
+			 strerror(error));
+	if (fd >= 0)
+		close(fd);
 	return ERROR_SYSTEM;
+}
+
+/* What a process that is gone has left there has no lock, and is written over. */
+int process_write_pid_file(const char *path, int *fd_out, char reason[PROCESS_REASON_MAX])
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || ftruncate(fd, 0) != 0 ||
+	    fchmod(fd, 0644) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
+		return refuse_pid_file(path, reason, fd);
+	*fd_out = fd;
+	return 0;
 }
 
 static const struct passwd *find_user(const char *user)

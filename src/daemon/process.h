@@ -24,8 +24,9 @@ void process_allow_core(bool is_allowed);
 /* Unpredictable. */
 uint64_t process_random(void);
 
-/* Writes the process id. 0 or ERROR_SYSTEM, with the reason. */
-int process_write_pid_file(const char *path, char reason[PROCESS_REASON_MAX]) MUST_USE;
+/* Writes the process id, and holds the file as long as the descriptor is open: a second broker with
+ * the same file is refused. 0 or ERROR_SYSTEM, with the reason. */
+int process_write_pid_file(const char *path, int *fd_out, char reason[PROCESS_REASON_MAX]) MUST_USE;
 
 /* As root: become this user, with its groups. NULL: `mosquitto`, else `nobody`. "root" and whoever
  * is not root anyway stay. 0, ERROR_INVALID (no such user) or ERROR_SYSTEM, with the reason. */

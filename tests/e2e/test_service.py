@@ -6,11 +6,14 @@ import os
 import pwd
 import signal
 import socket
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from support.broker import IS_MOSQUITTO, PROGRAM
+from support.certificates import Authority
 from support.client import Client
 from support.process import Process, eventually
 from support.service import Manager, Stopped, thread_of
@@ -137,3 +140,55 @@ def test_who_stays_root_is_warned(tmp_path, manager, start):
     process = start(manager, "-c", str(tmp_path / "c.conf"))
     process.err.wait(r"Stays root, as the option user says: ")
     eventually(lambda: os.stat(f"/proc/{process.pid}").st_uid == 0)
+
+
+# Files
+
+@pytest.fixture
+def shared():
+    """A folder that the broker's user may enter and write to."""
+    with tempfile.TemporaryDirectory(prefix="nightjar-e2e-") as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+
+def test_files_that_everybody_may_read_are_told_of(shared, manager):
+    certificate, key = Authority(shared / "ca").issue("server")
+    os.chmod(shared / "ca", 0o755)
+    os.chmod(key, 0o644)
+    conf = shared / "c.conf"
+    conf.write_text(f"listener 0 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\nuser root\n"
+                    "allow_anonymous true\n")
+    os.chmod(conf, 0o666)
+    process = Process([PROGRAM, "broker", "-c", str(conf)], env=manager.environment())
+    try:
+        manager.wait("READY")
+        process.err.wait(f"Every user of this machine may change {conf}, .* chmod o-w")
+        process.err.wait(f"Every user of this machine may read {key}, .* private key .* chmod 640")
+    finally:
+        process.kill()
+
+
+def test_pid_file_of_a_broker_that_runs_is_respected(shared, manager, start):
+    pid_file, conf = shared / "pid", shared / "c.conf"
+    conf.write_text(f"pid_file {pid_file}\n")
+    pid_file.write_text("1\n")  # left behind: nobody holds it
+    os.chmod(pid_file, 0o666)
+    first = start(manager, "-c", str(conf))
+    manager.wait("READY")
+    assert pid_file.read_text() == f"{first.pid}\n"
+    second = start(manager, "-c", str(conf), STATE_DIRECTORY=str(shared / "other"))
+    assert second.wait() == 1
+    assert second.err.all()[-1] == (f"nightjar: the pid file '{pid_file}' belongs to a broker that "
+                                    f"runs (process {first.pid})")
+    assert pid_file.read_text() == f"{first.pid}\n"
+
+
+def test_what_it_makes_is_not_for_others(shared, manager, start):
+    conf, log = shared / "c.conf", shared / "log"
+    conf.write_text(f"log_dest file {log}\nlog_dest stderr\n")
+    start(manager, "-c", str(conf))
+    manager.wait("READY")
+    assert log.stat().st_mode & 0o777 == 0o640
+    state = Path(os.environ["STATE_DIRECTORY"])
+    assert all(path.stat().st_mode & 0o007 == 0 for path in [state, *state.rglob("*")])
