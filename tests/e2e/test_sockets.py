@@ -19,29 +19,30 @@ pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="options of ours")
 OPEN = ["user root", "allow_anonymous true", "listener 0 127.0.0.1"]
 
 
-def publish(where, topic, text):
-    status, _out, err = run([*command("nightjar", "pub"), *where, "-t", topic, "-m", text,
+def publish(where, topic, text, origin="nightjar"):
+    status, _out, err = run([*command(origin, "pub"), *where, "-t", topic, "-m", text,
                              "-q", "1", "-r"])
     assert status == 0, "\n".join(err)
 
 
-def retained(where, topic):
-    status, out, err = run([*command("nightjar", "sub"), *where, "-t", topic, "-C", "1",
+def retained(where, topic, origin="nightjar"):
+    status, out, err = run([*command(origin, "sub"), *where, "-t", topic, "-C", "1",
                             "-W", "10"])
     assert status == 0, "\n".join(err)
     return out
 
 
-def test_unix_socket_and_tcp_are_one_broker(tmp_path):
+@pytest.mark.parametrize("origin", ["nightjar", "mosquitto"])
+def test_unix_socket_and_tcp_are_one_broker(tmp_path, origin):
     path, topic = tmp_path / "mqtt broker.sock", unique("unix")
     broker = Broker([*OPEN, f"listener 0 {path}", "socket_mode 0600"], port=None)
     try:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         broker.wait_for_line(rf" and {path}")
-        publish(["--unix", str(path)], topic, "by path")
-        assert retained(["-h", "127.0.0.1", "-p", str(broker.port)], topic) == ["by path"]
-        publish(["-h", "127.0.0.1", "-p", str(broker.port)], topic, "by port")
-        assert retained(["--unix", str(path)], topic) == ["by port"]
+        publish(["--unix", str(path)], topic, "by path", origin)
+        assert retained(["-h", "127.0.0.1", "-p", str(broker.port)], topic, origin) == ["by path"]
+        publish(["-h", "127.0.0.1", "-p", str(broker.port)], topic, "by port", origin)
+        assert retained(["--unix", str(path)], topic, origin) == ["by port"]
     finally:
         broker.stop()
     assert not path.exists()

@@ -99,17 +99,17 @@ def answer_to(port, data):
             answer += more
 
 
-@pytest.mark.parametrize("is_secure", [False, True], ids=["ws", "wss"])
-def test_mqttjs(tmp_path, is_secure):
+@pytest.mark.parametrize("scheme", ["ws", "wss", "mqtts"])
+def test_mqttjs(tmp_path, scheme):
     assert (HERE / "node_modules" / "mqtt").is_dir(), "run `npm ci` in tests/e2e"
-    lines, arguments = ["protocol websockets"], []
-    if is_secure:
+    lines, arguments = ["protocol websockets"] if scheme.startswith("ws") else [], []
+    if scheme != "ws":
         authority = Authority(tmp_path / "files")
         certificate, key = authority.issue("server")
         lines += [f"certfile {certificate}", f"keyfile {key}"]
         arguments = [authority.path]
     with Doors(lines) as doors:
-        url = f"{'wss' if is_secure else 'ws'}://localhost:{doors.ports[0]}/mqtt"
+        url = f"{scheme}://localhost:{doors.ports[0]}/mqtt"
         status, out, err = run(["node", str(HERE / "websocket.js"), url, *arguments], 60)
         assert status == 0, err
         assert out == ["7 431323"]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MQTT.js over ws:// or wss:// (argument), trusting the authority in a file: small and large
+// MQTT.js over ws://, wss:// or mqtts:// (argument), trusting the authority in a file: small and large
 // messages come back, with every QoS. Prints how many came and how many bytes they had.
 const fs = require('fs');
 const mqtt = require('mqtt');
