@@ -37,7 +37,8 @@ void permissions_check(const struct config *c, struct logger *log)
 {
 	for (size_t i = 0; i < c->file_count; i++)
 		check_config(c->files[i].name, log);
-	check_secret(c->psk_file, "are shared keys", log);
+	for (size_t i = 0; i < config_access_count(c); i++)
+		check_secret(config_access_of(c, i)->psk_file, "are shared keys", log);
 	for (size_t i = 0; i < c->listener_count; i++)
 		check_listener(&c->listeners[i], log);
 }
