@@ -140,6 +140,14 @@ static void test_jws_algorithm_is_the_keys(void **state)
 		}
 		set_free(set);
 	}
+	/* a JWK may be for one alone */
+	struct jwk_set *one =
+		set_of("{\"alg\":\"HS256\",\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1"
+		       "qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9"
+		       "CAow\"}");
+	assert_true(jws_algorithm_fits(jws_algorithm_of("HS256"), &one->list[0]));
+	assert_false(jws_algorithm_fits(jws_algorithm_of("HS512"), &one->list[0]));
+	set_free(one);
 	assert_null(jws_algorithm_of("none"));
 	assert_null(jws_algorithm_of("None"));
 	assert_null(jws_algorithm_of("hs256"));

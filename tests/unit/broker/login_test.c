@@ -143,6 +143,58 @@ static void test_login_chain_of_its_own(void **state)
 	finish(&play);
 }
 
+/* What is left out verifies no names, either. */
+static void test_login_chain_of_nobody(void **state)
+{
+	static const uint8_t chain[CHAIN_LEN_MAX] = {METHOD_ANONYMOUS};
+	(void)state;
+	play_start(&play, &set, 2, 7, 0);
+	struct access *a = table(chain, "http://a");
+	a->realms[0].allows_anonymous = true;
+	assert_int_equal(broker_use_access(play.kit.broker, a), 0);
+	play_lines(&play, "x > CONNECT v5 id=x clean name=olaf pass=wrong\nx < CONNACK 00\n"
+			  "y > CONNECT v5 id=y clean\ny < CONNACK 00\n");
+	assert_string_equal(asked, "");
+	finish(&play);
+}
+
+static struct access *table_of_key(const char *key)
+{
+	struct access *a = access_new(1);
+	struct access_report report = {.file = "keys"};
+	a->realms[0].jwt = jwt_new(&(struct jwt_options){.user_claim = "iss"}, 7);
+	jwk_add_json(&a->realms[0].jwt->keys, span_of_text(key), &report);
+	assert_int_equal(a->realms[0].jwt->keys.count, 1);
+	access_finish(a);
+	return a;
+}
+
+/* A token of the standard ([RFC 7515] A.1), whose issuer is taken for the user, comes in; then its
+ * key is another one. */
+static void test_login_key_is_another(void **state)
+{
+	static const char first[] =
+		"{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_"
+		"T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}";
+	static const char second[] =
+		"{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}";
+	(void)state;
+	play_start(&play, &set, 2, 7, 0);
+	play.kit.now.wall_ms = 1300000000000; /* it is good until 1300819380 */
+	assert_int_equal(broker_use_access(play.kit.broker, table_of_key(first)), 0);
+	play_lines(&play, "j > CONNECT v5 id=j clean name=joe pass="
+			  "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAi"
+			  "OjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+			  "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\nj < CONNACK 00\n");
+	broker_change_access(play.kit.broker, table_of_key(first));
+	play_settle(&play);
+	play_lines(&play, "j > PINGREQ\nj < PINGRESP\n");
+	broker_change_access(play.kit.broker, table_of_key(second));
+	play_settle(&play);
+	play_lines(&play, "j < DISCONNECT 87\nj < closed\n");
+	finish(&play);
+}
+
 /* Its own name is the one that it was known by. */
 static void test_login_name_that_was_found(void **state)
 {
@@ -242,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_login_usual_chain),         TEST(test_login_chain_of_its_own),
+		TEST(test_login_chain_of_nobody),     TEST(test_login_key_is_another),
 		TEST(test_login_name_that_was_found), TEST(test_login_refusals),
 		TEST(test_login_has_an_end),          TEST(test_login_end_by_a_clock_that_was_set),
 		TEST(test_login_service_is_another),
