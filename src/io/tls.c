@@ -7,6 +7,7 @@
  * it holds a few hundred bytes then, in place of 13 KiB.
  */
 #include "io/tls_inside.h"
+#include "io/tls_proof.h"
 #include "io/tls_takeover.h"
 
 #include <arpa/inet.h>
@@ -31,8 +32,7 @@ struct tls {
 	SSL *ssl; /* NULL: nothing came yet, or `flow` has taken its place, or it is over */
 	struct tls_takeover *takeover; /* server, in the handshake */
 	struct tls_flow *flow;
-	X509 *certificate; /* the peer's, with those behind it, where `flow` goes on */
-	STACK_OF(X509) * chain;
+	struct tls_proof *proof; /* where `flow` goes on; NULL: the peer has shown no certificate */
 	struct about *about;
 	char *reason_text;
 	const char *server_name;  /* client; owned */
@@ -309,7 +309,7 @@ static bool tls_may_stay(const struct layer *l)
 	if (t->psk_identity)
 		return psk_is_the_same(&t->context->psks, &now->psks, t->psk_identity);
 	if (t->flow)
-		return !t->certificate || tls_context_believes(now, t->certificate, t->chain);
+		return !t->proof || tls_proof_is_good(t->proof, now);
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
 	return !certificate ||
 	       tls_context_believes(now, certificate, SSL_get_peer_cert_chain(t->ssl));
@@ -350,16 +350,6 @@ static int start(struct tls *t)
 	return 0;
 }
 
-static int keep_certificate(struct tls *t)
-{
-	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
-	t->certificate = SSL_get1_peer_certificate(t->ssl);
-	if (!t->certificate || !chain)
-		return 0;
-	t->chain = X509_chain_up_ref(chain);
-	return t->chain ? 0 : ERROR_NO_MEMORY;
-}
-
 /* Where OpenSSL goes on, it reads what was read ahead, and then for itself. */
 static void leave_it_to_openssl(struct tls *t)
 {
@@ -379,7 +369,7 @@ static int take_over(struct tls *t)
 		leave_it_to_openssl(t);
 		return 0;
 	}
-	int error = keep_certificate(t);
+	int error = tls_proof_take(t->ssl, &t->proof);
 	t->flow = error ? NULL : tls_takeover_finish(t->takeover, t->ssl);
 	if (!t->flow)
 		return ERROR_NO_MEMORY;
@@ -534,8 +524,7 @@ static void tls_free(struct layer *l)
 	SSL_free(t->ssl);
 	tls_takeover_free(t->takeover);
 	tls_flow_free(t->flow);
-	X509_free(t->certificate);
-	sk_X509_pop_free(t->chain, X509_free);
+	tls_proof_free(t->proof);
 	tls_context_unref(t->context);
 	mem_free(t->about);
 	mem_free(t->reason_text);
