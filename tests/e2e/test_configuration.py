@@ -168,9 +168,10 @@ def test_show_can_be_read_again(tmp_path):
     write(tmp_path / "psk", "joe:c0ffee")
     write(tmp_path / "conf.d" / "a.conf", "per_listener_settings true", "listener 8883 127.0.0.1",
           f"certfile {certificate}", f"keyfile {key}", "allow_anonymous true")
-    main = write(tmp_path / "m.conf", f"psk_file {tmp_path}/psk", "persistence false",
+    main = write(tmp_path / "m.conf", "persistence false",
                  f"include_dir {tmp_path}/conf.d", "log_type all", "max_queued_messages 5",
-                 "listener 1884", "psk_hint hint", "listener 0 /run/s s", "socket_mode 0660")
+                 "listener 1884", "psk_hint hint", f"psk_file {tmp_path}/psk",
+                 "listener 0 /run/s s", "socket_mode 0660")
 
     def show(*arguments):
         status, out, err = run([PROGRAM, "config", "show", "--effective", *map(str, arguments)])
