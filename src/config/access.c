@@ -157,6 +157,7 @@ static void number_realms(struct config *c)
 {
 	for (size_t i = 0; i < c->listener_count; i++)
 		c->listeners[i].realm = (uint8_t)i;
+	c->realm_count = c->listener_count > 0 ? (unsigned)c->listener_count : 1;
 }
 
 void config_finish_access(struct config *c, struct config_report *report)

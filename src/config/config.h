@@ -201,6 +201,7 @@ struct config {
 	 * are where they were, their realm and their access. */
 	struct config_listener *closed;
 	size_t closed_count;
+	unsigned realm_count; /* never fewer than there were */
 
 	struct config_store store;
 

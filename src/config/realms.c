@@ -15,14 +15,16 @@ static uint64_t realm_bit(const struct config_listener *l)
 
 unsigned config_realm_count(const struct config *c)
 {
-	unsigned count = 1;
-	for (size_t i = 0; i < c->listener_count; i++)
-		if (c->listeners[i].realm >= count)
-			count = c->listeners[i].realm + 1u;
-	for (size_t i = 0; i < c->closed_count; i++)
-		if (c->closed[i].realm >= count)
-			count = c->closed[i].realm + 1u;
-	return count;
+	return c->realm_count;
+}
+
+/* Also of those that could not be opened: who has judged by so many goes on to. */
+static void count_realms(struct config *fresh, unsigned before)
+{
+	fresh->realm_count = before;
+	for (size_t i = 0; i < fresh->listener_count; i++)
+		if (fresh->listeners[i].realm >= fresh->realm_count)
+			fresh->realm_count = fresh->listeners[i].realm + 1u;
 }
 
 /* Of that place, whose realm nobody took over yet. */
@@ -117,6 +119,7 @@ int config_follow_realms(struct config *fresh, const struct config *running)
 		fresh->listeners[i].realm = (uint8_t)__builtin_ctzll(~taken);
 		taken |= realm_bit(&fresh->listeners[i]);
 	}
+	count_realms(fresh, running->realm_count);
 	number_limits(fresh);
 	return keep_all_closed(fresh, running, followed);
 }

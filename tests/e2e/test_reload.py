@@ -306,6 +306,9 @@ def test_a_listener_that_cannot_be_opened():
         # nor is the one closed that it may stand for
         r.change(base=[*r.base[:-1], f"listener {port} 127.0.0.1"])
         r.client().ping()
+        # nor does anything happen when the line goes again
+        r.change()
+        r.client().ping()
         taken.close()
         r.change(base=[*r.base[:-1], f"listener {port} 127.0.0.1"])
         eventually(lambda: not refuses(port))

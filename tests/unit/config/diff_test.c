@@ -22,6 +22,7 @@ static void check(const char *before, const char *after, const char *changes, co
 {
 	struct configured a, b;
 	struct config_diff d;
+	mem_count_start();
 	configure(&a, before, "");
 	configure(&b, after, "");
 	assert_string_equal(a.errors, "");
@@ -130,6 +131,7 @@ static void test_diff_keeps_what_cannot_change(void **state)
 	struct config_diff d;
 	const char *fixed = L "shards 3\nuser u\npid_file /p\npersistence_location /s\n"
 			      "storage_limit 70000\n";
+	mem_count_start();
 	configure(&a, fixed, "");
 	configure(&c, fixed, "");
 	configure(&b, L "shards 9\nuser v\npersistence false\nacl_file /a\nmax_qos 1\n", "");

@@ -42,6 +42,7 @@ static void check(const struct configured *c, const char *expected)
 static void test_realms_stay_with_their_listeners(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured c;
 	configure(&c, P "listener 1\nacl_file /1\nlistener 2\nacl_file /2\n", "");
 	check(&c, "1=0 2=1");
@@ -62,6 +63,7 @@ static void test_realms_stay_with_their_listeners(void **state)
 static void test_realms_of_equal_places(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured c;
 	configure(&c, "listener 0\nlistener 0\nlistener 7\n", "");
 	assert_int_equal(follow(&c, "listener 7\nlistener 0\nlistener 0\nlistener 0\n"), 0);
@@ -73,6 +75,7 @@ static void test_realms_of_equal_places(void **state)
 static void test_realms_of_closed_ones_keep_their_files(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured c;
 	configure(&c, "acl_file /all\nlistener 1\nlistener 2 ::1\n", "");
 	assert_int_equal(follow(&c, P "listener 1\nacl_file /1\n"), 0);
@@ -88,6 +91,7 @@ static void test_realms_of_closed_ones_keep_their_files(void **state)
 static void test_realms_come_to_an_end(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured c;
 	char text[32];
 	configure(&c, "listener 1\n", "");
@@ -111,6 +115,7 @@ static void test_realms_come_to_an_end(void **state)
 static void test_realms_have_the_limits_of_their_listeners(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured c;
 	configure(&c, "listener 1\nlistener 2\nmessage_rate 7\n", "");
 	assert_string_equal(c.errors, "");
@@ -126,6 +131,7 @@ static void test_realms_have_the_limits_of_their_listeners(void **state)
 static void test_realms_of_listeners_that_failed(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured running, fresh;
 	configure(&running, "listener 1 ::1\nlistener 2\n", "");
 	configure(&fresh, "listener 3\nlistener 2\nlistener 4\n", "");
@@ -137,6 +143,10 @@ static void test_realms_of_listeners_that_failed(void **state)
 	check(&fresh, "2=1 4=3 1=0");
 	assert_string_equal(fresh.config.listeners[2].address, "::1");
 	configured_release(&running);
+	/* clients are judged by so many realms: they never become fewer */
+	config_drop_listener(&fresh.config, 1);
+	assert_int_equal(follow(&fresh, "listener 2\n"), 0);
+	assert_int_equal(config_realm_count(&fresh.config), 4);
 	configured_release(&fresh);
 	assert_int_equal(mem_count_live(), 0);
 }
@@ -144,6 +154,7 @@ static void test_realms_of_listeners_that_failed(void **state)
 static void test_realms_without_memory(void **state)
 {
 	(void)state;
+	mem_count_start();
 	struct configured running, fresh;
 	bool has_failed = true;
 	for (unsigned n = 1; has_failed; n++) {

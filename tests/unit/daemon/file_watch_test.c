@@ -19,6 +19,7 @@ static char folder[64], path[96], other[96];
 static int setup(void **state)
 {
 	(void)state;
+	mem_count_start();
 	snprintf(folder, sizeof(folder), "/tmp/nightjar-watch-XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
