@@ -22,12 +22,29 @@ static void move_to(struct link *list, struct opening *at, unsigned state, uint6
 	at->since_ms = now_ms;
 }
 
+/* Of the last sixteen or so that have answered; who is silent for ever has no say. */
+static void note_answer(struct openings *o, uint64_t took_ms)
+{
+	o->usual_us -= o->usual_us / 16;
+	o->usual_us += took_ms * 1000 / 16;
+}
+
+static uint64_t patience_ms(const struct openings *o)
+{
+	uint64_t ms = o->usual_us / 1000 * OPENING_PATIENCE_TIMES;
+	if (ms < OPENING_PATIENCE_MS)
+		return OPENING_PATIENCE_MS;
+	return ms < OPENING_PATIENCE_MAX_MS ? ms : OPENING_PATIENCE_MAX_MS;
+}
+
 void opening_wake(struct openings *o, struct opening *at, uint64_t now_ms)
 {
-	if (at->state == OPENING_IDLE)
+	if (at->state == OPENING_IDLE) {
 		move_to(&o->waiting, at, OPENING_WAITING, now_ms);
-	else if (at->state == OPENING_STALLED)
+	} else if (at->state == OPENING_STALLED) {
+		note_answer(o, now_ms - at->since_ms);
 		move_to(&o->going, at, OPENING_GOING, now_ms);
+	}
 }
 
 static bool may_begin(const struct openings *o)
@@ -77,7 +94,7 @@ static bool is_crowded(const struct openings *o)
 struct opening *openings_give_way(const struct openings *o, uint64_t now_ms)
 {
 	struct opening *at = first(&o->stalled);
-	bool is_late = at && now_ms >= at->since_ms + OPENING_PATIENCE_MS;
+	bool is_late = at && now_ms >= at->since_ms + patience_ms(o);
 	return is_late && is_crowded(o) ? at : NULL;
 }
 
@@ -89,5 +106,5 @@ bool openings_are_busy(const struct openings *o)
 uint64_t openings_deadline_ms(const struct openings *o)
 {
 	const struct opening *at = first(&o->stalled);
-	return at && is_crowded(o) ? at->since_ms + OPENING_PATIENCE_MS : UINT64_MAX;
+	return at && is_crowded(o) ? at->since_ms + patience_ms(o) : UINT64_MAX;
 }

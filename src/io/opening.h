@@ -26,6 +26,11 @@
 /* After that a silent peer gives way to others: long enough for a bad mobile link, and for a small
  * machine that opens many connections at once itself. */
 #define OPENING_PATIENCE_MS 5000
+/* Where peers in general are slow to answer (their machine, or the way to it, has all of them at
+ * once), to send one away is to do his handshake twice: then it is so many times what they take, but
+ * no longer than that. */
+#define OPENING_PATIENCE_TIMES 4
+#define OPENING_PATIENCE_MAX_MS 20000
 
 enum opening_state {
 	OPENING_IDLE, /* nothing came yet, or it is open */
@@ -45,6 +50,7 @@ struct opening {
 struct openings {
 	struct link waiting, going, stalled;
 	unsigned begun_count;
+	uint64_t usual_us; /* that a peer takes to answer, lately */
 };
 
 void openings_init(struct openings *o);

@@ -87,6 +87,35 @@ static void test_openings_silent_ones_give_way_when_others_wait(void **state)
 	assert_ptr_equal(openings_next(&o, steps, 100 + OPENING_PATIENCE_MS), &all[OPENINGS_MAX]);
 }
 
+/* What peers take to answer decides, within bounds. */
+static void test_openings_patience_where_all_are_slow(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t answer_ms, patience_ms;
+	} cases[] = {{100, OPENING_PATIENCE_MS},
+		     {3000, OPENING_PATIENCE_TIMES * 3000},
+		     {60000, OPENING_PATIENCE_MAX_MS}};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		static struct opening all[OPENINGS_MAX + 1];
+		struct openings o;
+		uint64_t now_ms = cases[i].answer_ms;
+		memset(all, 0, sizeof(all));
+		openings_init(&o);
+		wake_all(&o, all, OPENINGS_MAX, 0);
+		begin_all(&o, all, 0);
+		wake_all(&o, all, OPENINGS_MAX, now_ms);
+		begin_all(&o, all, now_ms);
+		wake_all(&o, all + OPENINGS_MAX, 1, now_ms);
+		uint64_t late_ms = openings_deadline_ms(&o);
+		/* the average comes near, from below */
+		assert_in_range(late_ms - now_ms, cases[i].patience_ms * 99 / 100,
+				cases[i].patience_ms);
+		assert_null(openings_give_way(&o, late_ms - 1));
+		assert_ptr_equal(openings_give_way(&o, late_ms), &all[0]);
+	}
+}
+
 static void test_openings_who_has_begun_goes_first(void **state)
 {
 	(void)state;
@@ -113,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_openings_few_steps_in_a_turn),
 		cmocka_unit_test(test_openings_cheap_ones_have_a_budget_of_their_own),
 		cmocka_unit_test(test_openings_silent_ones_give_way_when_others_wait),
+		cmocka_unit_test(test_openings_patience_where_all_are_slow),
 		cmocka_unit_test(test_openings_who_has_begun_goes_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
