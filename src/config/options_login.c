@@ -63,7 +63,7 @@ static const struct option rows[] = {
 	 .value = "path",
 	 .default_text = "the system's",
 	 .text = "Certificates, in PEM, of the authorities that the service's certificate must be "
-		 "of."},
+		 "of. Another file is noticed within a minute."},
 	{.name = "auth_http_timeout",
 	 NUMBER(1, 60),
 	 LOGIN(auth_http_timeout_ms),
