@@ -142,8 +142,8 @@ static const struct option rows[] = {
 	 .is_ours = true,
 	 .change = OPTION_CHANGES_AT_RESTART,
 	 .group = OPTION_GROUP_PROCESS,
-	 .text = "May a crash leave a file of the process's memory behind, and debuggers of the "
-		 "same user look into it? There are keys and passwords in it."},
+	 .text = "May a crash leave a file of the process's memory behind, with the keys and "
+		 "passwords that are in it?"},
 	{.name = "pid_file",
 	 .type = OPTION_TEXT,
 	 CONFIG(pid_file),

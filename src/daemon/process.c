@@ -62,15 +62,19 @@ unsigned process_core_count(void)
 	return count > 0 ? (unsigned)count : 1;
 }
 
+/* A core that is piped to a program (core(5)) knows no limit, but this one: the kernel takes it for
+ * "none". Who was root cannot be dumped any more, unless this says so. */
+#define CORE_NONE 1
+
 void process_allow_core(bool is_allowed)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
-		limit.rlim_cur = is_allowed ? limit.rlim_max : 0;
-		(void)!setrlimit(RLIMIT_CORE, &limit);
-	}
-	/* a core that is piped to a program (core(5)) has no limit, but this */
-	prctl(PR_SET_DUMPABLE, is_allowed ? 1 : 0);
+	if (is_allowed)
+		prctl(PR_SET_DUMPABLE, 1);
+	if (getrlimit(RLIMIT_CORE, &limit) != 0)
+		return;
+	limit.rlim_cur = is_allowed || limit.rlim_max < CORE_NONE ? limit.rlim_max : CORE_NONE;
+	(void)!setrlimit(RLIMIT_CORE, &limit);
 }
 
 uint64_t process_random(void)

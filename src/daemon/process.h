@@ -18,8 +18,8 @@ uint64_t process_raise_descriptors(void);
 void process_allow_priority(void);
 /* Cores that this process may run on; at least 1. */
 unsigned process_core_count(void);
-/* Whether a crash may leave the process's memory in a file, as far as the system's own limit goes, and
- * others of its user may look into it. After privileges are dropped, which changes it. */
+/* Whether a crash may leave the process's memory in a file, as far as the system's own limit goes. After
+ * privileges are dropped, which changes it. */
 void process_allow_core(bool is_allowed);
 /* Unpredictable. */
 uint64_t process_random(void);

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pwd
+import re
 import signal
 import socket
 import tempfile
@@ -111,9 +112,11 @@ def test_watchdog_for_another_process_is_ignored(manager, start):
 
 
 @pytest.mark.parametrize("thread", ["shard 0", "shard 2", "nightjar"])
-def test_watchdog_hears_nothing_while_a_thread_hangs(manager, start, thread):
+def test_watchdog_hears_nothing_while_a_thread_hangs(tmp_path, manager, start, thread):
     """A shard that stands still, or the main thread: the others do not cover up for it."""
-    process = start(manager, "--shards", "3", watchdog_ms=WATCHDOG_MS)
+    (tmp_path / "c.conf").write_text("core_dump true\n")  # else only root may hold its threads
+    process = start(manager, "--shards", "3", "-c", str(tmp_path / "c.conf"),
+                    watchdog_ms=WATCHDOG_MS)
     manager.wait("READY")
     manager.wait("WATCHDOG")
     with stopped(process.pid, thread):
@@ -140,6 +143,20 @@ def test_who_stays_root_is_warned(tmp_path, manager, start):
     process = start(manager, "-c", str(tmp_path / "c.conf"))
     process.err.wait(r"Stays root, as the option user says: ")
     eventually(lambda: os.stat(f"/proc/{process.pid}").st_uid == 0)
+
+
+def core_limit(process):
+    text = Path(f"/proc/{process.pid}/limits").read_text()
+    return re.search(r"Max core file size\s+(\S+)\s+(\S+)", text).groups()
+
+
+@pytest.mark.parametrize("line, is_allowed", [("", False), ("core_dump true", True)])
+def test_core_limit(tmp_path, manager, start, line, is_allowed):
+    (tmp_path / "c.conf").write_text(line + "\n")
+    process = start(manager, "-c", str(tmp_path / "c.conf"))
+    manager.wait("READY")
+    soft, hard = core_limit(process)
+    assert soft == (hard if is_allowed else min("1", hard))
 
 
 # Files
