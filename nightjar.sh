@@ -82,6 +82,7 @@ usage: ./nightjar.sh <command>
                     with --storm: 10,000 of its clients lose their broker at once
                     with --tls: messages, handshakes, idle connections and a storm over TLS
                     with --replace: files replaced under load; with --acl: 100,000 rules
+                    with --hostile: what clients notice while others misbehave
   install           install the program, libnightjar and the service under /usr/local
                     (DESTDIR is honoured); with --as-mosquitto: also as mosquitto, mosquitto_pub,
                     mosquitto_sub, mosquitto_rr and mosquitto_passwd
@@ -257,7 +258,7 @@ bench)
 		install_packages 'measure reconnects' $bench_storm_packages
 		exec /usr/bin/python3 "$top/tests/bench/storm.py" "$@"
 		;;
-	--replace | --acl)
+	--replace | --acl | --hostile)
 		what=${1#--}
 		shift
 		# shellcheck disable=SC2086 # a list of words
