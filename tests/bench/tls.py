@@ -158,7 +158,8 @@ def idle(m):
         '## Memory of an idle connection', '',
         f'`./nightjar.sh bench --tls --part idle`; {m.load}. Resident memory of the server, by '
         f'{m.options.clients:,} connections that have said CONNECT and nothing more, bytes for '
-        'each. Aim for TLS: at most 12 KiB.', '',
+        'each. Aim for TLS: at most 12 KiB. What OpenSSL would hold, and why it does not: '
+        '`docs/decisions/0018-records-of-tls-1.3-are-ours.md`.', '',
         *report.table(['carrier', *(s.name for s in servers)], lines)])
 
 
