@@ -141,6 +141,11 @@ def words_of_ours(said, line):
     return (about or told or [""])[0].removeprefix(f"{name}: ")
 
 
+def shown(line):
+    """As the table has it."""
+    return line.format(folder="/etc/mosquitto", port=1883, plugin=PLUGIN_SHOWN)
+
+
 class Tried:
     """One line and what became of it."""
 
@@ -166,18 +171,19 @@ class Tried:
         return words.replace(str(self.folder), "/etc/mosquitto").replace(str(self.port), "1883")
 
     def shown(self):
-        return self.line.format(folder="/etc/mosquitto", port=1883, plugin=PLUGIN_SHOWN)
+        return shown(self.line)
 
 
-def try_all(with_mosquitto=True):
-    """[(headline, [Tried])]"""
+def try_all(with_mosquitto=True, wanted=lambda shown: True):
+    """[(headline, [Tried])], of those lines that are wanted as they are shown."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="nightjar-differ-", dir=memory) as name:
         folder = Path(name)
         make_files(folder)
         with ThreadPoolExecutor(2) as pool:
             return [(headline, list(pool.map(
-                lambda line: Tried(line, folder, with_mosquitto), lines)))
+                lambda line: Tried(line, folder, with_mosquitto),
+                [line for line in lines if wanted(shown(line))])))
                     for headline, lines in parts()]
 
 
@@ -215,14 +221,14 @@ def table(everything):
 
 
 def documented():
-    """What the page says of ours: shown line -> verdict."""
+    """What the page says of ours, row by row: (shown lines, verdict)."""
     text = DOCS.read_text()
-    found = {}
+    found = []
     for row in text[text.index(BEGIN):text.index(END)].splitlines():
         cells = [one.strip() for one in re.split(r"(?<!\\)\|", row)[1:-1]]
         if len(cells) == 3 and cells[0].startswith("`"):
-            for line in cells[0].split("<br>"):
-                found[line.strip("`").replace("\\|", "|")] = cells[2].replace("\\|", "|")
+            lines = [line.strip("`").replace("\\|", "|") for line in cells[0].split("<br>")]
+            found.append((lines, cells[2].replace("\\|", "|")))
     return found
 
 
