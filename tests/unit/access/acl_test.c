@@ -110,6 +110,8 @@ static void test_acl_patterns(void **state)
 	(void)state;
 	assert_string_equal(rights(a, "lena", "c1", "s/lena/data"), "w");
 	assert_string_equal(rights(a, "lena", "c1", "s/olaf/data"), "-");
+	assert_string_equal(rights(a, "lena", "c1", "s/lena2/data"), "-");
+	assert_string_equal(rights(a, "lena", "c1", "s/len/data"), "-");
 	assert_string_equal(rights(a, "olaf", "c1", "s/olaf/data"), "w");
 	assert_string_equal(rights(a, NULL, "c1", "s//data"), "-"); /* no user name */
 	assert_string_equal(rights(a, NULL, "c1", "c/c1/x/y"), "r");

@@ -40,6 +40,25 @@ static void test_password_of_other_programs(void **state)
 	}
 }
 
+/* Each byte of a hash counts: one that differs in the last only is another. */
+static void test_password_differs_in_the_last_byte(void **state)
+{
+	static const char *const stored[] = {PBKDF2, SHA512, ARGON2ID};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(stored) - !argon2id_is_here(); i++) {
+		char changed[PASSWORD_STORED_MAX];
+		size_t len = strlen(stored[i]);
+		memcpy(changed, stored[i], len + 1);
+		while (changed[len - 1] == '=')
+			len--;
+		len -= 2; /* the last letter may hold fewer bits than it could */
+		changed[len] = changed[len] == 'A' ? 'B' : 'A';
+		assert_null(password_why_not(span_of_text(changed)));
+		assert_int_equal(password_verify(span_of_text(changed), SPAN_LITERAL("secret")),
+				 ERROR_INVALID);
+	}
+}
+
 static void test_password_stored_and_verified(void **state)
 {
 	static const uint8_t salt[PASSWORD_SALT_BYTES] = "0123456789abcdef";
@@ -142,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_password_of_other_programs),
+		cmocka_unit_test(test_password_differs_in_the_last_byte),
 		cmocka_unit_test(test_password_stored_and_verified),
 		cmocka_unit_test(test_password_of_scram),
 		cmocka_unit_test(test_password_of_no_use),

@@ -14,6 +14,12 @@
 	"0M87Oq8cGxA07l"                                                                           \
 	"h+jUvgpxXkR/fG6w=="
 
+/* RFC 7677, 3 */
+#define OTHER                                                                                      \
+	"$scram-sha-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$"                                            \
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$"                                            \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+
 static struct users *read_text(const char *text, struct access_report *report)
 {
 	*report = (struct access_report){.file = "passwords"};
@@ -104,6 +110,11 @@ static void test_users_last_line_counts(void **state)
 	users_free(only);
 	access_report_release(&report);
 	access_report_release(&other);
+	u = read_text("lena:" OTHER "\nlena:" STORED, &report);
+	assert_true(
+		span_is_equal(users_find(u, SPAN_LITERAL("lena"))->stored, span_of_text(STORED)));
+	users_free(u);
+	access_report_release(&report);
 }
 
 /* Whoever is not there costs what somebody costs who is, and always the same. */
