@@ -34,9 +34,9 @@ struct access *reload_read_access(const struct config *c, uint64_t seed, struct 
 	struct access_lines lines = {0};
 	struct access *access = access_files_read(c, seed, &lines);
 	struct span text = buffer_content(&lines.errors);
-	if (errors)
+	if (errors && text.len > 0)
 		fwrite(text.ptr, 1, text.len, errors);
-	else
+	else if (!errors)
 		log_lines(log, LOG_TYPE_ERROR, text);
 	log_lines(log, LOG_TYPE_WARNING, buffer_content(&lines.notices));
 	if (!access && lines.is_out_of_memory)
