@@ -230,6 +230,7 @@ def test_memory_ceiling_sheds_in_order(start_broker, clients):
                            ".* refused or wait[.]")]
     assert [80, 90, 100] <= [int(share) for share in shares] and int(shares[0]) < 90
     writer.publish("t", b"dropped", 0)
+    writer.ping()
     counted = logged_limits(broker)
     assert "connections refused as busy" in counted and "messages at QoS 0 shed" in counted
     reader = connected(clients, broker, client_id="reader", clean=False)
