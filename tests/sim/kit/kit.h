@@ -26,8 +26,8 @@ struct kit {
 	bool is_nested;        /* that one was woken by another */
 	struct mount *mount;   /* of the listener that connections come by; NULL: none */
 	bool is_attach_broken; /* streams cannot be attached: what lack of descriptors looks like */
-	uint64_t memory;     /* what the process is said to hold */
-	const char *address; /* of who connects next; NULL: always the same one */
+	uint64_t memory;       /* what the process is said to hold */
+	const char *address;   /* of who connects next; NULL: always the same one */
 	uint64_t events[EVENT_KIND_COUNT];
 	/* Takes passwords to be verified, as broker_hooks.verify does; NULL: that is done at once. */
 	int (*verify)(void *context, struct login *login);

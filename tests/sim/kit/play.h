@@ -47,9 +47,9 @@ struct actor {
 	uint32_t capacity;
 	unsigned shard;
 	char address[64]; /* "": the usual one */
-	bool is_open;    /* has a connection */
-	bool is_ended;   /* the broker closed it, or it was cut */
-	bool is_stopped; /* does not read */
+	bool is_open;     /* has a connection */
+	bool is_ended;    /* the broker closed it, or it was cut */
+	bool is_stopped;  /* does not read */
 };
 
 struct play {

@@ -93,6 +93,22 @@ static void test_copied_text_ends_with_nul(void **state)
 	mem_free(copy);
 }
 
+/* A thread may keep some ten thousand bytes to itself. */
+static void test_mem_weight(void **state)
+{
+	(void)state;
+	mem_weigh_start();
+	uint64_t before = mem_weight();
+	void *large = mem_alloc(10000000);
+	assert_non_null(large);
+	assert_in_range(mem_weight() - before, 9900000, 10200000);
+	large = mem_realloc(large, 20000000);
+	assert_non_null(large);
+	assert_in_range(mem_weight() - before, 19900000, 20200000);
+	mem_free(large);
+	assert_in_range(mem_weight(), 0, before + 200000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +118,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_held_is_counted),
 		cmocka_unit_test(test_zalloc_gives_zeros),
 		cmocka_unit_test(test_copied_text_ends_with_nul),
+		cmocka_unit_test(test_mem_weight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
