@@ -47,7 +47,7 @@ struct realm {
 	char *auto_id_prefix;    /* of client ids that are given; NULL: AUTO_ID_PREFIX */
 	/* enum access_method; the first METHOD_NONE ends it */
 	uint8_t chain[CHAIN_LEN_MAX];
-	bool is_shared;         /* all of these are another realm's as well, which frees them */
+	bool is_shared; /* all of these are another realm's as well, which frees them */
 };
 
 struct access {
