@@ -71,6 +71,10 @@ static int bio_read(BIO *bio, char *bytes, int len)
 		t->has_read = true;
 		t->first_byte = (uint8_t)bytes[0];
 	}
+	if (t->is_open && t->takeover && tls_takeover_is_empty(t->takeover)) {
+		tls_takeover_free(t->takeover); /* it was left to OpenSSL */
+		t->takeover = NULL;
+	}
 	t->has_ended = n == 0;
 	return bio_result(bio, n, BIO_FLAGS_READ);
 }
@@ -79,7 +83,10 @@ static int bio_write(BIO *bio, const char *bytes, int len)
 {
 	struct tls *t = BIO_get_data(bio);
 	struct span part = span_of(bytes, (size_t)len);
-	return bio_result(bio, layer_write(t->layer.below, &part, 1), BIO_FLAGS_WRITE);
+	long n = layer_write(t->layer.below, &part, 1);
+	if (n > 0 && t->takeover)
+		tls_takeover_wrote(t->takeover, span_of(bytes, (size_t)n));
+	return bio_result(bio, n, BIO_FLAGS_WRITE);
 }
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)

@@ -16,7 +16,11 @@ struct tls_takeover {
 	size_t secret_lens[2]; /* 0: not known yet */
 	uint64_t sealed;       /* records, since the key of OUT is in use */
 	uint64_t opened;       /* the same of IN */
-	size_t start, end;     /* of what was read */
+	uint64_t left;         /* what `sealed` counts, seen on its way out */
+	size_t left_head_len;  /* of a record whose head has not left whole */
+	size_t left_body_len;  /* of one whose body has not */
+	uint8_t left_head[RECORD_HEAD_BYTES];
+	size_t start, end; /* of what was read */
 	uint8_t early[EARLY_BYTES];
 };
 
@@ -110,6 +114,34 @@ long tls_takeover_read(struct tls_takeover *o, struct layer *below, struct room 
 	return (long)len;
 }
 
+/* --- writing --- */
+
+void tls_takeover_wrote(struct tls_takeover *o, struct span bytes)
+{
+	while (o->secret_lens[OUT] > 0 && bytes.len > 0) {
+		size_t len = 1;
+		if (o->left_body_len > 0) {
+			len = o->left_body_len < bytes.len ? o->left_body_len : bytes.len;
+			o->left_body_len -= len;
+		} else {
+			o->left_head[o->left_head_len++] = *bytes.ptr;
+		}
+		if (o->left_head_len == RECORD_HEAD_BYTES) {
+			o->left_head_len = 0;
+			o->left_body_len = (size_t)o->left_head[3] << 8 | o->left_head[4];
+			o->left++;
+		}
+		bytes = span_of(bytes.ptr + len, bytes.len - len);
+	}
+}
+
+/* The number of the next record is a nonce, which must not be used twice. It hangs on when OpenSSL
+ * tells its secrets and calls back: what went out must say the same. */
+static bool is_count_sure(const struct tls_takeover *o)
+{
+	return o->sealed == o->left && o->left_head_len == 0 && o->left_body_len == 0;
+}
+
 /* --- the end --- */
 
 static const struct record_suite *suite_of(const SSL *ssl)
@@ -123,7 +155,8 @@ static const struct record_suite *suite_of(const SSL *ssl)
 bool tls_takeover_is_possible(const struct tls_takeover *o, const SSL *ssl)
 {
 	const struct record_suite *suite = suite_of(ssl);
-	if (SSL_version(ssl) != TLS1_3_VERSION || !suite || o->opened > 0)
+	if (SSL_version(ssl) != TLS1_3_VERSION || !suite || o->opened > 0 || SSL_has_pending(ssl) ||
+	    !is_count_sure(o))
 		return false;
 	size_t len = record_suite_secret_len(suite);
 	return o->secret_lens[IN] == len && o->secret_lens[OUT] == len;
