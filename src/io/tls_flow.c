@@ -251,11 +251,11 @@ long tls_flow_write(struct tls_flow *f, struct layer *l, const struct span *part
 	l->is_blocked = false;
 	skip(&p, written);
 	while (p.at < count && !f->out_kept) {
-		if (update_if_due(f, l) != 0)
-			return ERROR_CLOSED;
-		if (f->out_kept)
+		error = update_if_due(f, l);
+		if (!error && f->out_kept)
 			break;
-		long n = write_batch(f, l, &p);
+		long n = error ? error : write_batch(f, l, &p);
+		f->is_broken |= n < 0; /* records may be missing on the way */
 		if (n < 0)
 			return n;
 		written += (size_t)n;
