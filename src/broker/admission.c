@@ -189,9 +189,20 @@ static enum ledger_answer enter_proxied(struct connection *c)
 	return answer;
 }
 
+static const struct flaw flaw_banned = {REASON_BANNED, text_banned};
+
+const struct flaw *admission_judge_user(struct connection *c, struct span user_name)
+{
+	const struct ban_settings *b = &limits_now(c->shard)->ban;
+	if (!has_bans(b) || !b->of_users || c->is_exempt ||
+	    !is_name_banned(c->shard, KEY_USER, user_name))
+		return NULL;
+	guard_count(&c->shard->broker->guard, GUARD_BANNED);
+	return &flaw_banned;
+}
+
 const struct flaw *admission_judge(struct connection *c, const struct connect *p)
 {
-	static const struct flaw flaw_banned = {REASON_BANNED, text_banned};
 	static const struct flaw flaw_busy = {REASON_SERVER_BUSY, text_busy};
 	static const struct flaw flaw_crowded = {REASON_QUOTA_EXCEEDED, text_crowded};
 	struct shard *s = c->shard;

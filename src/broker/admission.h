@@ -14,6 +14,8 @@
 
 /* At CONNECT. NULL, or why it may not come in. It may be asked twice about the same. */
 const struct flaw *admission_judge(struct connection *c, const struct connect *p);
+/* The same of a name that only its authentication says. */
+const struct flaw *admission_judge_user(struct connection *c, struct span user_name);
 /* It came in, with that client id. */
 void admission_connected(struct connection *c, struct span client_id);
 /* Its login, with these names, did not go well. */

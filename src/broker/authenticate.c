@@ -5,6 +5,7 @@
 #include "access/scram_users.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "broker/admission.h"
 #include "broker/admit.h"
 #include "broker/handle.h"
 #include "broker/see.h"
@@ -200,6 +201,9 @@ static const struct flaw *begin(struct connection *c, const struct connect *p, s
 		return flaw;
 	if (p->has_user_name && !span_is_equal(p->user_name, x->user))
 		return &flaw_other_name;
+	flaw = p->has_user_name ? NULL : admission_judge_user(c, x->user);
+	if (flaw)
+		return flaw;
 	c->state = CONNECTION_PROVING;
 	return challenge(c, x);
 }
@@ -327,14 +331,20 @@ void handle_auth(struct connection *c, struct span body)
 	struct auth p;
 	struct connect connect;
 	struct exchange *x = exchange_of(c);
-	/* for the log, who it is that fails */
-	if (x && buffer_len(&x->connect) > 0 &&
-	    !connect_decode(buffer_content(&x->connect), &connect))
+	/* for the log, and for bans, who it is that fails */
+	bool is_known = x && buffer_len(&x->connect) > 0 &&
+			!connect_decode(buffer_content(&x->connect), &connect);
+	if (is_known)
 		c->shard->connecting_id = connect.client_id;
 	const struct flaw *flaw = judge(c, body, &p);
 	if (!flaw) {
 		see_packet(c, true, PACKET_AUTH, 0, p.reason_code);
 		flaw = take_step(c, &p);
+	}
+	if (flaw && is_known) {
+		connect.has_user_name = true;
+		connect.user_name = x->user;
+		admission_failed(c, &connect, flaw->reason_code);
 	}
 	if (flaw)
 		connection_fail(c, flaw);

@@ -24,6 +24,7 @@ static struct settings set;
 static struct kit kit;
 static unsigned long failing_allocation; /* of the broker, for what is sent next; 0: none */
 static bool has_failed;
+static uint32_t failed_logins_max; /* before a user is banned; 0: no bans */
 
 struct client {
 	struct stream stream;
@@ -59,6 +60,10 @@ static struct access *access_of(const char *name, const char *password, char sal
 static void start(const char *name, const char *password)
 {
 	settings_init(&set);
+	set.limits.ban.failed_logins_max = failed_logins_max;
+	set.limits.ban.of_users = true;
+	set.limits.ban.of_addresses = false;
+	set.limits.ban.window_s = set.limits.ban.ban_s = 60;
 	mem_count_start();
 	kit_start(&kit, &set, SHARDS, 11);
 	assert_int_equal(broker_use_access(kit.broker, access_of(name, password, 'a')), 0);
@@ -311,6 +316,30 @@ static void test_authenticate_within_the_connect_timeout(void **state)
 	stop();
 }
 
+/* Guesses count by the name that the proof was for, whether CONNECT says it or not. */
+static void test_authenticate_guesses_are_counted(void **state)
+{
+	static const char *const names[] = {NULL, "lena", NULL};
+	struct client c;
+	(void)state;
+	failed_logins_max = 3;
+	start("lena", "secret");
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		connect_as(&c, "a", "lena", "guessed", names[i]);
+		answer(&c);
+		expect(&c, PACKET_CONNACK, REASON_BAD_USER_NAME_OR_PASSWORD);
+		leave(&c);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		connect_as(&c, "b", "lena", "secret", names[i]);
+		expect(&c, PACKET_CONNACK, REASON_BANNED);
+		assert_true(c.is_ended);
+		leave(&c);
+	}
+	failed_logins_max = 0;
+	stop();
+}
+
 /* Each allocation fails in turn: the client comes in or is refused, and nothing stays behind. */
 static void test_authenticate_without_memory(void **state)
 {
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_authenticate_while_the_file_changes),
 		cmocka_unit_test(test_authenticate_names_must_agree),
 		cmocka_unit_test(test_authenticate_within_the_connect_timeout),
+		cmocka_unit_test(test_authenticate_guesses_are_counted),
 		cmocka_unit_test(test_authenticate_without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
