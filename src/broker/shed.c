@@ -39,17 +39,16 @@ static void see_load(struct shard *s, bool is_memory, uint64_t value, const char
 
 /* --- memory --- */
 
-static unsigned memory_level_of(unsigned level, uint64_t used, uint64_t max)
+static unsigned memory_level_of(unsigned level, uint64_t percent)
 {
-	uint64_t share = max / 100;
-	while (level < SHED_LARGE && used >= memory_begins[level + 1] * share)
+	while (level < SHED_LARGE && percent >= memory_begins[level + 1])
 		level++;
-	while (level > 0 && used < (uint64_t)(memory_begins[level] - MEMORY_BACK) * share)
+	while (level > 0 && percent < (uint64_t)(memory_begins[level] - MEMORY_BACK))
 		level--;
 	return level;
 }
 
-static void see_memory(struct shard *s, unsigned level, uint64_t used, uint64_t max)
+static void see_memory(struct shard *s, unsigned level, uint64_t percent)
 {
 	static const char *const texts[] = {
 		"everything is served again",
@@ -58,7 +57,7 @@ static void see_memory(struct shard *s, unsigned level, uint64_t used, uint64_t 
 		"new connections are refused, QoS 0 is dropped, QoS 1 and 2 are refused or wait",
 		"as before, and who sends large packets is disconnected",
 	};
-	see_load(s, true, used / (max / 100), texts[level]);
+	see_load(s, true, percent, texts[level]);
 }
 
 /* One shard finds it for all. */
@@ -70,11 +69,11 @@ static void look_at_memory(struct shard *s)
 	unsigned level = atomic_load_explicit(&g->memory_level, memory_order_relaxed);
 	if ((max == 0 && level == 0) || !hooks->memory)
 		return;
-	uint64_t used = max ? hooks->memory(hooks->context) : 0;
-	unsigned next = max ? memory_level_of(level, used, max) : 0;
+	uint64_t percent = max ? hooks->memory(hooks->context) * 100 / max : 0;
+	unsigned next = memory_level_of(level, percent);
 	if (next == level || !atomic_compare_exchange_strong(&g->memory_level, &level, next))
 		return;
-	see_memory(s, next, used, max ? max : 100);
+	see_memory(s, next, percent);
 	for (unsigned i = 0; next >= SHED_QOS_1_2 && i < s->broker->shard_count; i++)
 		hooks->wake(hooks->context, i); /* who sleeps may have something to give back */
 }

@@ -173,6 +173,18 @@ static void test_shed_no_ceiling(void **state)
 	play_stop(&p);
 }
 
+/* Of a ceiling that nothing fits under everything is too much, and there is no way to divide it. */
+static void test_shed_ceiling_of_a_byte(void **state)
+{
+	(void)state;
+	set.limits.memory_ceiling = 1;
+	play_start(&p, &set, 1, 7, 0);
+	p.kit.memory = 1000;
+	play_lines(&p, "b > CONNECT v5 id=b clean\nb < CONNACK 89\nb < closed\n");
+	assert_int_equal(p.kit.events[EVENT_LOAD], 1);
+	play_stop(&p);
+}
+
 /* So many turns, of so many milliseconds each, with as much rest between them. */
 static uint64_t take_turns(struct shard *s, uint64_t now_ms, unsigned count, unsigned took_ms,
 			   unsigned rest_ms)
@@ -271,6 +283,7 @@ int main(void)
 		TEST(test_shed_memory_lets_trusted_in),
 		TEST(test_shed_memory_of_parts_of_packets),
 		TEST(test_shed_no_ceiling),
+		TEST(test_shed_ceiling_of_a_byte),
 		TEST(test_shed_delay_in_order),
 		TEST(test_shed_delay_not_for_this),
 		TEST(test_shed_delay_off),
