@@ -113,6 +113,7 @@ struct config_tls {
 	bool requires_certificate;
 	bool uses_identity, uses_subject; /* as user name */
 	bool has_no_tickets;
+	bool leaves_records; /* of TLS 1.3 to OpenSSL */
 	bool ignores_dates; /* of clients' certificates */
 };
 

@@ -51,6 +51,7 @@ static const char *any_option(const struct config_tls *t)
 		{t->uses_identity, "use_identity_as_username"},
 		{t->uses_subject, "use_subject_as_username"},
 		{t->has_no_tickets, "tls_no_tickets"},
+		{t->leaves_records, "tls_openssl_records"},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(all); i++)
 		if (all[i].is_given)

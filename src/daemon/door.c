@@ -61,6 +61,7 @@ static void fill_settings(const struct config *c, const struct config_listener *
 		.dh_file = t->dh_file,
 		.alpn = t->alpn ? t->alpn : DEFAULT_ALPN,
 		.has_tickets = !t->has_no_tickets,
+		.leaves_records = t->leaves_records,
 		.key_log_file = t->key_log_file,
 		.uses_psk = t->psk_hint != NULL,
 		.psk_hint = t->psk_hint,

@@ -343,6 +343,8 @@ static int start(struct tls *t)
 	SSL_set_app_data(t->ssl, t);
 	if (!t->context->is_client) {
 		SSL_set_accept_state(t->ssl);
+		if (t->context->leaves_records)
+			return 0;
 		t->takeover = tls_takeover_new(t->ssl);
 		return t->takeover ? 0 : ERROR_NO_MEMORY;
 	}

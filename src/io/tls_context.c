@@ -320,6 +320,7 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context *bef
 	}
 	atomic_init(&c->reference_count, 1);
 	c->is_client = settings->is_client;
+	c->leaves_records = settings->leaves_records;
 	c->user_name = settings->user_name;
 	ERR_clear_error();
 	int error = fill(c, settings, before, reason);

@@ -38,6 +38,7 @@ struct tls_context {
 	unsigned choice_count;
 	uint8_t user_name; /* enum tls_user_name */
 	bool is_client;
+	bool leaves_records;
 	bool believes_nobody; /* the peer's certificate decides about nothing */
 	char *alpn;           /* as on the wire: a length and a name */
 	struct psk_table psks;

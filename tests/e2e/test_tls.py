@@ -415,6 +415,61 @@ def test_renegotiation_is_refused(authority):
         client.kill()
 
 
+class Updater(Process):
+    """OpenSSL's client, which changes its keys (k), or asks for ours in exchange (K)."""
+
+    def __init__(self, port, *more):
+        super().__init__(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3", *more],
+                         stdin=subprocess.PIPE)
+        self.out.wait("Verify return code")
+
+    def say(self, what):
+        self.popen.stdin.write(what)
+        self.popen.stdin.flush()
+
+    def update(self, count):
+        for number in range(count):
+            seen = len(self.err.all())
+            self.say(b"K\n" if number % 2 else b"k\n")
+            self.err.wait("KEYUPDATE", seen)  # or it would take both for one
+
+
+@pytest.mark.parametrize("cipher", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                    "TLS_CHACHA20_POLY1305_SHA256"])
+def test_key_updates(authority, cipher):
+    with Doors(server(authority)) as doors, Client(doors.ports[0]) as other:
+        other.connect()
+        other.subscribe("up")
+        client = Updater(doors.ports[1], "-ciphersuites", cipher)
+        client.say(p.connect("updater", keep_alive=0) + p.subscribe(1, [("down", 0)]))
+        doors.broker.wait_for_line("updater")
+        for number in range(3):
+            client.update(10)
+            client.say(p.publish("up", b"%d" % number))
+            assert other.take(topic="up").payload == b"%d" % number
+            other.publish("down", b"\nand down %d\n" % number)
+            client.out.wait(f"and down {number}")
+        client.kill()
+
+
+def test_records_of_openssl(authority):
+    """More than 32 key updates in a row are too much for ours, and nothing to OpenSSL's."""
+    with Doors(server(authority), server(authority, "tls_openssl_records true")) as doors, \
+            Client(doors.ports[0]) as other:
+        other.connect()
+        other.subscribe("up")
+        ours, openssls = (Updater(port) for port in doors.ports[1:])
+        openssls.say(p.connect("updater", keep_alive=0))
+        doors.broker.wait_for_line("updater")
+        openssls.update(40)
+        openssls.say(p.publish("up", b"well"))
+        assert other.take(topic="up").payload == b"well"
+        ours.update(33)
+        doors.broker.wait_for_line("too many key updates")
+        ours.kill()
+        openssls.kill()
+
+
 def test_new_certificate_for_new_connections(authority, tmp_path):
     """The file is noticed by itself; who is connected stays; a bad file changes nothing."""
     mine = Authority(tmp_path / "mine")

@@ -92,6 +92,7 @@ static const struct accepted accepted_cases[] = {
 	{TLS("tls_ocsp_file /a"), LISTENER(port), 1884},
 	{TLS("tls_alpn x-mqtt"), LISTENER(port), 1884},
 	{TLS("tls_no_tickets true"), LISTENER(tls.has_no_tickets), 1},
+	{TLS("tls_openssl_records true"), LISTENER(tls.leaves_records), 1},
 	{TLS("tls_keylog /a"), LISTENER(port), 1884},
 	{TLS("tls_keyform pem"), LISTENER(port), 1884},
 	{"listener 1884\nmessage_rate 4000000000", LISTENER(limits.messages_per_s), 4000000000},
