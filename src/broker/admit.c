@@ -277,6 +277,8 @@ const struct flaw *admit(struct connection *c, const struct connect *p, enum acc
 /* With the identity, when it is known. */
 static unsigned home_of(struct shard *s, struct connection *c, const struct login *login)
 {
+	if (login->result == LOGIN_UNKNOWN && login->access != s->access)
+		return LOGIN_NONE; /* the chain may be another one: from its beginning */
 	if (login->result == LOGIN_UNKNOWN)
 		return HOME_GO_ON + login->at + 1u;
 	if (login->result != LOGIN_KNOWN)

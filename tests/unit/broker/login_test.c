@@ -64,6 +64,15 @@ static int answer(void *context, struct login *login)
 	return 0;
 }
 
+static struct login *waiting;
+
+static int wait_for_answer(void *context, struct login *login)
+{
+	(void)context;
+	waiting = login;
+	return 0;
+}
+
 static struct users *users_of(const char *name, const char *password)
 {
 	static const uint8_t salt[PASSWORD_SALT_BYTES] = "salt";
@@ -288,6 +297,25 @@ static void test_login_service_is_another(void **state)
 	finish(&play);
 }
 
+/* Asked by a chain that is another one when the answer comes: nobody of the new one is left out. */
+static void test_login_chain_is_another(void **state)
+{
+	static const uint8_t before[CHAIN_LEN_MAX] = {METHOD_HTTP, METHOD_PASSWORD};
+	static const uint8_t after[CHAIN_LEN_MAX] = {METHOD_PASSWORD, METHOD_HTTP};
+	(void)state;
+	begin(&play, before, "http://a");
+	play.kit.verify = wait_for_answer;
+	play_lines(&play, "o > CONNECT v5 id=o clean name=olaf pass=file\no < nothing\n");
+	assert_non_null(waiting);
+	broker_change_access(play.kit.broker, table(after, "http://a"));
+	play.kit.verify = answer;
+	assert_int_equal(answer(&play.kit, waiting), 0);
+	play_settle(&play);
+	play_lines(&play, "o < CONNACK 00\n");
+	assert_string_equal(asked, "olaf:http olaf:password ");
+	finish(&play);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -297,7 +325,7 @@ int main(void)
 		TEST(test_login_chain_of_nobody),     TEST(test_login_key_is_another),
 		TEST(test_login_name_that_was_found), TEST(test_login_refusals),
 		TEST(test_login_has_an_end),          TEST(test_login_end_by_a_clock_that_was_set),
-		TEST(test_login_service_is_another),
+		TEST(test_login_service_is_another),  TEST(test_login_chain_is_another),
 	};
 	return cmocka_run_group_tests_name("broker/login", tests, NULL, NULL);
 }
