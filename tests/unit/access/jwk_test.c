@@ -211,7 +211,8 @@ static void test_jwk_pem_blocks(void **state)
 	/* as many as there is room for */
 	len = put_pem(EVP_PKEY_ED25519, 0, text, sizeof(text));
 	for (int i = 1; i < JWK_COUNT_MAX; i++)
-		memcpy(text + (size_t)i * len, text, len + 1);
+		memcpy(text + (size_t)i * len, text, len);
+	text[JWK_COUNT_MAX * len] = '\0';
 	read_keys(jwk_add_pem, text);
 	assert_int_equal(report.error_count, 0);
 	assert_int_equal(set.count, JWK_COUNT_MAX);
