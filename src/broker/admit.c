@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/handle.h"
 #include "broker/shard.h"
+#include "io/network.h"
 #include "mqtt/wire.h"
 
 static const struct flaw flaw_anonymous = {REASON_NOT_AUTHORIZED,
@@ -95,13 +96,6 @@ static const struct flaw *take_identity(struct connection *c, const struct conne
 	return c->identity ? NULL : &flaw_memory;
 }
 
-/* Without its port. */
-static struct span address_of(const struct connection *c)
-{
-	const char *colon = strrchr(c->address, ':');
-	return span_of(c->address, colon ? (size_t)(colon - c->address) : strlen(c->address));
-}
-
 static struct span keep(struct login *login, struct span text)
 {
 	uint8_t *at = login->bytes + login->len;
@@ -116,7 +110,7 @@ static struct login *login_new(struct connection *c, const struct connect *p, un
 {
 	struct stream_peer peer = stream_peer(&c->stream);
 	struct span certificate = peer.user_name ? span_of_text(peer.user_name) : SPAN_NONE;
-	struct span address = address_of(c);
+	struct span address = ip_text_of_address(c->address);
 	struct login *login = mem_zalloc(sizeof(*login) + p->user_name.len + p->password.len +
 					 p->client_id.len + address.len + certificate.len);
 	if (!login)

@@ -83,16 +83,23 @@ bool network_has(const struct network *n, const uint8_t ip[IP_BYTES])
 	return memcmp(cut, n->bytes, IP_BYTES) == 0;
 }
 
+struct span ip_text_of_address(const char *address)
+{
+	const char *colon = strchr(address, ':'), *bracket = strrchr(address, ']');
+	if (address[0] == '[' && bracket)
+		return span_of(address + 1, (size_t)(bracket - address - 1));
+	/* in one of IPv6 there are more than that of the port */
+	bool has_port = colon && colon == strrchr(address, ':');
+	return span_of(address, has_port ? (size_t)(colon - address) : strlen(address));
+}
+
 bool ip_of_address(const char *address, uint8_t ip_out[IP_BYTES])
 {
 	char copy[TEXT_MAX];
-	bool has_brackets = address[0] == '[';
-	const char *end = strrchr(address, has_brackets ? ']' : ':');
-	const char *begin = address + has_brackets;
-	size_t len = end ? (size_t)(end - begin) : 0;
-	if (!end || len >= sizeof(copy))
+	struct span text = ip_text_of_address(address);
+	if (text.len >= sizeof(copy))
 		return false;
-	memcpy(copy, begin, len);
-	copy[len] = '\0';
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
 	return read_ip(copy, ip_out);
 }

@@ -19,7 +19,10 @@ struct network {
 /* An address, or one with '/' and a number of bits. False: it is none, or has bits set behind. */
 bool network_read(struct span text, struct network *out) MUST_USE;
 bool network_has(const struct network *n, const uint8_t ip[IP_BYTES]);
-/* Of "127.0.0.1:43210", "[::1]:43210". False: it is no address of a network ("unix"). */
+/* Without port and brackets: of "127.0.0.1:43210", "[::1]:43210", and of those that HTTP proxies tell:
+ * "127.0.0.1", "::1". */
+struct span ip_text_of_address(const char *address);
+/* Of the same. False: it is no address of a network ("unix"). */
 bool ip_of_address(const char *address, uint8_t ip_out[IP_BYTES]) MUST_USE;
 bool ip_is_v4(const uint8_t ip[IP_BYTES]);
 /* All bits behind these go. */

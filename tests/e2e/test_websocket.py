@@ -214,6 +214,23 @@ def test_address_of_a_proxy_that_speaks_http():
                 doors.broker.wait_for_line(f"connected from {address} as forwarded", start)
 
 
+@pytest.mark.parametrize("address, other", [("203.0.113.9", "203.0.113.8"),
+                                            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:3:3:4:5:6")])
+def test_address_of_a_proxy_that_speaks_http_is_banned(address, other):
+    with Doors(["protocol websockets", "websockets_forwarded true"],
+               settings=["ban_errors 2"]) as doors:
+
+        def come(whence, data):
+            with open_web_socket(doors.ports[0], f"X-Forwarded-For: {whence}") as raw:
+                raw.sendall(frame(data))
+                return receive_frame(raw)
+        for _ in range(2):
+            come(address, b"\x10\0")  # a CONNECT that is none
+        assert come(address, p.connect("banned", version=4)) == (0x82, b"\x20\x02\0\x05")
+        doors.broker.wait_for_line("refused: banned for what was done before")
+        assert come(other, p.connect("other", version=4)) == (0x82, b"\x20\x02\0\0")
+
+
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
 ADDRESSES = socket.inet_aton("192.0.2.1") + socket.inet_aton("198.51.100.1") + b"\x12\x67\x07\x5b"
 
