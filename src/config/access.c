@@ -74,18 +74,44 @@ bool config_allows_anonymous(const struct config *c, const struct config_listene
 }
 
 /* mosquitto's default: whoever opens a listener to others says who may come in. */
-static void finish_one(struct config_access *a, const struct config_listener *l,
-		       struct config_report *report, const char *where)
+static void choose_anonymous(struct config_access *a, const struct config_listener *l)
 {
 	if (a->allow_anonymous < 0)
 		a->allow_anonymous = l->is_loopback;
-	if (a->allow_anonymous || config_access_knows_users(a))
-		return;
+}
+
+/* Names are also proved by handshakes, proxies and the kernel. */
+static bool lets_nobody_in(const struct config_access *a, const struct config_listener *l)
+{
+	return !a->allow_anonymous && l->allow_anonymous_here <= 0 &&
+	       !config_access_knows_users(a) && !l->tls.uses_identity && !l->tls.uses_subject &&
+	       !l->takes_peers_name;
+}
+
+static void tell_lets_nobody_in(const struct config_access *a, struct config_report *report,
+				const char *where)
+{
 	report_notice(report,
 		      "Every client%s will be refused as not authorized, since no client can be "
-		      "recognised: there is no password_file. \"allow_anonymous true\" lets "
+		      "recognised: there is no password_file%s. \"allow_anonymous true\" lets "
 		      "everybody in who reaches the listener.",
-		      where);
+		      where,
+		      a->psk_file ? ", and a psk_file gives names only with "
+				    "use_identity_as_username true"
+				  : "");
+}
+
+static void tell_of_listener(const struct config_access *a, const struct config_listener *l,
+			     struct config_report *report)
+{
+	char where[64];
+	if (!lets_nobody_in(a, l))
+		return;
+	if (config_listener_is_unix(l))
+		snprintf(where, sizeof(where), " of %.50s", l->address);
+	else
+		snprintf(where, sizeof(where), " of port %u", l->port);
+	tell_lets_nobody_in(a, report, where);
 }
 
 /* `given`: where each option was said. */
@@ -130,14 +156,10 @@ static void finish_each(struct config *c, struct config_report *report)
 	share_id_prefix(c, report);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct config_listener *l = &c->listeners[i];
-		char where[64];
 		if (l->allow_anonymous_here >= 0)
 			l->access.allow_anonymous = l->allow_anonymous_here;
-		if (config_listener_is_unix(l))
-			snprintf(where, sizeof(where), " of %.50s", l->address);
-		else
-			snprintf(where, sizeof(where), " of port %u", l->port);
-		finish_one(&l->access, l, report, where);
+		choose_anonymous(&l->access, l);
+		tell_of_listener(&l->access, l, report);
 		config_finish_login(c, &l->access, l, report);
 		check_id_prefix(c, &l->access, l->given, report);
 	}
@@ -145,11 +167,14 @@ static void finish_each(struct config *c, struct config_report *report)
 
 static void finish_all(struct config *c, struct config_report *report)
 {
-	bool has_others = false;
+	size_t closed_count = 0;
+	choose_anonymous(&c->access, &c->listeners[0]);
 	for (size_t i = 0; i < c->listener_count; i++)
-		has_others |= c->listeners[i].allow_anonymous_here > 0;
-	finish_one(&c->access, &c->listeners[0], report,
-		   has_others ? " of a listener without \"listener_allow_anonymous true\"" : "");
+		closed_count += lets_nobody_in(&c->access, &c->listeners[i]);
+	if (closed_count > 0 && closed_count == c->listener_count)
+		tell_lets_nobody_in(&c->access, report, "");
+	for (size_t i = 0; closed_count < c->listener_count && i < c->listener_count; i++)
+		tell_of_listener(&c->access, &c->listeners[i], report);
 	config_finish_login(c, &c->access, NULL, report);
 }
 

@@ -354,11 +354,14 @@ static int64_t common_value(struct config *c, struct config_report *report, size
 
 static void finish_connections_max(struct config *c, struct config_report *report)
 {
+	static const char name[] = "max_connections";
+	size_t index = option_index(option_named(span_of_text(name)));
 	for (size_t i = 0; i < c->listener_count; i++) {
 		const struct config_listener *l = &c->listeners[i];
 		if (l->connections_max <= 0)
 			continue;
-		struct reading r = reading_place(c, report, l->place, "max_connections");
+		struct reading r =
+			reading_place(c, report, l->given ? l->given[index] : l->place, name);
 		uint32_t max = (uint32_t)l->connections_max;
 		if (c->listener_count > 1)
 			reading_refuse(&r,

@@ -82,6 +82,35 @@ static void test_config_with_listener_refuses_anonymous_clients(void **state)
 	}
 }
 
+/* They have names by their certificates, shared keys or the kernel. */
+static void test_config_with_names_from_elsewhere_is_no_reason_for_a_notice(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *notice;
+	} cases[] = {
+		{"listener 1\ncertfile /c\nkeyfile /k\ncafile /a\nrequire_certificate true\n"
+		 "use_identity_as_username true\n",
+		 NULL},
+		{"listener 0 /s\nuse_peer_credentials_as_username true\n", NULL},
+		{"listener 0 /s\nuse_peer_credentials_as_username true\nlistener 2\n",
+		 "Every client of port 2 will be refused"},
+		{"listener 1\nlistener 2\n", "Every client will be refused"},
+		{"listener 1\npsk_hint h\npsk_file /p\n",
+		 "psk_file gives names only with use_identity_as_username true"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct configured c;
+		configure(&c, cases[i].text, "");
+		assert_string_equal(c.errors, "");
+		if (cases[i].notice)
+			assert_non_null(strstr(c.notices, cases[i].notice));
+		else
+			assert_string_equal(c.notices, "");
+		configured_release(&c);
+	}
+}
+
 static void test_config_with_listener_and_leave_for_anonymous_clients(void **state)
 {
 	(void)state;
@@ -419,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_config_ports_of_the_command_line),
 		cmocka_unit_test(test_config_with_listener_refuses_anonymous_clients),
 		cmocka_unit_test(test_config_with_listener_and_leave_for_anonymous_clients),
+		cmocka_unit_test(test_config_with_names_from_elsewhere_is_no_reason_for_a_notice),
 		cmocka_unit_test(test_config_listeners_with_options_of_their_own),
 		cmocka_unit_test(test_config_same_port_on_different_places),
 		cmocka_unit_test(test_config_too_many_listeners),
