@@ -156,19 +156,41 @@ static const char *name_of(uid_t id)
 }
 
 /* Who was root once, or another user, finds a store that he may not enter. Root may. */
-static void say_whose(const struct store *s, char reason[STORE_REASON_MAX])
+static void say_whose(const struct store *s, int cause, char reason[STORE_REASON_MAX])
 {
 	struct stat st;
 	char owner[LOGIN_NAME_MAX + 1], self[LOGIN_NAME_MAX + 1];
 	size_t len = strlen(reason);
-	if (geteuid() == 0 || stat(s->path, &st) != 0 || st.st_uid == geteuid())
+	if (geteuid() == 0 || stat(s->path, &st) != 0)
 		return;
-	snprintf(owner, sizeof(owner), "%s", name_of(st.st_uid));
 	snprintf(self, sizeof(self), "%s", name_of(geteuid()));
+	if (st.st_uid == geteuid() && cause != EACCES)
+		return;
+	if (st.st_uid == geteuid()) {
+		snprintf(reason + len, STORE_REASON_MAX - len,
+			 " If a broker of another user has written there, chown -R %s '%s' gives "
+			 "it back",
+			 self, s->path);
+		return;
+	}
+	snprintf(owner, sizeof(owner), "%s", name_of(st.st_uid));
 	snprintf(reason + len, STORE_REASON_MAX - len,
 		 " It belongs to user '%s', and the broker runs as '%s': set \"user %s\", or run "
 		 "chown -R %s '%s'",
 		 owner, self, owner, self, s->path);
+}
+
+/* Who comes from mosquitto and names its folder would think that everything has come along. */
+static void tell_of_mosquitto(const struct store *s)
+{
+	char path[PATH_MAX], own[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/mosquitto.db", s->path);
+	snprintf(own, sizeof(own), "%s/FORMAT", s->path);
+	if (access(path, F_OK) == 0 && access(own, F_OK) != 0)
+		log_line(s->log, LOG_TYPE_NOTICE,
+			 "Store %s: mosquitto.db is not read, so mosquitto's sessions and retained "
+			 "messages are not there; docs/MIGRATING.md says how to fetch the latter.",
+			 s->path);
 }
 
 static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
@@ -189,13 +211,16 @@ static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
 		      (s->options->profile == STORAGE_AUTO && facts.is_flash_card);
 	struct journal_options options = journal_options_of(s);
 	announce(s, &facts, &options);
+	tell_of_mosquitto(s);
+	errno = 0;
 	int error = journal_open(s->disk, &options, &hooks, &s->journal, words);
+	int cause = errno;
 	s->disk = NULL;
 	if (error != 0) {
 		snprintf(reason, STORE_REASON_MAX, "cannot use the store in '%s': %s", s->path,
 			 words);
 		if (error == ERROR_SYSTEM)
-			say_whose(s, reason);
+			say_whose(s, cause, reason);
 	}
 	return error;
 }

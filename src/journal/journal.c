@@ -114,9 +114,13 @@ static int take_lock(struct journal *j, char reason[JOURNAL_REASON_MAX])
 	int error = j->disk->ops->lock(j->disk, &owner);
 	if (error == ERROR_AGAIN && owner)
 		return refuse(reason, error,
-			      "Another process (%ld) uses this journal: end it first.", owner);
+			      "Another process (%ld) uses this journal: end it first, or use "
+			      "another directory.",
+			      owner);
 	if (error == ERROR_AGAIN)
-		return refuse(reason, error, "Another process uses this journal: end it first.");
+		return refuse(reason, error,
+			      "Another process uses this journal: end it first, or use another "
+			      "directory.");
 	if (error)
 		return refuse(reason, error, "The journal cannot be locked: %s.", strerror(errno));
 	return 0;

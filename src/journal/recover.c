@@ -11,7 +11,9 @@
 #include "journal/checkpoint.h"
 #include "journal/compact.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CHECKPOINTS_MAX 64 /* files; two are normal, three after a crash */
 
@@ -106,7 +108,7 @@ int recovery_load(struct journal *j, char reason[JOURNAL_REASON_MAX])
 	}
 	if (error)
 		snprintf(reason, JOURNAL_REASON_MAX, "the store's files cannot be read: %s",
-			 error_text(error));
+			 error == ERROR_SYSTEM ? strerror(errno) : error_text(error));
 	return error;
 }
 

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "journal/inside.h"
 
+#include <errno.h>
+
 #define READING_MAX 64 /* descriptors; a queue is read from few segments at a time */
 
 /* The table */
@@ -232,6 +234,7 @@ bool segment_recycle(struct journal *j, struct segment *segment)
 struct loading {
 	struct journal *j;
 	int error;
+	int cause; /* errno of that */
 };
 
 /* Length of the file, and block 0 when it is whole and of this store. */
@@ -299,6 +302,7 @@ static void found(void *context, const char *name)
 		l->error = load_segment(l->j, name, number);
 	else if (kind == FILE_SPARE)
 		l->error = load_spare(l->j, name, number);
+	l->cause = errno;
 }
 
 int segments_load(struct journal *j)
@@ -309,5 +313,8 @@ int segments_load(struct journal *j)
 	if (j->incarnation == 0)
 		j->incarnation = 1;
 	int error = j->disk->ops->list(j->disk, found, &l);
-	return error ? error : l.error;
+	if (error)
+		return error;
+	errno = l.cause; /* listing has gone on since */
+	return l.error;
 }

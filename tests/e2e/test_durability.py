@@ -7,6 +7,7 @@ store; and which places a store cannot be in. The long runs are in tests/crash.
 import hashlib
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -283,6 +284,17 @@ def test_store_of_another_user(begin, tmp_path, ordinary_user):
     begin().terminate()
     said = refusal(tmp_path / "store", "user nobody")
     assert "belongs to user 'root'" in said and "chown -R nobody" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_store_with_files_of_another_user(begin, tmp_path, ordinary_user):
+    """A broker that ran as root once has left them in a folder of the broker's own user."""
+    begin().terminate()
+    store = tmp_path / "store"
+    for path in (store, store / "FORMAT", store / "LOCK"):
+        shutil.chown(path, "nobody")
+    said = refusal(store, "user nobody")
+    assert "Permission denied" in said and f"chown -R nobody '{store}'" in said
 
 
 def test_read_only_file_system(tmp_path):
