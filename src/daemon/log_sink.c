@@ -126,16 +126,32 @@ void log_sink_write(struct log_sink *s, struct span text)
 	s->has_failed = false;
 }
 
+/* In a container there is often neither; a log that is only full is no reason to speak. */
+static void tell_absence(struct log_sink *s)
+{
+	if (s->has_failed || errno == EAGAIN || errno == ENOBUFS)
+		return;
+	s->has_failed = true;
+	dprintf(STDERR_FILENO,
+		"nightjar: %s cannot be reached at %s: %s. Lines are lost until it can; log_dest "
+		"names other places.\n",
+		s->is_journal ? "systemd's journal" : "the system's log", s->socket_path,
+		strerror(errno));
+}
+
 /* Addressed anew each time: the system's log may be restarted. */
 static void send_bytes(struct log_sink *s, const char *text, size_t len)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	snprintf(to.sun_path, sizeof(to.sun_path), "%s", s->socket_path);
 	if (sendto(s->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
-		   sizeof(to)) < 0)
+		   sizeof(to)) < 0) {
+		tell_absence(s);
 		s->lost_lines++;
-	else
-		s->lost_lines = 0;
+		return;
+	}
+	s->lost_lines = 0;
+	s->has_failed = false;
 }
 
 /* "<29>Mar 23 17:08:34 nightjar[4711]: text", as syslogd expects it at its socket (RFC 3164). */

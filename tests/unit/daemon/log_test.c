@@ -333,6 +333,22 @@ static void test_log_sink_reader_gone(void **state)
 	close(ends[1]);
 }
 
+/* With what it says of that on standard error. */
+static void send_to_nobody(struct log_sink *sink, const struct log_item *item, char *said,
+			   size_t size)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_sink_send(sink, item, item->text);
+	dup2(saved, STDERR_FILENO);
+	ssize_t n = read(ends[0], said, size - 1);
+	said[n > 0 ? n : 0] = '\0';
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_log_sink_system_log(void **state)
 {
 	struct place *p = *state;
@@ -341,8 +357,12 @@ static void test_log_sink_system_log(void **state)
 	char text[256];
 	struct log_item item = {.type = LOG_TYPE_CONNECTION, .text = SPAN_LITERAL("hello")};
 	assert_int_equal(log_sink_open_syslog(&sink, p->path, LOG_DAEMON), 0);
-	log_sink_send(&sink, &item, item.text);
-	assert_int_equal(sink.lost_lines, 1);
+	send_to_nobody(&sink, &item, text, sizeof(text));
+	assert_non_null(strstr(text, p->path));
+	assert_non_null(strstr(text, "No such file or directory. Lines are lost until it can"));
+	send_to_nobody(&sink, &item, text, sizeof(text));
+	assert_string_equal(text, ""); /* said once */
+	assert_int_equal(sink.lost_lines, 2);
 
 	int receiver = socket(AF_UNIX, SOCK_DGRAM, 0);
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", p->path);
