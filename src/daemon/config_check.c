@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -108,6 +109,11 @@ static void check_store(const struct check *k)
 static void check_unix(const struct check *k, const struct config_listener *l)
 {
 	struct reading owner = place_of(k, "socket_owner"), group = place_of(k, "socket_group");
+	struct reading listener = place_of(k, "listener");
+	if (strlen(l->address) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		reading_refuse(&listener,
+			       "the path is longer than the %zu bytes that a socket's may have",
+			       sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 	check_folder(k, "listener", l->address);
 	if (l->socket_owner && !getpwnam(l->socket_owner))
 		reading_refuse(&owner, "there is no user '%s'", l->socket_owner);

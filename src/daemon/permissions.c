@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/permissions.h"
 
+#include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool others_may(const char *path, mode_t bits)
 {
@@ -27,10 +29,25 @@ static void check_secret(const char *path, const char *what, struct logger *log)
 			 path, what);
 }
 
+/* What root has read at the start; the broker's user is who reads it anew. */
+static void check_readable(const char *path, struct logger *log)
+{
+	if (path && access(path, R_OK) != 0 && errno == EACCES)
+		log_line(log, LOG_TYPE_WARNING,
+			 "The broker may not read %s any more, root no longer: when it changes, "
+			 "the old one stays in use. Let the broker's user read it, and enter its "
+			 "folders.",
+			 path);
+}
+
 static void check_listener(const struct config_listener *l, struct logger *log)
 {
 	check_secret(l->tls.key_file, "is a private key", log);
 	check_secret(l->tls.key_log_file, "are the keys of connections", log);
+	check_readable(l->tls.certificate_file, log);
+	check_readable(l->tls.key_file, log);
+	check_readable(l->tls.ca_file, log);
+	check_readable(l->tls.crl_file, log);
 }
 
 void permissions_check(const struct config *c, struct logger *log)

@@ -108,6 +108,7 @@ def test_check_finds_what_a_start_would(tmp_path):
         f"pid_file {tmp_path}/none/pid", f"log_dest file {tmp_path}", "listener 8883 127.0.0.1",
         f"certfile {certificate}", f"keyfile {key}", "listener 1884 no.such.host.invalid",
         "bind_interface none77", f"listener 0 {tmp_path}/none/socket", "socket_owner nobody-here",
+        f"listener 0 {tmp_path}/{'s' * 108}",
         f"password_file {tmp_path}/passwords", f"acl_file {tmp_path}/rules")
     status, err = check(main)
     assert status == 1
@@ -120,10 +121,11 @@ def test_check_finds_what_a_start_would(tmp_path):
             f"{main}:9: bind_interface: there is no interface 'none77'",
             f"{main}:10: listener: the folder '{tmp_path}/none' is not there",
             f"{main}:11: socket_owner: there is no user 'nobody-here'",
+            f"{main}:12: listener: the path is longer than the 107 bytes",
             f"{tmp_path}/passwords:1: ",
             f"{tmp_path}/rules:1: "]:
         assert [line for line in err if line.startswith(words)], (words, err)
-    assert len(err) == 10
+    assert len(err) == 11
     assert run([PROGRAM, "broker", "--test-config", "-c", str(main)]) == (1, [], err)
 
 

@@ -186,6 +186,24 @@ def test_files_that_everybody_may_read_are_told_of(shared, manager):
         process.kill()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_certificates_that_only_root_may_read_are_told_of(shared, manager):
+    certificate, key = Authority(shared / "ca").issue("server")
+    os.chmod(shared / "ca", 0o700)
+    conf = shared / "c.conf"
+    conf.write_text(f"listener 0 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
+                    f"user nobody\npersistence false\nallow_anonymous true\n")
+    os.chmod(conf, 0o644)
+    process = Process([PROGRAM, "broker", "-c", str(conf)], env=manager.environment())
+    try:
+        manager.wait("READY")
+        for path in (certificate, key):
+            process.err.wait(f"The broker may not read {path} any more, root no longer: "
+                             "when it changes, the old one stays in use")
+    finally:
+        process.kill()
+
+
 def test_pid_file_of_a_broker_that_runs_is_respected(shared, manager, start):
     pid_file, conf = shared / "pid", shared / "c.conf"
     conf.write_text(f"pid_file {pid_file}\n")
