@@ -75,12 +75,14 @@ static void complain(struct http_logins *h, const struct transfer *t, CURLcode c
 		snprintf(more, sizeof(more), " (%u more were not logged)", left_out);
 	if (code != CURLE_OK)
 		log_line(h->log, LOG_TYPE_WARNING,
-			 "The HTTP service was not asked who a client is, which is refused: "
+			 "The service of auth_http_url was not asked who a client is, which is "
+			 "refused: "
 			 "%.200s%s",
 			 transfer_trouble(t, code), more);
 	else
 		log_line(h->log, LOG_TYPE_WARNING,
-			 "The HTTP service gave no answer that says who a client is, which is "
+			 "The service of auth_http_url gave no answer that says who a client is, "
+			 "which is "
 			 "refused: status %ld, %zu bytes%s",
 			 transfer_status(t), buffer_len(&t->answer), more);
 }

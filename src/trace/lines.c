@@ -330,6 +330,10 @@ static void write_limited(struct line_text *t, const struct event *e, const stru
 
 static void write_banned(struct line_text *t, const struct event *e, const struct event_detail *d)
 {
+	const char *way_out = "; limit_exempt and a reload end it";
+	if (d->address.len == 0)
+		way_out = d->user_name.len > 0 ? "; ban_users false and a reload end it"
+					       : "; ban_client_ids false and a reload end it";
 	line_begin(t, LOG_TYPE_NOTICE);
 	line_sentence(t, "Banned ");
 	if (d->address.len > 0) {
@@ -342,6 +346,7 @@ static void write_banned(struct line_text *t, const struct event *e, const struc
 	}
 	line_words(t, " for %u s: ", e->number);
 	line_sentence(t, d->text);
+	line_sentence(t, way_out);
 	line_sentence(t, ".");
 }
 

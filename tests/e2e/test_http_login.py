@@ -158,7 +158,7 @@ def test_answers():
             assert code_of(broker, 4, user="lena", password="x") == 4
             current[:] = [500]
             assert code_of(broker, 4, user="lena", password="x") == 3
-            broker.wait_for_line("HTTP service gave no answer .*: status 404")
+            broker.wait_for_line("service of auth_http_url gave no answer .*: status 404")
             assert not any("lena" in line and "HTTP" in line for line in broker.lines())
         finally:
             broker.stop()
@@ -257,7 +257,7 @@ def test_no_answer_lets_nobody_in(tmp_path):
             # whom another method knows is let in, and whoever need not be known
             assert code_of(broker, user="lena", password="secret") == 0
             assert code_of(broker) == 0
-            broker.wait_for_line("The HTTP service was not asked who a client is, which is refused")
+            broker.wait_for_line("The service of auth_http_url was not asked who a client is, which is refused")
         finally:
             silent.set()
             broker.stop()

@@ -69,15 +69,18 @@ static const struct line_case cases[] = {
 	{"banned address",
 	 {.kind = EVENT_BANNED, .number = 300},
 	 {.address = TEXT("[2001:db8::1]:1234"), .text = "too many failed logins"},
-	 "Banned the address of 2001:db8::1:1234 for 300 s: too many failed logins."},
+	 "Banned the address of 2001:db8::1:1234 for 300 s: too many failed logins; limit_exempt "
+	 "and a reload end it."},
 	{"banned user",
 	 {.kind = EVENT_BANNED, .number = 1},
 	 {.user_name = TEXT("jo\n"), .text = "too many failed logins"},
-	 "Banned user 'jo\\x0A' for 1 s: too many failed logins."},
+	 "Banned user 'jo\\x0A' for 1 s: too many failed logins; ban_users false and a reload end "
+	 "it."},
 	{"banned client",
 	 {.kind = EVENT_BANNED, .number = 1},
 	 {.client_id = TEXT("Publisher1"), .text = "it connects too often"},
-	 "Banned client 'Publisher1' for 1 s: it connects too often."},
+	 "Banned client 'Publisher1' for 1 s: it connects too often; ban_client_ids false and a "
+	 "reload end it."},
 	{"connected, 3.1.1, clean session",
 	 {.kind = EVENT_CLIENT_CONNECTED,
 	  .version = MQTT_3_1_1,
