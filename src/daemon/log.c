@@ -57,8 +57,11 @@ static int copy_options(struct log_options *to, const struct log_options *from)
 static int open_file(struct logger *l, char reason[LOG_REASON_MAX])
 {
 	if (log_sink_open_file(&l->sinks[l->sink_count], l->options.file) != 0) {
-		snprintf(reason, LOG_REASON_MAX, "cannot open the log file '%s': %s",
-			 l->options.file, strerror(errno));
+		snprintf(reason, LOG_REASON_MAX, "cannot open the log file '%s': %s%s",
+			 l->options.file, strerror(errno),
+			 errno == EROFS ? ". ReadWritePaths= in a unit of systemd opens its folder "
+					  "(docs/SERVICE.md)"
+					: "");
 		return ERROR_SYSTEM;
 	}
 	l->sink_count++;

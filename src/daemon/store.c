@@ -34,12 +34,21 @@ char *store_path(const struct config_store *options)
 			     : store_default_path(&around);
 }
 
+/* Where a service's unit keeps folders from it. */
+static const char *hint_at(int error)
+{
+	return error == ERROR_READ_ONLY
+		       ? " (ReadWritePaths= in a unit of systemd opens it: docs/SERVICE.md)"
+		       : "";
+}
+
 static int refuse_place(const struct store *s, int error, char reason[STORE_REASON_MAX])
 {
 	snprintf(reason, STORE_REASON_MAX,
 		 "cannot open the store in '%s': %s. Another directory is named by "
-		 "persistence_location; persistence false does without one",
-		 s->path, error == ERROR_SYSTEM ? strerror(errno) : error_text(error));
+		 "persistence_location; persistence false does without one%s",
+		 s->path, error == ERROR_SYSTEM ? strerror(errno) : error_text(error),
+		 hint_at(error));
 	return error;
 }
 
@@ -217,8 +226,8 @@ static int open_journal(struct store *s, char reason[STORE_REASON_MAX])
 	int cause = errno;
 	s->disk = NULL;
 	if (error != 0) {
-		snprintf(reason, STORE_REASON_MAX, "cannot use the store in '%s': %s", s->path,
-			 words);
+		snprintf(reason, STORE_REASON_MAX, "cannot use the store in '%s': %s%s", s->path,
+			 words, hint_at(error));
 		if (error == ERROR_SYSTEM)
 			say_whose(s, cause, reason);
 	}

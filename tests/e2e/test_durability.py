@@ -305,7 +305,11 @@ def test_read_only_file_system(tmp_path):
     if mounted.returncode != 0:
         pytest.skip("nothing can be mounted here")
     try:
-        refusal(place)
+        assert "ReadWritePaths=" in refusal(place)
+        configuration = tmp_path / "log.conf"
+        configuration.write_text(f"log_dest file {place}/log\n")
+        status, _, err = run([PROGRAM, "broker", "-p", "0", "-c", str(configuration)])
+        assert status == 1 and f"{place}/log" in err[0] and "ReadWritePaths=" in err[0]
     finally:
         subprocess.run(["umount", place], check=True)
 
