@@ -39,7 +39,7 @@ void line_begin(struct line_text *t, unsigned type)
 
 void line_sentence(struct line_text *t, const char *sentence)
 {
-	for (; *sentence; sentence++)
+	for (; sentence && *sentence; sentence++)
 		append_whole(t, sentence, 1);
 }
 

@@ -43,5 +43,6 @@ def test_program_needs_only_what_debian_has():
     needed = {line.split('[')[1].rstrip(']') for line in readelf('-d').splitlines()
               if '(NEEDED)' in line}
     assert needed <= {'libc.so.6', 'libm.so.6', 'libxxhash.so.0', 'libjansson.so.4',
-                      'libssl.so.3', 'libcrypto.so.3', 'libargon2.so.1',
+                      'libssl.so.3', 'libcrypto.so.3', 'libargon2.so.1', 'libcurl.so.4',
+                      'libseccomp.so.2',
                       'ld-linux-x86-64.so.2', 'ld-linux-aarch64.so.1'}
