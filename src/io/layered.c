@@ -39,9 +39,15 @@ static long layered_read(struct stream *s, struct room room)
 static long layered_write(struct stream *s, const struct span *parts, unsigned count)
 {
 	struct layered *l = s->layered;
+	struct loop *loop = s->context;
 	if (l->is_failed)
 		return ERROR_CLOSED;
-	return l->is_open ? layer_write(l->top, parts, count) : ERROR_AGAIN;
+	if (!l->is_open)
+		return ERROR_AGAIN;
+	long n = layer_write(l->top, parts, count);
+	if (loop && n > 0 && layer_is_blocked(l->top))
+		ask_loop(l, loop); /* the owner may have written all, and not ask */
+	return n;
 }
 
 static void layered_want(struct stream *s, bool readable, bool writable)

@@ -164,6 +164,40 @@ static void test_loop_is_woken_for_what_a_layer_brings_along(void **state)
 	close(client);
 }
 
+/* The owner's bytes have left; a pong behind them has not. */
+static long write_all_but_own(struct layer *l, const struct span *parts, unsigned count)
+{
+	l->is_blocked = count > 0;
+	return count > 0 ? (long)parts->len : 0;
+}
+
+static void test_loop_waits_for_what_a_layer_could_not_write(void **state)
+{
+	static const struct layer_ops ops = {
+		.read = read_nothing, .write = write_all_but_own, .free = stay};
+	struct sockets *sockets = *state;
+	struct layer layer = {.ops = &ops};
+	struct stream stream;
+	int client = sockets_connect(sockets, &stream);
+	struct layered *layered = layered_init(&stream);
+	struct span part = SPAN_LITERAL("all of it");
+	assert_non_null(layered);
+	layered_push(layered, &layer);
+	assert_int_equal(layered_attach(&stream, &sockets->loop), 0);
+	assert_true(layered_step(layered, &sockets->loop));
+	struct pollfd ready = {.fd = sockets->loop.epoll_fd, .events = POLLIN};
+	assert_int_equal(poll(&ready, 1, 0), 0);
+
+	assert_int_equal(stream.ops->write(&stream, &part, 1), part.len);
+	assert_int_equal(poll(&ready, 1, 0), 1);
+	assert_false(layered_takes(&stream, &sockets->loop));
+	assert_false(layer.is_blocked);
+	assert_int_equal(poll(&ready, 1, 0), 0);
+
+	stream.ops->close(&stream);
+	close(client);
+}
+
 static void test_loop_attach_of_a_dead_descriptor_closes(void **state)
 {
 	struct sockets *sockets = *state;
@@ -278,6 +312,7 @@ int main(void)
 		WITH_SOCKETS(test_loop_closed_stream_is_reported_no_more),
 		WITH_SOCKETS(test_loop_stream_moves_to_another),
 		WITH_SOCKETS(test_loop_is_woken_for_what_a_layer_brings_along),
+		WITH_SOCKETS(test_loop_waits_for_what_a_layer_could_not_write),
 		WITH_SOCKETS(test_loop_attach_of_a_dead_descriptor_closes),
 		WITH_SOCKETS(test_loop_wait_ends_in_time),
 		WITH_SOCKETS(test_loop_wake_ends_the_next_wait_only),
