@@ -28,8 +28,7 @@ void line_text_init(struct line_text *t, char *text, size_t room, unsigned types
 void line_begin(struct line_text *t, unsigned type);
 /* Our own words, as printf; at most 127 bytes. */
 void line_words(struct line_text *t, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Our own sentence, of any length. */
-/* NULL: nothing. */
+/* Our own sentence, of any length. NULL: nothing. */
 void line_sentence(struct line_text *t, const char *sentence);
 /*
  * A peer's bytes: characters that would end the line or steer a terminal, and what is not UTF-8,
