@@ -301,6 +301,7 @@ void shard_accept(struct shard *s, const struct stream *stream, const struct pee
 		return;
 	}
 	atomic_fetch_add(&s->broker->connection_count, 1);
+	atomic_fetch_add(&s->broker->guard.connections_of[c->listener], 1);
 	s->status.connections_total++;
 	struct event *e = shard_event(s, EVENT_CONNECTION_OPENED, c);
 	e->number = peer->port;

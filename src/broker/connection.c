@@ -196,6 +196,7 @@ static void close_now(struct connection *c)
 	list_append(&s->graveyard, &c->link);
 	s->connection_count--;
 	atomic_fetch_sub(&s->broker->connection_count, 1);
+	atomic_fetch_sub(&s->broker->guard.connections_of[c->listener], 1);
 }
 
 bool connection_has_extras(struct connection *c)

@@ -38,6 +38,7 @@ struct guard {
 	atomic_uint_fast64_t counts[GUARD_COUNT_COUNT];
 	struct shared_bucket connects; /* of all listeners */
 	struct shared_bucket connects_of[LIMIT_LISTENERS_MAX];
+	atomic_uint connections_of[LIMIT_LISTENERS_MAX]; /* that are there */
 	struct ledger ledger;
 	atomic_uint memory_level; /* enum shed_level, by memory_ceiling */
 	atomic_uint late_count;   /* shards that are too late for new connections */

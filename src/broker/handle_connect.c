@@ -124,6 +124,16 @@ static bool names_method(const struct connect *p)
 	return properties_has(&p->properties, PROPERTY_AUTHENTICATION_METHOD);
 }
 
+/* Are there more connections than the broker, or the listener, is to have? */
+static bool is_full(const struct connection *c)
+{
+	const struct broker *b = c->shard->broker;
+	const struct settings *set = c->shard->settings;
+	uint32_t listener_max = set->limits.listeners[c->listener].connections_max;
+	return (set->connections_max && atomic_load(&b->connection_count) > set->connections_max) ||
+	       (listener_max && atomic_load(&b->guard.connections_of[c->listener]) > listener_max);
+}
+
 /* May it come in [MQTT-3.1.4-2]? Any text is a client id [MQTT-3.1.3-5]. */
 static const struct flaw *judge(const struct connection *c, const struct connect *p)
 {
@@ -138,8 +148,7 @@ static const struct flaw *judge(const struct connection *c, const struct connect
 		return &flaw_auth; /* [MQTT-4.12.0-1, -4] */
 	if (p->client_id.len == 0 && !set->allow_empty_client_id)
 		return &flaw_empty_id;
-	if (set->connections_max &&
-	    atomic_load(&s->broker->connection_count) > set->connections_max)
+	if (is_full(c))
 		return &flaw_too_many;
 	if (p->has_will && p->will_qos > set->qos_max)
 		return &flaw_will_qos_max; /* [MQTT-3.2.2-12] */
@@ -363,6 +372,7 @@ void connect_arrive(struct shard *s, struct connection *c)
 	c->shard = s;
 	if (connection_attach(c)) {
 		atomic_fetch_sub(&s->broker->connection_count, 1);
+		atomic_fetch_sub(&s->broker->guard.connections_of[c->listener], 1);
 		connection_free(c);
 		return;
 	}

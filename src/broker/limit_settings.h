@@ -29,6 +29,7 @@ struct listener_limits {
 	uint32_t connects_per_s; /* accepted here; beyond it they wait in the system's queue */
 	uint32_t connects_burst;
 	uint32_t connections_per_address;
+	uint32_t connections_max; /* of all addresses; over it CONNACK 0x97 / 3 */
 };
 
 /* Whom a ban is for. */

@@ -352,23 +352,19 @@ static int64_t common_value(struct config *c, struct config_report *report, size
 	return first;
 }
 
-static void finish_connections_max(struct config *c, struct config_report *report)
+/* A listener's own limit is the broker's when there is but one listener. */
+static void finish_connections_max(struct config *c)
 {
-	static const char name[] = "max_connections";
-	size_t index = option_index(option_named(span_of_text(name)));
 	for (size_t i = 0; i < c->listener_count; i++) {
-		const struct config_listener *l = &c->listeners[i];
-		if (l->connections_max <= 0)
-			continue;
-		struct reading r =
-			reading_place(c, report, l->given ? l->given[index] : l->place, name);
-		uint32_t max = (uint32_t)l->connections_max;
-		if (c->listener_count > 1)
-			reading_refuse(&r,
-				       "clients are counted over all listeners in this version: "
-				       "use connections_max");
-		else if (c->settings.connections_max == 0 || c->settings.connections_max > max)
-			c->settings.connections_max = max;
+		struct listener_limits *limits = &c->settings.limits.listeners[i];
+		uint32_t *whole = &c->settings.connections_max;
+		uint32_t max = c->listeners[i].connections_max > 0
+				       ? (uint32_t)c->listeners[i].connections_max
+				       : 0;
+		*limits = c->listeners[i].limits;
+		limits->connections_max = max;
+		if (max > 0 && c->listener_count == 1 && (*whole == 0 || *whole > max))
+			*whole = max;
 	}
 }
 
@@ -382,9 +378,7 @@ static void finish_listener_limits(struct config *c, struct config_report *repor
 		c->settings.qos_max = (uint8_t)qos_max;
 	if (alias_max >= 0)
 		c->settings.topic_alias_max_in = (uint16_t)alias_max;
-	finish_connections_max(c, report);
-	for (size_t i = 0; i < c->listener_count; i++)
-		c->settings.limits.listeners[i] = c->listeners[i].limits;
+	finish_connections_max(c);
 	limits_finish(c, report);
 }
 

@@ -175,8 +175,9 @@ static const struct option rows[] = {
 	 .group = OPTION_GROUP_LISTENERS,
 	 .change = OPTION_CHANGES_AT_ONCE,
 	 .value = "count",
-	 .text = "How many clients the listener serves at a time; -1 or 0: as many as the process "
-		 "may have descriptors. With several listeners use connections_max."},
+	 .text = "How many clients the listener serves at a time; the next is refused with a "
+		 "CONNACK "
+		 "that says so. -1 or 0: as many as the process may have descriptors."},
 	{.name = "max_qos",
 	 NUMBER(0, 2),
 	 LISTENER(qos_max),

@@ -45,6 +45,30 @@ def test_connections(start_broker, clients, option, shards):
 
 
 @SHARDS
+def test_connections_of_each_listener(start_broker, clients, shards):
+    """One that is full refuses, whatever room the others have."""
+    broker = start_broker("allow_anonymous true", "listener 0 127.0.0.1", "max_connections 2",
+                          "listener 0 127.0.0.1", shards=shards, port=None)
+    small = broker.port
+    large = int(broker.wait_for_line(r"listening on [\d.:]+ and [\d.]+:(\d+)").group(1))
+
+    def at(port):
+        broker.port = port
+        return broker
+    held = [connected(clients, at(small)) for _ in range(2)]
+    held += [connected(clients, at(large)) for _ in range(3)]
+    assert clients(at(small)).connect(code=QUOTA_EXCEEDED).code == QUOTA_EXCEEDED
+    held.pop(0).disconnect()
+
+    def place():
+        client = clients(at(small))
+        client.send(p.connect("late"))
+        return client.expect(p.CONNACK).code == 0
+    eventually(place)
+    assert clients(at(large)).connect("other").code == 0
+
+
+@SHARDS
 def test_sessions(start_broker, clients, shards):
     """So many may be, connected or not; each of them is had again."""
     broker = start_broker("sessions_max 4", shards=shards)

@@ -357,6 +357,17 @@ static void test_config_lower_of_both_connection_limits(void **state)
 	configure(&c, "listener 1\nmax_connections 3\nconnections_max 4\n", "");
 	assert_int_equal(c.config.settings.connections_max, 3);
 	configured_release(&c);
+	/* each of several counts its own */
+	configure(&c,
+		  "connections_max 9\nlistener 1\nmax_connections 5\nlistener 2\nlistener 3\n"
+		  "max_connections -1\n",
+		  "");
+	assert_string_equal(c.errors, "");
+	assert_int_equal(c.config.settings.connections_max, 9);
+	assert_int_equal(c.config.settings.limits.listeners[0].connections_max, 5);
+	assert_int_equal(c.config.settings.limits.listeners[1].connections_max, 0);
+	assert_int_equal(c.config.settings.limits.listeners[2].connections_max, 0);
+	configured_release(&c);
 }
 
 static void test_config_set_wins_over_the_file(void **state)

@@ -162,9 +162,6 @@ static const struct refused refused_cases[] = {
 	{"listener 1\nlistener 2\nmax_topic_alias 2", "",
 	 "f.conf:2: max_topic_alias: differs between listeners, but this version has one value for "
 	 "all: write it under each of them\n"},
-	{"listener 1\nmax_connections 2\nlistener 2", "",
-	 "f.conf:2: max_connections: clients are counted over all listeners in this version: use "
-	 "connections_max\n"},
 	{"listener 1884", "1885",
 	 "-p: f.conf names its ports itself: leave -p out, or change it "
 	 "there\n"},
