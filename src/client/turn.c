@@ -61,7 +61,8 @@ uint64_t client_deadline(const nj_client *c, uint64_t now_ms)
 {
 	uint64_t due = UINT64_MAX;
 	if (!list_is_empty(&c->events) || c->is_freed ||
-	    (c->wants_connection && c->link == LINK_DOWN))
+	    (c->wants_connection && c->link == LINK_DOWN) ||
+	    (c->resolver && resolver_is_done(c->resolver))) /* its wake may be taken already */
 		return now_ms;
 	if (c->link == LINK_WAITING)
 		due = c->retry_at_ms;
