@@ -36,7 +36,8 @@ def test_latency_counts_from_when_a_message_was_due(faulty):
     status, result, _ = bench(faulty(sleep_once).port, "p2p", "-q", 1, "-w", 1, "-r", 200, "-d", 1,
                               "--warmup", 0)
     assert status == 0
-    assert 198 <= result["published"] <= 202
+    # a machine that has other things to do begins late, and what was not due by the end is not sent
+    assert 150 <= result["published"] <= 202
     # 100 of 200 were due in the half second, evenly: a fifth of all waited 0.3 s or longer
     assert result["max_us"] > 450_000
     assert result["p90_us"] > 250_000
