@@ -114,7 +114,7 @@ struct config_tls {
 	bool uses_identity, uses_subject; /* as user name */
 	bool has_no_tickets;
 	bool leaves_records; /* of TLS 1.3 to OpenSSL */
-	bool ignores_dates; /* of clients' certificates */
+	bool ignores_dates;  /* of clients' certificates */
 };
 
 /* Who may come in, and what they may do: for all listeners, or for each (per_listener_settings). */

@@ -95,8 +95,8 @@ bool listener_is_plain(const struct config_listener *l)
 	       !l->tls.ignores_dates && config_access_is_plain(&l->access) &&
 	       l->protocol == CONFIG_PROTOCOL_MQTT && !l->trusts_forwarded && !l->has_proxy &&
 	       !l->tls.requires_certificate && !l->tls.uses_identity && !l->tls.uses_subject &&
-	       !l->tls.has_no_tickets && !l->tls.leaves_records && memcmp(&l->limits, &no_limits, sizeof(no_limits)) == 0 &&
-	       !has_text(l);
+	       !l->tls.has_no_tickets && !l->tls.leaves_records &&
+	       memcmp(&l->limits, &no_limits, sizeof(no_limits)) == 0 && !has_text(l);
 }
 
 static int read_port(const struct reading *r, struct span word, uint16_t *port_out)

@@ -54,7 +54,7 @@ struct tls_settings {
 	const char *alpn; /* server: chosen when offered; client: offered */
 	bool has_tickets;
 	bool leaves_records; /* server: OpenSSL goes on behind the handshake */
-	bool resumes; /* client: with the ticket of the last connection; one thread only */
+	bool resumes;        /* client: with the ticket of the last connection; one thread only */
 	const char *key_log_file;
 	/* Shared keys: server: a file of "identity:hexadecimal key"; client: one */
 	bool uses_psk;
