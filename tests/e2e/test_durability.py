@@ -332,9 +332,9 @@ class FailingDisk:
         self.control = folder / "faults"
         self.hits = folder / "faults.hits"
         self.control.write_text("")
-        store = folder / "store"
-        store.mkdir(exist_ok=True)
-        self.environment = {"LD_PRELOAD": str(library), "FAULTS_STORE": str(store),
+        self.store = folder / "store"
+        self.store.mkdir(exist_ok=True)
+        self.environment = {"LD_PRELOAD": str(library), "FAULTS_STORE": str(self.store),
                             "FAULTS_CONTROL": str(self.control)}
 
     def say(self, text):
@@ -345,6 +345,11 @@ class FailingDisk:
 
     def has_failed(self):
         return self.hits.exists()
+
+    def wait_for_spare(self):
+        """A segment is there to go on in. Without one a broker whose write fails waits for room, as
+        on any full disk, before it says anything."""
+        eventually(lambda: any(self.store.glob("spare-*")))
 
 
 @pytest.fixture
@@ -377,6 +382,7 @@ def test_nothing_is_accepted_when_writes_fail(begin, clients, failing, fault):
     publisher = clients(broker)
     publisher.connect("Pub")
     publisher.publish("t", b"before", qos=1)
+    failing.wait_for_spare()
     failing.say(fault)
     answer = publisher.publish("t", b"after", qos=1)
     assert answer.code == QUOTA_EXCEEDED and failing.has_failed()
