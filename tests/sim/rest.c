@@ -39,7 +39,7 @@ enum round { ROUND_MOVED, ROUND_WAITING, ROUND_QUIET };
 /* Everybody finishes what was begun. */
 static enum round finish_round(struct world *w, uint32_t absent)
 {
-	bool has_moved = false, is_busy = false;
+	bool has_moved = false, is_busy;
 	if (w->disk && w->disk->health == LOG_FAILED)
 		power_come_to_rest(w); /* what it met before the rest, it tells only now */
 	for (unsigned i = 0; i < w->client_count; i++) {
@@ -54,6 +54,7 @@ static enum round finish_round(struct world *w, uint32_t absent)
 	while (kit_step(&w->kit))
 		has_moved = true;
 	note_quiet(w);
+	is_busy = !kit_is_dark(&w->kit) && kit_holds_back(&w->kit);
 	for (unsigned i = 0; i < w->client_count; i++) {
 		struct client *c = &w->clients[i];
 		bool is_missed = c->phase == PHASE_OFFLINE && !(absent >> i & 1) && !c->is_left_out;

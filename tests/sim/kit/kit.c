@@ -242,6 +242,14 @@ bool kit_is_settled(const struct kit *k)
 	return is_settled;
 }
 
+bool kit_holds_back(const struct kit *k)
+{
+	for (unsigned i = 0; i < k->shard_count; i++)
+		if (broker_shard(k->broker, i)->throttle_timers.count > 0)
+			return true;
+	return false;
+}
+
 bool kit_step(struct kit *k)
 {
 	if (kit_is_dark(k))

@@ -70,6 +70,8 @@ bool kit_step(struct kit *k);
 bool kit_is_dark(const struct kit *k);
 /* All that shards have given to the log came back. */
 bool kit_is_settled(const struct kit *k);
+/* Somebody is not read, since he was too fast: what he has said already waits. */
+bool kit_holds_back(const struct kit *k);
 /* Turns until all sleep, the frozen ones too. Asserts that it comes to an end. */
 void kit_settle(struct kit *k);
 /* What survives, as text, when all sleep and know what time it is. To be freed. */
